@@ -1,0 +1,194 @@
+"""The table of backbone families: where a stock transformer keeps its blocks, norms and value projections."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Family:
+    """One way to build a transformer.
+
+    Args:
+        blocks: path of the list of blocks in the stock model.
+        value: takes a block and its config and gives the value projection as one linear map.
+        input_norm: path, in a block, of the norm before attention; `None` for post-norm blocks.
+        final_norm: path, in the stock model, of the norm after the last block; `None` if there is none.
+        causal: whether a token sees only what stands before it.
+        first_layer: first block whose values can be read (some stock models cannot run without a block).
+        options: further arguments with which the stock class is built.
+    """
+
+    blocks: str
+    value: Callable[[nn.Module, PretrainedConfig], nn.Module]
+    input_norm: str | None = None
+    final_norm: str | None = None
+    causal: bool = False
+    first_layer: int = 0
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
+    """A linear map of its own from the slice of a fused one. weight (value_size, size), bias (value_size,)."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    layer.weight = nn.Parameter(weight.detach().clone().contiguous(), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer
+
+
+def _own(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
+    """The value projection is a linear layer of its own."""
+    return lambda block, config: block.get_submodule(path)
+
+
+def _last_rows(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
+    """Queries, keys and values are one linear layer, the values its last rows."""
+
+    def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
+        fused = block.get_submodule(path)
+        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        size = (getattr(config, "num_key_value_heads", None) or config.num_attention_heads) * head_size
+        return _linear(fused.weight[-size:], None if fused.bias is None else fused.bias[-size:])
+
+    return value
+
+
+def _last_columns(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
+    """GPT-2's Conv1D: the fused weight is transposed, (size, 3 * size)."""
+
+    def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
+        fused = block.get_submodule(path)
+        return _linear(fused.weight[:, -config.hidden_size :].T, fused.bias[-config.hidden_size :])
+
+    return value
+
+
+def _interleaved(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
+    """GPT-NeoX: each head's query, key and value rows stand together."""
+
+    def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
+        fused, heads = block.get_submodule(path), config.num_attention_heads
+        weight = fused.weight.view(heads, 3, -1, fused.weight.shape[1])[:, 2].flatten(0, 1)
+        bias = None if fused.bias is None else fused.bias.view(heads, 3, -1)[:, 2].flatten()
+        return _linear(weight, bias)
+
+    return value
+
+
+_BERT = Family("encoder.layer", _own("attention.self.value"), options=(("add_pooling_layer", False),))
+_LLAMA = Family("layers", _own("self_attn.v_proj"), "input_layernorm", "norm", causal=True)
+
+FAMILIES: dict[str, Family] = {
+    "bert": _BERT,
+    "deberta-v2": Family("encoder.layer", _own("attention.self.value_proj"), first_layer=1),
+    "distilbert": Family("transformer.layer", _own("attention.v_lin")),
+    "gemma2": _LLAMA,
+    "gemma3_text": _LLAMA,
+    "gpt2": Family("h", _last_columns("attn.c_attn"), "ln_1", "ln_f", causal=True),
+    "gpt_neox": Family(
+        "layers", _interleaved("attention.query_key_value"), "input_layernorm", "final_layer_norm", causal=True
+    ),
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "modernbert": Family("layers", _last_rows("attn.Wqkv"), "attn_norm", "final_norm", first_layer=1),
+    "mpnet": Family("encoder.layer", _own("attention.attn.v"), options=(("add_pooling_layer", False),)),
+    "olmo2": Family("layers", _own("self_attn.v_proj"), None, "norm", causal=True),
+    "opt": Family(
+        "decoder.layers", _own("self_attn.v_proj"), "self_attn_layer_norm", "decoder.final_layer_norm", causal=True
+    ),
+    "phi3": Family("layers", _last_rows("self_attn.qkv_proj"), "input_layernorm", "norm", causal=True),
+    "qwen2": _LLAMA,
+    "qwen3": _LLAMA,
+    "roberta": _BERT,
+    "xlm-roberta": _BERT,
+}
+
+
+def family_of(config: PretrainedConfig) -> Family:
+    """The table's row for a backbone.
+
+    Raises:
+        ValueError: the architecture is not in the table.
+    """
+    try:
+        return FAMILIES[config.model_type]
+    except KeyError:
+        raise ValueError(
+            f"the backbone architecture {config.model_type!r} is not supported; supported are {', '.join(FAMILIES)}. "
+            "To add one, add a row to FAMILIES in modeling_nerret/backbones.py (CONTRIBUTING.md, 'Add a backbone')"
+        ) from None
+
+
+def cut(config: PretrainedConfig, blocks: int) -> PretrainedConfig:
+    """A copy of a backbone's configuration with only its first `blocks` blocks.
+
+    Raises:
+        ValueError: the backbone has fewer blocks than that.
+    """
+    if blocks > config.num_hidden_layers:
+        raise ValueError(
+            f"block {blocks - 1} does not exist: {config.model_type} has {config.num_hidden_layers} blocks, "
+            f"so layer must be from 0 to {config.num_hidden_layers - 1}"
+        )
+    config = copy.deepcopy(config)
+    for name in ("layer_types", "attention_layers", "global_attn_every_n_layers"):
+        if isinstance(getattr(config, name, None), list):
+            setattr(config, name, getattr(config, name)[:blocks])
+    config.num_hidden_layers = blocks
+    config.use_cache = False
+    return config
+
+
+def build_cut(cut_config: dict[str, Any], input_norm: bool, attention: str | None = None) -> PreTrainedModel:
+    """A cut backbone with weights still to be loaded, as stored in a self-contained checkpoint."""
+    config = AutoConfig.for_model(**cut_config)
+    family = family_of(config)
+    kwargs = dict(family.options) | ({"attn_implementation": attention} if attention else {})
+    backbone = AutoModel.from_config(config, **kwargs)
+    _set_final_norm(backbone, family, nn.Identity() if not input_norm else None)
+    return backbone
+
+
+def cut_backbone(backbone: PreTrainedModel, layer: int) -> tuple[nn.Module, bool]:
+    """Cut a loaded backbone in place before block `layer`, whose input norm becomes the final norm.
+
+    Returns:
+        The value projection of block `layer` as one linear map, and whether a norm stands before it.
+    """
+    config, family = backbone.config, family_of(backbone.config)
+    blocks = backbone.get_submodule(family.blocks)
+    block = blocks[layer]
+    del blocks[layer:]
+    # OPT's one post-norm size keeps the norm after attention although the module has the same name
+    pre_norm = family.input_norm and getattr(config, "do_layer_norm_before", True)
+    norm = block.get_submodule(family.input_norm) if pre_norm else nn.Identity()
+    value = family.value(block, config)
+    _set_final_norm(backbone, family, norm)
+    backbone.config = cut(config, layer)
+    if hasattr(backbone.config, "_remove_final_layer_norm"):
+        backbone.config._remove_final_layer_norm = isinstance(norm, nn.Identity)
+    for module in backbone.modules():
+        # blocks and encoders read the number of blocks from their own reference to the configuration
+        if getattr(module, "config", None) is config:
+            module.config = backbone.config
+    return value, not isinstance(norm, nn.Identity)
+
+
+def _set_final_norm(backbone: PreTrainedModel, family: Family, norm: nn.Module | None) -> None:
+    """Put `norm` (None: leave the stock one) after the last block, and drop what stock models do after it."""
+    if family.final_norm is None:
+        return
+    parent_path, _, name = family.final_norm.rpartition(".")
+    parent = backbone.get_submodule(parent_path)
+    if norm is not None:
+        setattr(parent, name, norm)
+    if getattr(parent, "project_out", None) is not None:
+        parent.project_out = None

@@ -1,0 +1,100 @@
+"""Configuration of a nerret model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import PretrainedConfig
+
+POOLINGS = ("end", "mean")
+ACTIVATIONS = ("silu", "tanh")
+
+
+class NerretConfig(PretrainedConfig):
+    """What a nerret checkpoint is made of: a cut backbone, the value projection of one block, and a head.
+
+    A checkpoint is *self-contained* when `cut_config` is set (backbone weights are in the same file), and *head-only*
+    when it is `None`: then `backbone`, `backbone_revision` and `backbone_sha256` name the weights that it needs.
+
+    Args:
+        layer: 0-based block k whose value projection is read; k blocks are run (DESIGN: 17 for Llama 3.1 8B).
+        pooling: `"end"` (last token of the mention, the paper's choice) or `"mean"` over its tokens.
+        value_size: width of the value vectors (number of key-value heads x head width).
+        value_bias: whether the value projection has a bias.
+        input_norm: whether a norm stands before the value projection (false for post-norm encoders such as BERT).
+        head_size: width of the head's inner layer.
+        hidden_size: width of the embeddings. Named so because other libraries read it as the output width.
+        head_activation: `"silu"` (the paper's) or `"tanh"`.
+        dropout: dropout inside the head while training, in [0, 1).
+        prefix_tokens, suffix_tokens: special tokens that the tokenizer puts before and after a text.
+        max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
+        match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
+        cut_config: the backbone's own configuration, already cut to `layer` blocks, as a dict; `None` if head-only.
+        backbone: repository id or path of the backbone.
+        backbone_revision: its commit.
+        backbone_sha256: SHA-256 of its weights (see `weights.sha256_of_weights`).
+
+    Raises:
+        ValueError: a value out of range; the message says what is accepted.
+
+    Example:
+        >>> from modeling_nerret import NerretConfig
+        >>> NerretConfig(layer=4, pooling="mean").pooling
+        'mean'
+    """
+
+    model_type = "nerret"
+
+    def __init__(
+        self,
+        layer: int = 17,
+        pooling: str = "end",
+        value_size: int = 1024,
+        value_bias: bool = False,
+        input_norm: bool = True,
+        head_size: int = 500,
+        hidden_size: int = 500,
+        head_activation: str = "silu",
+        dropout: float = 0.1,
+        prefix_tokens: int = 0,
+        suffix_tokens: int = 0,
+        max_tokens: int = 512,
+        match_score: float = 0.5,
+        cut_config: dict[str, Any] | None = None,
+        backbone: str | None = None,
+        backbone_revision: str | None = None,
+        backbone_sha256: str | None = None,
+        **kwargs: Any,
+    ):
+        if layer < 0:
+            raise ValueError(f"layer is {layer}; it must be 0 or more (0-based block of the backbone)")
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling is {pooling!r}; accepted are {', '.join(map(repr, POOLINGS))}")
+        if head_activation not in ACTIVATIONS:
+            raise ValueError(f"head_activation is {head_activation!r}; accepted are {', '.join(map(repr, ACTIVATIONS))}")
+        for name, size in (("value_size", value_size), ("head_size", head_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name} is {size}; it must be 1 or more")
+        self.layer = layer
+        self.pooling = pooling
+        self.value_size = value_size
+        self.value_bias = value_bias
+        self.input_norm = input_norm
+        self.head_size = head_size
+        self.hidden_size = hidden_size
+        self.head_activation = head_activation
+        self.dropout = dropout
+        self.prefix_tokens = prefix_tokens
+        self.suffix_tokens = suffix_tokens
+        self.max_tokens = max_tokens
+        self.match_score = match_score
+        self.cut_config = cut_config
+        self.backbone = backbone
+        self.backbone_revision = backbone_revision
+        self.backbone_sha256 = backbone_sha256
+        super().__init__(**kwargs)
+
+    @property
+    def head_only(self) -> bool:
+        """Whether the checkpoint holds the head alone and names a backbone."""
+        return self.cut_config is None

@@ -1,0 +1,322 @@
+"""The nerret model: a cut backbone, one block's value projection, and a head.
+
+For block k, V = v_proj(input_norm(h_k)), h_k being what enters block k. The backbone is the stock one cut to its first k
+blocks, with block k's input norm in the place of its final norm, so that its last hidden state is `input_norm(h_k)` and
+nothing after block k's V is ever computed, loaded or stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from .backbones import build_cut, cut, cut_backbone, family_of
+from .configuration_nerret import NerretConfig
+from .weights import find_backbone, sha256_of_weights
+
+
+@dataclass
+class NerretOutput(ModelOutput):
+    """What `NerretModel` returns.
+
+    Args:
+        embeddings: (mentions, hidden_size) float32, each of length 1; one per given span, or one per row.
+        states: (batch, tokens, backbone size), what enters the value projection; a detector reads mentions from it.
+    """
+
+    embeddings: torch.Tensor | None = None
+    states: torch.Tensor | None = None
+
+
+class NerretHead(nn.Sequential):
+    """Two-layer MLP from value vectors (n, value_size) to the type space (n, hidden_size); PAPER section 3."""
+
+    def __init__(self, config: NerretConfig):
+        activation = nn.SiLU() if config.head_activation == "silu" else nn.Tanh()
+        super().__init__(
+            nn.Linear(config.value_size, config.head_size),
+            activation,
+            nn.Dropout(config.dropout),
+            nn.Linear(config.head_size, config.hidden_size),
+        )
+
+
+def pool(values: torch.Tensor, spans: torch.Tensor, pooling: str) -> torch.Tensor:
+    """One vector per token span.
+
+    Args:
+        values: (batch, tokens, size).
+        spans: (mentions, 3) whole numbers: row, first token, last token + 1.
+        pooling: `"end"` or `"mean"`.
+
+    Returns:
+        (mentions, size), float32.
+    """
+    rows, first, last = spans.to(values.device).unbind(1)
+    if pooling == "end":
+        return values[rows, last - 1].float()  # (mentions, size)
+    lengths = last - first
+    owner = torch.repeat_interleave(torch.arange(len(spans), device=values.device), lengths)  # (tokens of all mentions,)
+    before = torch.cumsum(lengths, 0) - lengths
+    token = torch.arange(len(owner), device=values.device) - before[owner] + first[owner]
+    summed = torch.zeros(len(spans), values.shape[-1], device=values.device)
+    summed.index_add_(0, owner, values[rows[owner], token].float())
+    return summed / lengths[:, None]  # (mentions, size)
+
+
+class NerretModel(PreTrainedModel):
+    """Embeds mentions and type queries into one space, in which a mention lies near the names of its types.
+
+    Example:
+        >>> from modeling_nerret import NerretModel
+        >>> model = NerretModel.from_pretrained(tiny_checkpoint)
+        >>> ids = torch.tensor([[2, 7, 8, 9, 3]])
+        >>> model(ids).embeddings.shape == (1, model.config.hidden_size)
+        True
+        >>> spans = torch.tensor([[0, 1, 2], [0, 2, 4]])  # row, first token, last token + 1
+        >>> model(ids, spans=spans).embeddings.shape == (2, model.config.hidden_size)
+        True
+    """
+
+    config_class = NerretConfig
+    base_model_prefix = "nerret"
+    main_input_name = "input_ids"
+    _keep_in_fp32_modules_strict = {"head"}
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: NerretConfig):
+        attention = config._attn_implementation_internal  # what the user asked for; super() fills in a default
+        super().__init__(config)
+        self.head = NerretHead(config)  # first, so that the checkpoint's dtype is the head's
+        self.backbone: nn.Module | None = None
+        self.value_projection: nn.Module | None = None
+        if not config.head_only:
+            self.backbone = build_cut(config.cut_config, config.input_norm, attention)
+            size = self.backbone.config.hidden_size
+            self.value_projection = nn.Linear(size, config.value_size, bias=config.value_bias)
+        self.post_init()
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token's vector depends only on the tokens before it."""
+        return family_of(self._ready().config).causal
+
+    def value_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Value vectors V of block `config.layer`.
+
+        Args:
+            input_ids: (batch, tokens).
+            attention_mask: (batch, tokens), 1 for tokens and 0 for padding on either side; `None`: no padding.
+
+        Returns:
+            (batch, tokens, value_size), in the backbone's dtype.
+        """
+        return self.value_projection(self.hidden_states(input_ids, attention_mask))
+
+    def hidden_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What enters the value projection: block k's input after its norm. (batch, tokens, backbone size)."""
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        return self._ready()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        spans: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> NerretOutput:
+        """Embed token spans, or each row's whole text.
+
+        Args:
+            input_ids: (batch, tokens).
+            attention_mask: (batch, tokens).
+            spans: (mentions, 3): row, first token, last token + 1; `None`: one span per row, its whole text without
+                the tokenizer's special tokens.
+            kwargs: `token_type_ids` and other outputs of tokenizers, which no supported backbone needs here.
+
+        Returns:
+            `NerretOutput` with `embeddings` (mentions, hidden_size) and `states`.
+        """
+        states = self.hidden_states(input_ids, attention_mask)  # (batch, tokens, backbone size)
+        if spans is None:
+            spans = self._whole_texts(torch.ones_like(input_ids) if attention_mask is None else attention_mask)
+        return NerretOutput(embeddings=self.embed(states, spans), states=states)
+
+    def embed(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+        """Embeddings (mentions, hidden_size) of token spans (mentions, 3), from `hidden_states`' result."""
+        values = pool(self.value_projection(states), spans, self.config.pooling)  # (mentions, value_size)
+        values = values.to(self.head[0].weight.device, self.head[0].weight.dtype)
+        return nn.functional.normalize(self.head(values).float(), dim=-1)
+
+    def _whole_texts(self, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Each row's span between its special tokens, at least one token wide. (batch, 3)."""
+        positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
+        attended = attention_mask.bool()
+        first = torch.where(attended, positions, attention_mask.shape[1]).amin(1) + self.config.prefix_tokens
+        last = torch.where(attended, positions + 1, 0).amax(1) - self.config.suffix_tokens
+        last = last.clamp(min=1)
+        return torch.stack([torch.arange(len(first), device=first.device), torch.minimum(first, last - 1), last], 1)
+
+    def _ready(self) -> nn.Module:
+        if self.backbone is None:
+            raise ValueError("this model has a head but no backbone yet; call model.attach_backbone() first")
+        return self.backbone
+
+    @classmethod
+    def from_backbone(
+        cls,
+        name_or_path: str | Path,
+        layer: int = 17,
+        head: NerretHead | None = None,
+        pooling: str = "end",
+        revision: str | None = None,
+        dtype: torch.dtype | str | None = None,
+        device_map: Any = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        **config: Any,
+    ) -> NerretModel:
+        """A model over a stock backbone, of which only what stands before block `layer`'s V is kept.
+
+        Args:
+            name_or_path: repository id or folder of a stock transformers model with safetensors.
+            layer: 0-based block whose value projection is read.
+            head: a trained head; `None` makes a new, random one of the sizes in `config`.
+            pooling: `"end"` or `"mean"`.
+            config: further fields of `NerretConfig`, such as `hidden_size`.
+
+        Raises:
+            ValueError: the architecture is not in the table, or `layer` or a width does not fit.
+            OSError: the backbone was not found.
+        """
+        folder = find_backbone(str(name_or_path), revision, token=token, local_files_only=local_files_only)
+        backbone, value, input_norm = _load_cut(folder, layer, dtype, device_map)
+        fields = _special_tokens(folder, backbone.config) | config
+        if head is not None:
+            fields |= {"head_size": head[0].out_features, "hidden_size": head[3].out_features, "dropout": head[2].p}
+            fields["head_activation"] = "tanh" if isinstance(head[1], nn.Tanh) else "silu"
+            if head[0].in_features != value.out_features:
+                raise ValueError(f"the head takes {head[0].in_features} numbers, but V of block {layer} has {value.out_features}")
+        model = cls(
+            NerretConfig(
+                layer=layer,
+                pooling=pooling,
+                value_size=value.out_features,
+                value_bias=value.bias is not None,
+                input_norm=input_norm,
+                backbone=str(name_or_path),
+                backbone_revision=revision,
+                backbone_sha256=sha256_of_weights(folder),
+                **fields,
+            )
+        )
+        if head is not None:
+            model.head.load_state_dict(head.state_dict())
+        model._attach(backbone, value)
+        model.config.cut_config = backbone.config.to_dict()
+        return model.eval()
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> NerretModel:
+        """Load a checkpoint of either form; a head-only one finds, checks and attaches its backbone.
+
+        Raises:
+            ValueError: the backbone's weights are not those that the head was trained on.
+            OSError: checkpoint or backbone was not found.
+        """
+        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if model.config.head_only and model.backbone is None:
+            options = {name: kwargs[name] for name in ("dtype", "device_map", "token", "local_files_only") if name in kwargs}
+            model.attach_backbone(**options)
+        return loaded
+
+    def attach_backbone(
+        self,
+        name_or_path: str | Path | None = None,
+        dtype: torch.dtype | str | None = None,
+        device_map: Any = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+    ) -> NerretModel:
+        """Load the backbone that the configuration names (from `name_or_path`, if given) and check its SHA-256."""
+        if self.config.backbone is None:
+            raise ValueError("this head-only checkpoint names no backbone in its config.json; it cannot be used")
+        folder = find_backbone(
+            str(name_or_path or self.config.backbone),
+            None if name_or_path else self.config.backbone_revision,
+            self.config.backbone_sha256,
+            token,
+            local_files_only,
+        )
+        backbone, value, _ = _load_cut(folder, self.config.layer, dtype, device_map)
+        self._attach(backbone, value)
+        return self.eval()
+
+    def _attach(self, backbone: nn.Module, value: nn.Module) -> None:
+        if value.out_features != self.config.value_size:
+            raise ValueError(
+                f"V of block {self.config.layer} has {value.out_features} numbers, but the head takes {self.config.value_size}"
+            )
+        self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
+        self.head.to(next(value.parameters()).device)
+
+    def save_pretrained(self, save_directory: str | Path, *args: Any, head_only: bool | None = None, **kwargs: Any) -> None:
+        """Save either form of checkpoint.
+
+        Args:
+            head_only: leave the backbone out and only name it; `None` keeps the form that the model came in.
+
+        Raises:
+            ValueError: a head-only checkpoint of a model that knows no backbone.
+        """
+        whole, ignored = self.config.cut_config, self._keys_to_ignore_on_save
+        if head_only is None:
+            head_only = whole is None
+        if head_only and self.config.backbone is None:
+            raise ValueError("this model knows no backbone to name; save it with head_only=False")
+        self.config.cut_config = None if head_only else self._ready().config.to_dict()
+        if head_only:
+            self._keys_to_ignore_on_save = {key for key in self.state_dict() if not key.startswith("head.")}
+        try:
+            super().save_pretrained(save_directory, *args, **kwargs)
+        finally:
+            self.config.cut_config, self._keys_to_ignore_on_save = whole, ignored
+
+
+def _load_cut(folder: Path, layer: int, dtype: Any, device_map: Any) -> tuple[PreTrainedModel, nn.Module, bool]:
+    """Load the first `layer + 1` blocks of a backbone and cut it; see `backbones.cut_backbone`."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    family = family_of(config)
+    if layer < family.first_layer:
+        raise ValueError(f"layer is {layer}; for {config.model_type} it must be {family.first_layer} or more")
+    options: dict[str, Any] = {"dtype": dtype} if dtype is not None else {}
+    options |= {"device_map": device_map} if device_map is not None else {}
+    backbone = AutoModel.from_pretrained(
+        folder, config=cut(config, layer + 1), use_safetensors=True, trust_remote_code=False, **dict(family.options), **options
+    )
+    return backbone, *cut_backbone(backbone, layer)
+
+
+def _special_tokens(folder: Path, config: Any) -> dict[str, int]:
+    """How many special tokens the backbone's tokenizer adds, and the window length; zeros if it has no tokenizer."""
+    limit = getattr(config, "max_position_embeddings", None) or 512
+    limit -= (getattr(config, "pad_token_id", None) or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "mpnet") else 0
+    fields = {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": min(limit, 2048)}
+    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")):
+        return fields
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
+    prefix = next(at for at in range(len(ids)) if ids[at : at + len(bare)] == bare)
+    fields |= {"prefix_tokens": prefix, "suffix_tokens": len(ids) - prefix - len(bare)}
+    return fields | {"max_tokens": min(fields["max_tokens"], tokenizer.model_max_length)}

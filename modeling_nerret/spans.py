@@ -1,0 +1,83 @@
+"""Spans of characters and of tokens: mapping one to the other, and windows over long texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Span(NamedTuple):
+    """A mention's place: characters `[start, end)` of a document's own text, with the detector's score in [0, 1]."""
+
+    start: int
+    end: int
+    score: float = 1.0
+
+
+def check_span(text: str, start: int, end: int) -> None:
+    """Refuse a span that is not `0 <= start < end <= len(text)` or holds only white space.
+
+    Raises:
+        ValueError: the message says what came and what is accepted.
+
+    Example:
+        >>> check_span("Ada Lovelace", 4, 4)
+        Traceback (most recent call last):
+        ...
+        ValueError: span [4, 4) is not a mention of a text of 12 characters: needed is 0 <= start < end <= 12
+    """
+    if not (isinstance(start, int) and isinstance(end, int)):
+        raise ValueError(f"span [{start!r}, {end!r}) is not a pair of whole numbers of characters")
+    if not 0 <= start < end <= len(text):
+        raise ValueError(
+            f"span [{start}, {end}) is not a mention of a text of {len(text)} characters: "
+            f"needed is 0 <= start < end <= {len(text)}"
+        )
+    if not text[start:end].strip():
+        raise ValueError(f"span [{start}, {end}) holds only white space")
+
+
+def token_span(offsets: np.ndarray, text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Tokens that cover the characters `[start, end)`, as `[first, last)`; `None` if no token covers any of them.
+
+    A token that a span cuts counts whole. White space at the span's ends is left out, because byte-level tokenizers
+    give it tokens of its own. `offsets` is (tokens, 2), characters of each token; special tokens have zero width.
+
+    Example:
+        >>> token_span(np.array([[0, 0], [0, 3], [3, 12], [0, 0]]), "Ada Lovelace", 4, 12)
+        (2, 3)
+    """
+    stripped = text[start:end]
+    end -= len(stripped) - len(stripped.rstrip())
+    start += len(stripped) - len(stripped.lstrip())
+    covering = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start) & (offsets[:, 0] < offsets[:, 1]))
+    return (int(covering[0]), int(covering[-1]) + 1) if len(covering) else None
+
+
+def best_window(windows: Sequence[tuple[int, int]], start: int, end: int, causal: bool) -> int | None:
+    """Which of a document's windows shows a mention best: with most left context (causal) or most context at its poorer side.
+
+    `windows` are spans of characters in order. A mention that no window holds whole (longer than their overlap) goes to
+    the window that holds its end, or else most of it; `None` if none touches it. Text edges count as full context.
+
+    Example:
+        >>> best_window([(0, 50), (30, 80)], 35, 40, causal=False), best_window([(0, 50), (30, 80)], 35, 40, causal=True)
+        (0, 0)
+        >>> best_window([(0, 50), (30, 80)], 44, 48, causal=False)
+        1
+    """
+    best, best_rank = None, None
+    for number, (left, right) in enumerate(windows):
+        covered = min(end, right) - max(start, left)
+        if covered <= 0:
+            continue
+        before = float("inf") if number == 0 else start - left
+        after = float("inf") if number == len(windows) - 1 else right - end
+        whole = left <= start and end <= right
+        context = before if causal else min(before, after)
+        rank = (whole, end <= right and left < end, context if whole else covered)
+        if best_rank is None or rank > best_rank:
+            best, best_rank = number, rank
+    return best

