@@ -3,10 +3,22 @@
 from transformers import AutoConfig, AutoModel
 
 from .configuration_nerret import NerretConfig
+from .detection import GivenSpans, MentionProbe, TokenClassifier
 from .modeling_nerret import NerretModel, NerretOutput
+from .retriever import EntityRetriever, Hit, Mention
 
 AutoConfig.register("nerret", NerretConfig)
 AutoModel.register(NerretConfig, NerretModel)
 
 __version__ = "0.1.0"
-__all__ = ["NerretConfig", "NerretModel", "NerretOutput"]
+__all__ = [
+    "EntityRetriever",
+    "GivenSpans",
+    "Hit",
+    "Mention",
+    "MentionProbe",
+    "NerretConfig",
+    "NerretModel",
+    "NerretOutput",
+    "TokenClassifier",
+]

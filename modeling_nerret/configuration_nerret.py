@@ -29,6 +29,8 @@ class NerretConfig(PretrainedConfig):
         prefix_tokens, suffix_tokens: special tokens that the tokenizer puts before and after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
+        lexical_weight, lexical_half: hybrid score = cosine + weight * b / (b + half) for a BM25 score b; chosen on a
+            dev split.
         cut_config: the backbone's own configuration, already cut to `layer` blocks, as a dict; `None` if head-only.
         backbone: repository id or path of the backbone.
         backbone_revision: its commit.
@@ -60,6 +62,8 @@ class NerretConfig(PretrainedConfig):
         suffix_tokens: int = 0,
         max_tokens: int = 512,
         match_score: float = 0.5,
+        lexical_weight: float = 0.3,
+        lexical_half: float = 3.0,
         cut_config: dict[str, Any] | None = None,
         backbone: str | None = None,
         backbone_revision: str | None = None,
@@ -88,6 +92,8 @@ class NerretConfig(PretrainedConfig):
         self.suffix_tokens = suffix_tokens
         self.max_tokens = max_tokens
         self.match_score = match_score
+        self.lexical_weight = lexical_weight
+        self.lexical_half = lexical_half
         self.cut_config = cut_config
         self.backbone = backbone
         self.backbone_revision = backbone_revision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -68,16 +69,16 @@ def best_window(windows: Sequence[tuple[int, int]], start: int, end: int, causal
         >>> best_window([(0, 50), (30, 80)], 44, 48, causal=False)
         1
     """
+    low = bisect_right(windows, start, key=lambda window: window[1])
+    high = bisect_left(windows, end, key=lambda window: window[0])
     best, best_rank = None, None
-    for number, (left, right) in enumerate(windows):
-        covered = min(end, right) - max(start, left)
-        if covered <= 0:
-            continue
+    for number in range(low, high):
+        left, right = windows[number]
         before = float("inf") if number == 0 else start - left
         after = float("inf") if number == len(windows) - 1 else right - end
         whole = left <= start and end <= right
         context = before if causal else min(before, after)
-        rank = (whole, end <= right and left < end, context if whole else covered)
+        rank = (whole, end <= right, context if whole else min(end, right) - max(start, left))
         if best_rank is None or rank > best_rank:
             best, best_rank = number, rank
     return best

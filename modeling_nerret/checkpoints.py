@@ -1,0 +1,93 @@
+"""Checkpoints by name or path: model, tokenizer and detector together."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from .detection import MentionProbe
+from .modeling_nerret import NerretModel
+from .weights import find_backbone
+
+BUILT_IN = Path(__file__).parent / "pretrained"
+DEFAULT = "nerret-minilm"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint.
+
+    Args:
+        name: as the user gave it.
+        fingerprint: SHA-256 over the configuration and weights; equal fingerprints give equal vectors.
+        detector: the checkpoint's own detector; `None` if it has none.
+    """
+
+    name: str
+    fingerprint: str
+    model: NerretModel
+    tokenizer: PreTrainedTokenizerBase
+    detector: MentionProbe | None
+
+
+def built_in() -> list[str]:
+    """Names of the checkpoints that ship inside the package."""
+    return sorted(path.name for path in BUILT_IN.iterdir() if (path / "config.json").exists())
+
+
+def locate(name: str, revision: str | None = None, local_files_only: bool = False) -> Path:
+    """A checkpoint's folder: a built-in name, a local path, or a repository of the Hub.
+
+    Raises:
+        OSError: there is no such checkpoint; the message lists what there is.
+    """
+    if name in built_in():
+        return BUILT_IN / name
+    path = Path(name)
+    if (path / "config.json").is_file():
+        return path
+    if path.exists():
+        raise OSError(f"{name!r} is no checkpoint: it holds no config.json")
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=local_files_only))
+    except Exception as error:  # which transport library raises depends on the version of huggingface_hub
+        reason = " ".join(str(error).split())[:160]
+        raise OSError(
+            f"there is no model {name!r}: built in are {', '.join(built_in())}, no such folder exists, "
+            f"and the Hub gave none ({reason})"
+        ) from None
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of a checkpoint's configuration and weights, detector included."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), folder / "config.json", *folder.glob(MentionProbe.config_name)]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **options: Any) -> Checkpoint:
+    """Load a checkpoint with its tokenizer and detector.
+
+    Args:
+        name: built-in name, path or repository id.
+        options: `dtype` of the backbone.
+
+    Raises:
+        OSError: checkpoint or backbone was not found.
+        ValueError: the backbone is not the one that the head was trained on.
+    """
+    folder = locate(name)
+    model = NerretModel.from_pretrained(folder, **options).to(device)
+    own_tokenizer = any((folder / file).exists() for file in ("tokenizer.json", "tokenizer_config.json"))
+    tokens = folder if own_tokenizer else find_backbone(model.config.backbone, model.config.backbone_revision)
+    tokenizer = AutoTokenizer.from_pretrained(tokens, trust_remote_code=False)
+    has_detector = (folder / MentionProbe.config_name).exists()
+    detector = MentionProbe.from_pretrained(folder).to(device) if has_detector else None
+    return Checkpoint(name, fingerprint(folder), model, tokenizer, detector)

@@ -1,0 +1,275 @@
+"""The command `nerret`: index, search, detect, delete, info, models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from .documents import Document
+
+OK, FAILURE, USAGE = 0, 1, 2
+DEFAULT_MODEL = "nerret-minilm"
+CHUNK = 1_000
+
+EPILOG = """examples:
+  nerret index articles.jsonl my-index
+  nerret search my-index "drug that lowers blood pressure" -k 20
+  nerret search my-index dinosaur --where "year>=1990" --json | jq .id
+  cat articles.jsonl | nerret index - my-index
+"""
+
+
+class Failure(Exception):
+    """Something went wrong that the user can mend; the message says how."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0, 1 (failure) or 2 (bad usage)."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("nerret: interrupted; what was committed is kept, run the command again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, which is no error
+        return OK
+    except (Failure, ValueError, OSError, RuntimeError, ImportError) as error:
+        if options.debug:
+            raise
+        print(f"nerret: {' '.join(str(error).split())}", file=sys.stderr)
+        return FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nerret",
+        description="Find every document that mentions an entity of a type that nobody foresaw.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    index = commands.add_parser("index", help="add a corpus to an index; run again, it goes on where it stopped")
+    index.add_argument("corpus", help="JSONL, JSONL.gz, TXT (a document a line), CSV, Parquet, or - for JSONL on stdin")
+    index.add_argument("index", help="the index folder; made if it is not there")
+    _add_model(index)
+    index.add_argument("--text-column", default="text", metavar="NAME", help="field with the text (default: text)")
+    index.add_argument("--id-column", default="id", metavar="NAME", help="field with the id (default: id; else the line)")
+    index.add_argument(
+        "--on-error", choices=("stop", "skip"), default="stop", help="a broken line ends the run (default) or is skipped"
+    )
+    index.set_defaults(run=_index)
+
+    search = commands.add_parser("search", help="documents that mention an entity of a type")
+    search.add_argument("index", help="the index folder")
+    search.add_argument("type", help='the type in plain words, such as "dinosaur"')
+    search.add_argument("-k", type=_positive, default=10, help="how many documents (default: 10)")
+    search.add_argument("--mode", choices=("hybrid", "vector", "lexical"), default="hybrid", help="default: hybrid")
+    search.add_argument(
+        "--where", action="append", default=[], metavar="COND", help='"field=value", also != >= <= > <; may be repeated'
+    )
+    search.add_argument("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
+    search.add_argument("--json", action="store_true", help="one JSON object a line: id, score, text, mentions")
+    search.add_argument("--model", metavar="NAME", help="default: the model that the index was made with")
+    search.set_defaults(run=_search)
+
+    detect = commands.add_parser("detect", help="show the mentions that the detector finds, without an index")
+    detect.add_argument("text", nargs="?", help="a text; default: one text a line on standard input")
+    detect.add_argument("--json", action="store_true", help="one JSON object a line: text, mentions")
+    _add_model(detect)
+    detect.set_defaults(run=_detect)
+
+    delete = commands.add_parser("delete", help="remove documents from an index")
+    delete.add_argument("index", help="the index folder")
+    delete.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
+    delete.set_defaults(run=_delete)
+
+    info = commands.add_parser("info", help="what an index holds")
+    info.add_argument("index", help="the index folder")
+    info.set_defaults(run=_info)
+
+    models = commands.add_parser("models", help="models that come with nerret")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME", help=f"built-in name, folder or Hub id (default: {DEFAULT_MODEL})")
+    parser.add_argument(
+        "--detector",
+        metavar="WHICH",
+        default="probe",
+        help="probe (the model's own, default), given (mentions in the corpus), or hf:NAME (a token classifier)",
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps")
+
+
+def _positive(value: str) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is no whole number from 1")
+    return number
+
+
+def _index(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from .corpus import BadLine, read_corpus
+
+    bad: list[BadLine] = []
+    records = read_corpus(options.corpus, options.text_column, options.id_column)
+    first = next(records, None)  # a corpus that cannot be read at all should say so before a model is loaded
+    retriever = _retriever(options.index, options.model, options.detector, options.device)
+    added = known = 0
+    stream = _good(records, first, bad, options.on_error == "stop")
+    with tqdm(unit=" documents", desc="indexing", file=sys.stderr, disable=None) as progress:
+        while chunk := list(islice(stream, CHUNK)):
+            there = retriever.lookup([document.id for document in chunk])
+            new = [document for document in chunk if not _same(there.get(document.id), document)]
+            retriever.add(new)
+            added, known = added + len(new), known + len(chunk) - len(new)
+            progress.update(len(chunk))
+    if added:
+        retriever.optimize()
+    for line in bad[:20]:
+        print(f"nerret: skipped {line.where}: {line.reason}", file=sys.stderr)
+    print(
+        f"{options.index}: {added} documents added, {known} were there, {len(bad)} broken lines skipped; "
+        f"{len(retriever)} documents, {retriever.info()['mentions']} mentions in all",
+        file=sys.stderr,
+    )
+    return OK
+
+
+def _good(records: Iterator[Any], first: Any, bad: list[Any], stop: bool) -> Iterator[Document]:
+    """The documents among the records; the rest ends the run or is kept in `bad`."""
+    while first is not None:
+        if isinstance(first, Document):
+            yield first
+        elif stop:
+            raise Failure(f"{first.where}: {first.reason} (--on-error skip leaves such lines out)")
+        else:
+            bad.append(first)
+        first = next(records, None)
+
+
+def _same(stored: Document | None, document: Document) -> bool:
+    """Whether the index holds just this; metadata is compared as JSON, which is how it is stored."""
+    if stored is None or stored.text != document.text:
+        return False
+    return stored.metadata == json.loads(json.dumps(document.metadata, default=str))
+
+
+def _search(options: argparse.Namespace) -> int:
+    from .retriever import index_model
+
+    where = _conditions(options.where)
+    model = options.model or index_model(options.index)
+    hits = _retriever(options.index, model, "given", "cpu").search(
+        options.type, options.k, where or None, options.mode, options.min_score
+    )
+    if options.json:
+        for hit in hits:
+            print(json.dumps(hit.as_dict(), ensure_ascii=False))
+        return OK
+    from .display import print_hits
+
+    print_hits(hits)
+    return OK
+
+
+def _detect(options: argparse.Namespace) -> int:
+    from .checkpoints import load_checkpoint
+    from .encoding import Encoder
+
+    checkpoint = load_checkpoint(options.model or DEFAULT_MODEL, options.device)
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, _detector(options.detector, options.device) or checkpoint.detector)
+    texts = [options.text] if options.text is not None else (line.rstrip("\n") for line in sys.stdin if line.strip())
+    documents = (Document.from_dict({"id": str(number), "text": text}) for number, text in enumerate(texts, 1))
+    for one in encoder.encode(documents):
+        text = one.document.text
+        mentions = [span._asdict() | {"text": text[span.start : span.end]} for span in one.mentions]
+        if options.json:
+            print(json.dumps({"text": text, "mentions": mentions}, ensure_ascii=False))
+        else:
+            print("\n".join(f"{m['start']:>6} {m['end']:>6}  {m['score']:.2f}  {m['text']}" for m in mentions))
+    return OK
+
+
+def _delete(options: argparse.Namespace) -> int:
+    from .store import Store
+
+    store = Store(options.index)
+    with store.writing():
+        removed = store.delete(options.ids)
+    print(f"{removed} of {len(options.ids)} documents removed", file=sys.stderr)
+    return OK if removed == len(options.ids) else FAILURE
+
+
+def _info(options: argparse.Namespace) -> int:
+    from .store import Store
+
+    for name, value in Store(options.index).info().items():
+        print(f"{name:<10} {value}")
+    return OK
+
+
+def _models(options: argparse.Namespace) -> int:
+    from .checkpoints import BUILT_IN, built_in
+
+    for name in built_in():
+        config = json.loads((BUILT_IN / name / "config.json").read_text(encoding="utf-8"))
+        print(f"{name:<16} {config['backbone']}, layer {config['layer']}, {config['pooling']} pooling, {config['hidden_size']} numbers a mention")
+    return OK
+
+
+def _retriever(index: str, model: str | None, detector: str, device: str) -> Any:
+    from .retriever import EntityRetriever, index_model
+
+    if model is None:
+        model = index_model(index) if Path(index).exists() else None
+    return EntityRetriever(index, model or DEFAULT_MODEL, _detector(detector, device), device)
+
+
+def _detector(which: str, device: str) -> Any:
+    from .detection import GivenSpans, TokenClassifier
+
+    if which == "probe":
+        return None
+    if which == "given":
+        return GivenSpans()
+    if which.startswith("hf:"):
+        return TokenClassifier(which[3:], device)
+    raise Failure(f"--detector {which!r} is unknown; accepted are probe, given, hf:NAME")
+
+
+def _conditions(tests: list[str]) -> dict[str, dict[str, Any]]:
+    """`["year>=1990", "topic=nature"]` as a filter; numbers are compared as numbers."""
+    where: dict[str, dict[str, Any]] = {}
+    for test in tests:
+        match = re.fullmatch(r"\s*([^=!<>]+?)\s*(==|=|!=|>=|<=|>|<)\s*(.*?)\s*", test)
+        if match is None:
+            raise Failure(f'--where {test!r} is no condition; write "field=value", or != >= <= > < in the place of =')
+        name, operator, value = match.groups()
+        try:
+            parsed: Any = float(value)
+        except ValueError:
+            parsed = value
+        where.setdefault(name, {})["==" if operator == "=" else operator] = parsed
+    return where
+
+
+if __name__ == "__main__":
+    sys.exit(main())

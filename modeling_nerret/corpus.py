@@ -1,0 +1,125 @@
+"""Read corpora: JSONL, JSONL.gz, text with a document a line, CSV, Parquet, or standard input."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from .documents import Document
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A record that is no document: where it stands and why it was refused."""
+
+    where: str
+    reason: str
+
+
+def read_corpus(source: str, text_column: str = "text", id_column: str = "id") -> Iterator[Document | BadLine]:
+    """Documents of a corpus in order, with a `BadLine` for each record that is none.
+
+    Args:
+        source: a file, or `-` for JSONL on standard input.
+        text_column, id_column: fields that hold text and id; a record without id is named after its line.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file is of another kind, or lacks the text column.
+    """
+    if source == "-":
+        yield from _documents(_json_lines(sys.stdin.buffer), "standard input", text_column, id_column)
+        return
+    path = Path(source)
+    if path.is_dir() or not path.exists():
+        raise OSError(f"no corpus at {source!r}: it is {'a folder' if path.is_dir() else 'not there'}")
+    kind = next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
+    if kind is None:
+        raise ValueError(f"{source!r} is of an unknown kind; accepted are {', '.join(SUFFIXES)} and - (JSONL on stdin)")
+    if kind == ".parquet":
+        yield from _documents(_parquet(path, text_column), path.name, text_column, id_column)
+        return
+    opened: IO[bytes] = gzip.open(path, "rb") if kind == ".jsonl.gz" else path.open("rb")  # type: ignore[assignment]
+    with opened as file:
+        if kind == ".csv":
+            records: Iterable[Any] = _csv(file, text_column)
+        elif kind == ".txt":
+            records = _text_lines(file, text_column)
+        else:
+            records = _json_lines(file)
+        yield from _documents(records, path.name, text_column, id_column)
+
+
+def _documents(
+    records: Iterable[dict[str, Any] | ValueError | None], name: str, text_column: str, id_column: str
+) -> Iterator[Document | BadLine]:
+    for number, record in enumerate(records, 1):
+        if record is None:  # an empty line
+            continue
+        where = f"{name}, line {number}"
+        if isinstance(record, ValueError):
+            yield BadLine(where, str(record))
+            continue
+        try:
+            if not isinstance(record, dict):
+                raise ValueError(f'a line is an object {{"id": ..., "text": ...}}, not {json.dumps(record)[:60]}')
+            fields = dict(record)
+            if text_column not in fields:
+                raise ValueError(f"there is no {text_column!r}; the fields are {', '.join(map(str, fields)) or 'none'}")
+            text, given = fields.pop(text_column), fields.pop(id_column, None)
+            yield Document.from_dict(fields | {"text": text, "id": str(number) if given is None else given})
+        except ValueError as error:
+            yield BadLine(where, str(error))
+
+
+def _json_lines(file: IO[bytes]) -> Iterator[Any]:
+    for line in file:
+        try:
+            yield json.loads(line.decode("utf-8")) if line.strip() else None
+        except UnicodeDecodeError as error:
+            yield ValueError(f"the bytes from {error.start} are not valid UTF-8")
+        except RecursionError:
+            yield ValueError("the JSON is nested too deeply")
+        except ValueError as error:
+            yield ValueError(f"this is not JSON ({error})")
+
+
+def _text_lines(file: IO[bytes], text_column: str) -> Iterator[Any]:
+    for line in file:
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+            yield {text_column: text} if text.strip() else None
+        except UnicodeDecodeError as error:
+            yield ValueError(f"the bytes from {error.start} are not valid UTF-8")
+
+
+def _csv(file: IO[bytes], text_column: str) -> Iterator[Any]:
+    csv.field_size_limit(sys.maxsize)
+    rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+    _need_column(text_column, rows.fieldnames or [])
+    for row in rows:
+        row.pop(None, None)  # type: ignore[call-overload]  # cells beyond the header
+        yield row
+
+
+def _parquet(path: Path, text_column: str) -> Iterator[Any]:
+    import pyarrow.parquet as parquet
+
+    with parquet.ParquetFile(path) as file:
+        _need_column(text_column, file.schema_arrow.names)
+        for batch in file.iter_batches(batch_size=1_000):
+            yield from batch.to_pylist()
+
+
+def _need_column(name: str, columns: Iterable[str]) -> None:
+    if name not in columns:
+        raise ValueError(f"there is no column {name!r}; the columns are {', '.join(columns)}: name one with --text-column")

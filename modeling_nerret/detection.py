@@ -1,0 +1,265 @@
+"""Detectors: what finds mentions without knowing types.
+
+A detector proposes spans for windows of texts. The default, `MentionProbe`, reads them from the hidden states that the
+model computes anyway, in the same forward pass (the idea of ToMMeR, arXiv 2510.19410), joined with the shape of the
+words, because the backbone of the default model is uncased.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from .documents import Document
+from .spans import Span
+from .windows import Window
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[\w\u0300-\u036f])+|[^\w\s]")
+SHAPES = 14  # numbers that describe a word's look, see `word_shapes`
+
+
+class Detector(Protocol):
+    """Anything that proposes mentions."""
+
+    def propose(
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+    ) -> list[list[Span]]:
+        """Spans of each window, in characters of its text, in order of their start.
+
+        Args:
+            documents: what the windows were cut from; `documents[window.owner]` is a window's document.
+            windows: a batch of windows.
+            states: (windows, tokens, backbone size), the model's hidden states before the value projection.
+        """
+
+
+class GivenSpans:
+    """The detector for documents that bring their own mentions: it proposes just these."""
+
+    def propose(
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+    ) -> list[list[Span]]:
+        """The document's own mentions that touch each window."""
+        found = []
+        for window in windows:
+            left, right = window.span
+            own = documents[window.owner].mentions
+            found.append([span for span in own if span.start < right and span.end > left])
+        return found
+
+
+class TokenClassifier:
+    """Any Hugging Face token-classification checkpoint as a detector; its types are dropped.
+
+    Args:
+        name_or_path: repository id or folder of the checkpoint.
+        device: where it runs.
+    """
+
+    def __init__(self, name_or_path: str, device: str = "cpu"):
+        from transformers import pipeline
+
+        self.pipeline = pipeline(
+            "token-classification", name_or_path, aggregation_strategy="simple", device=device, trust_remote_code=False
+        )
+
+    def propose(
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+    ) -> list[list[Span]]:
+        """One span for each entity group that the checkpoint finds in a window's text."""
+        pieces = [window.text[slice(*window.span)] for window in windows]
+        found = []
+        for window, groups in zip(windows, self.pipeline(pieces, batch_size=len(pieces)), strict=True):
+            shift = window.span[0]
+            spans = {Span(group["start"] + shift, group["end"] + shift, float(group["score"])) for group in groups}
+            found.append(sorted(span for span in spans if window.text[span.start : span.end].strip()))
+        return found
+
+
+@dataclass
+class ProbeConfig:
+    """Sizes and decision rule of a `MentionProbe`.
+
+    Args:
+        state_size: width of the backbone's hidden states.
+        size: width of the probe.
+        max_words: longest mention in words (punctuation counts).
+        threshold: score in [0, 1] above which a span is proposed.
+        nested: whether spans may lie inside each other (they never cross).
+    """
+
+    state_size: int
+    size: int = 128
+    max_words: int = 14
+    threshold: float = 0.5
+    nested: bool = False
+
+
+class MentionProbe(nn.Module):
+    """Scores every span of up to `max_words` words from the states of its first, last and inner words."""
+
+    config_name, weights_name = "detector.json", "detector.safetensors"
+
+    def __init__(self, config: ProbeConfig):
+        super().__init__()
+        self.config = config
+        self.norm = nn.LayerNorm(config.state_size)
+        self.edge = nn.Sequential(nn.Linear(2 * config.state_size + 3 * SHAPES, 2 * config.size), nn.GELU(), nn.Dropout(0.1))
+        self.start = nn.Linear(2 * config.size, config.size + 1)
+        self.end = nn.Linear(2 * config.size, config.size + 1)
+        self.inside = nn.Linear(2 * config.size, 1)
+        self.width = nn.Parameter(torch.zeros(config.max_words))
+
+    def forward(self, first: torch.Tensor, last: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
+        """Logits of all spans.
+
+        Args:
+            first, last: (batch, words, state_size), states of each word's first and last token.
+            shapes: (batch, words, SHAPES).
+
+        Returns:
+            (batch, words, max_words): the span from word i over j + 1 words; -inf beyond the last word.
+        """
+        left, right = nn.functional.pad(shapes, (0, 0, 1, 0))[:, :-1], nn.functional.pad(shapes, (0, 0, 0, 1))[:, 1:]
+        around = torch.cat([shapes, left, right], -1)  # (batch, words, 3 * SHAPES): own and the neighbours' look
+        word = self.edge(torch.cat([self.norm(first), self.norm(last), around], -1))  # (batch, words, 2 * size)
+        start, end = self.start(word), self.end(word)  # (batch, words, size + 1)
+        inside = self.inside(word)[..., 0].cumsum(1)  # (batch, words)
+        inside = nn.functional.pad(inside, (1, 0))  # (batch, words + 1)
+        words, size = word.shape[1], self.config.size
+        logits = word.new_full((*word.shape[:2], self.config.max_words), float("-inf"))
+        for extra in range(min(self.config.max_words, words)):
+            left, right = start[:, : words - extra], end[:, extra:]  # (batch, words - extra, size + 1)
+            match = (left[..., :size] * right[..., :size]).sum(-1) / size**0.5 + left[..., size] + right[..., size]
+            mean_inside = (inside[:, extra + 1 :] - inside[:, : words - extra]) / (extra + 1)
+            logits[:, : words - extra, extra] = match + mean_inside + self.width[extra]
+        return logits
+
+    @torch.inference_mode()
+    def propose(
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+    ) -> list[list[Span]]:
+        """Spans whose score exceeds the threshold, the best first where they exclude each other."""
+        words = [words_of(window) for window in windows]
+        if not any(len(one) for one in words):
+            return [[] for _ in windows]
+        first, last, shapes = gather(windows, words, states)
+        scores = self(first.float(), last.float(), shapes).sigmoid().cpu().numpy()  # (batch, words, max_words)
+        found = []
+        for row, one in enumerate(words):
+            begin, extra = np.nonzero(scores[row] > self.config.threshold)
+            keep = begin + extra < len(one)
+            begin, extra = begin[keep], extra[keep]
+            order = np.argsort(-scores[row, begin, extra], kind="stable")
+            spans = [
+                Span(int(one[begin[at], 0]), int(one[begin[at] + extra[at], 1]), float(scores[row, begin[at], extra[at]]))
+                for at in order
+            ]
+            found.append(sorted(select(spans, self.config.nested)))
+        return found
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the detector's settings and weights beside a model's."""
+        Path(folder, self.config_name).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
+        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, Path(folder, self.weights_name))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> MentionProbe:
+        """Load what `save_pretrained` wrote."""
+        settings: dict[str, Any] = json.loads(Path(folder, cls.config_name).read_text(encoding="utf-8"))
+        probe = cls(ProbeConfig(**settings))
+        probe.load_state_dict(load_file(Path(folder, cls.weights_name)))
+        return probe.eval()
+
+
+def select(spans: Sequence[Span], nested: bool) -> list[Span]:
+    """Of spans in order of preference, those that exclude none before them: apart (flat), or not crossing (nested).
+
+    Example:
+        >>> select([Span(0, 9, 0.9), Span(4, 9, 0.8), Span(7, 12, 0.7)], nested=False)
+        [Span(start=0, end=9, score=0.9)]
+        >>> select([Span(0, 9, 0.9), Span(4, 9, 0.8), Span(7, 12, 0.7)], nested=True)
+        [Span(start=0, end=9, score=0.9), Span(start=4, end=9, score=0.8)]
+    """
+    kept: list[Span] = []
+    for span in spans:
+        touching = [other for other in kept if span.start < other.end and other.start < span.end]
+        if not touching or (nested and all(_inside(span, other) or _inside(other, span) for other in touching)):
+            kept.append(span)
+    return kept
+
+
+def _inside(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end and inner[:2] != outer[:2]
+
+
+def words_of(window: Window) -> np.ndarray:
+    """Words of a window that lie wholly in it and have a token. (words, 4): start, end, first token, last token."""
+    left, right = window.span
+    spans = [match.span() for match in WORD.finditer(window.text, left, right)]
+    real = np.flatnonzero(window.offsets[:, 0] < window.offsets[:, 1])
+    if not spans or not len(real):
+        return np.zeros((0, 4), dtype=np.int64)
+    words = np.asarray(spans, dtype=np.int64)  # (words, 2)
+    # tokens are in order, so the first that ends after a word's start and the last that starts before its end cover it
+    first = np.searchsorted(window.offsets[real, 1], words[:, 0], side="right")
+    last = np.searchsorted(window.offsets[real, 0], words[:, 1], side="left") - 1
+    keep = (first <= last) & (first < len(real))
+    return np.column_stack([words[keep], real[first[keep]], real[last[keep]]])
+
+
+def word_shapes(text: str, words: np.ndarray) -> np.ndarray:
+    """How words look. (words, SHAPES) float32 in [0, 1]: case, digits, punctuation, place, quotes, case of the text."""
+    tokens = [text[start:end] for start, end in words[:, :2]]
+    letters = [token for token in tokens if token[0].isalpha()]
+    capitals = sum(token[0].isupper() for token in letters) / max(len(letters), 1)
+    shapes = np.zeros((len(tokens), SHAPES), dtype=np.float32)
+    opening = True
+    for row, (token, (start, end)) in enumerate(zip(tokens, words[:, :2], strict=True)):
+        before = text[start - 1] if start else " "
+        after = text[end] if end < len(text) else " "
+        punctuation = not (token[0].isalnum() or token[0] == "_")
+        shapes[row] = (
+            token[0].isupper(),
+            len(token) > 1 and token.isupper(),
+            any(map(str.isdigit, token)),
+            token.isdigit(),
+            any(map(str.isupper, token[1:])) and not token.isupper(),
+            punctuation,
+            len(token) == 1,
+            min(len(token), 12) / 12,
+            opening,
+            not before.isspace(),
+            not after.isspace(),
+            before in "\"'`([{“‘«",
+            capitals == 0,
+            capitals,
+        )
+        opening = token in ".!?" if punctuation else False
+    return shapes
+
+
+def gather(
+    windows: Sequence[Window], words: Sequence[np.ndarray], states: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """States of the words' first and last tokens, (windows, words, size) each, and their shapes; padded with zeros."""
+    width = max(max(len(one) for one in words), 1)
+    index = torch.zeros(2, len(windows), width, dtype=torch.long)
+    shapes = torch.zeros(len(windows), width, SHAPES)
+    for row, (window, one) in enumerate(zip(windows, words, strict=True)):
+        if len(one):
+            index[:, row, : len(one)] = torch.from_numpy(one[:, 2:].T.copy())
+            shapes[row, : len(one)] = torch.from_numpy(word_shapes(window.text, one))
+    rows = torch.arange(len(windows), device=states.device)[:, None]
+    index = index.to(states.device)
+    return states[rows, index[0]], states[rows, index[1]], shapes.to(states.device)

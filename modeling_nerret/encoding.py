@@ -1,0 +1,173 @@
+"""Documents to mention vectors: windows, one forward pass a batch, detection and embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from .detection import Detector
+from .documents import Document
+from .modeling_nerret import NerretModel
+from .spans import Span, best_window
+from .windows import Window, batches, make_windows, stack
+
+BATCH_TOKENS = 4096
+BUFFER_CHARACTERS = 400_000
+
+
+@dataclass
+class Report:
+    """What was read: so many documents, characters, windows and mentions; `unmapped` mentions had no token."""
+
+    documents: int = 0
+    characters: int = 0
+    windows: int = 0
+    mentions: int = 0
+    unmapped: int = 0
+
+
+@dataclass
+class EncodedDocument:
+    """A document, its mentions in order, and their vectors (mentions, hidden_size) float32."""
+
+    document: Document
+    mentions: list[Span] = field(default_factory=list)
+    vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+
+
+class Encoder:
+    """Finds and embeds the mentions of documents, and embeds type queries.
+
+    Args:
+        model: the model; its device is where the work is done.
+        tokenizer: its fast tokenizer.
+        detector: what proposes mentions.
+        batch_tokens: most tokens of a batch, padding included.
+        on_long: what to do with a text over the model's window: `"window"` cuts it, `"error"` refuses it.
+    """
+
+    def __init__(
+        self,
+        model: NerretModel,
+        tokenizer: PreTrainedTokenizerBase,
+        detector: Detector,
+        batch_tokens: int = BATCH_TOKENS,
+        on_long: str = "window",
+    ):
+        if on_long not in ("window", "error"):
+            raise ValueError(f"on_long is {on_long!r}; accepted are 'window' and 'error'")
+        self.model, self.tokenizer, self.detector = model, tokenizer, detector
+        self.batch_tokens, self.on_long = batch_tokens, on_long
+        self.report = Report()
+
+    def encode(self, documents: Iterable[Document]) -> Iterator[EncodedDocument]:
+        """Encode documents in their order; only a bounded part of them is held at a time.
+
+        Raises:
+            ValueError: a text is over the window and `on_long` is `"error"`.
+        """
+        iterator = iter(documents)
+        while chunk := _take(iterator, BUFFER_CHARACTERS):
+            yield from self._encode_chunk(chunk)
+
+    @torch.inference_mode()
+    def embed_queries(self, queries: Sequence[str]) -> np.ndarray:
+        """Vectors of type queries. (queries, hidden_size) float32, each of length 1.
+
+        Raises:
+            ValueError: a query is empty or longer than the model's window.
+        """
+        for query in queries:
+            if not isinstance(query, str) or not query.strip():
+                raise ValueError(f"a type query is a few words such as 'dinosaur', not {query!r:.60}")
+        queries = [" ".join(query.split()) for query in queries]
+        windows = make_windows(self.tokenizer, queries, self.model.config.max_tokens)
+        if len(windows) > len(queries):
+            raise ValueError(f"a type query is over {self.model.config.max_tokens} tokens; use fewer words")
+        spans = []
+        for row, window in enumerate(windows):
+            tokens = window.token_span(0, len(window.text))
+            if tokens is None:
+                raise ValueError(f"the type query {window.text!r:.60} has no characters that the model can read")
+            spans.append((row, *tokens))
+        ids, mask = stack(windows, self.model.device)
+        return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
+
+    def _encode_chunk(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+        windows = make_windows(self.tokenizer, [document.text for document in documents], self.model.config.max_tokens)
+        if self.on_long == "error" and len(windows) > len(documents):
+            self._refuse_long(documents, windows)
+        found: list[list[tuple[Span, np.ndarray]]] = [[] for _ in documents]
+        covers: list[list[tuple[int, int]]] = [[] for _ in documents]
+        for window in windows:
+            covers[window.owner].append(window.span)
+        self.report.documents += len(documents)
+        self.report.characters += sum(len(document.text) for document in documents)
+        self.report.windows += len(windows)
+        unmapped: list[set[Span]] = [set() for _ in documents]
+        for batch in batches(windows, self.batch_tokens):
+            for owner, span, vector in self._encode_batch(documents, batch, covers, unmapped):
+                found[owner].append((span, vector))
+        encoded = []
+        for document, mentions, missed in zip(documents, found, unmapped, strict=True):
+            mentions.sort(key=lambda mention: mention[0])
+            self.report.mentions += len(mentions)
+            self.report.unmapped += len(missed)
+            vectors = [vector for _, vector in mentions]
+            size = self.model.config.hidden_size
+            stacked = np.stack(vectors) if vectors else np.zeros((0, size), dtype=np.float32)
+            encoded.append(EncodedDocument(document, [span for span, _ in mentions], stacked))
+        return encoded
+
+    @torch.inference_mode()
+    def _encode_batch(
+        self,
+        documents: Sequence[Document],
+        batch: list[Window],
+        covers: list[list[tuple[int, int]]],
+        unmapped: list[set[Span]],
+    ) -> Iterator[tuple[int, Span, np.ndarray]]:
+        """Owner, span and vector of each mention that is read in one of the batch's windows."""
+        states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
+        rows, owners, spans = [], [], []
+        for row, (window, proposed) in enumerate(zip(batch, self.detector.propose(documents, batch, states), strict=True)):
+            for span in proposed:
+                best = best_window(covers[window.owner], span.start, span.end, self.model.causal)
+                if best != window.number:
+                    continue  # another window of the document shows it better
+                tokens = window.token_span(span.start, span.end)
+                if tokens is None:
+                    unmapped[window.owner].add(span)
+                    continue
+                rows.append((row, *tokens))
+                owners.append(window.owner)
+                spans.append(span)
+        if rows:
+            vectors = self.model.embed(states, torch.tensor(rows)).cpu().numpy()  # (mentions, hidden_size)
+            yield from zip(owners, spans, vectors, strict=True)
+
+    def _refuse_long(self, documents: Sequence[Document], windows: Sequence[Window]) -> None:
+        owners = [window.owner for window in windows]
+        long = next(owner for owner, following in zip(owners, owners[1:], strict=False) if owner == following)
+        raise ValueError(
+            f"document {documents[long].id!r} is over {self.model.config.max_tokens} tokens and on_long is 'error'; "
+            "use on_long='window' to read it in overlapping windows"
+        )
+
+
+def _take(documents: Iterator[Document], characters: int) -> list[Document]:
+    """The next documents, some `characters` characters in all, at least one unless there are no more."""
+    taken = list(islice(documents, 1))
+    size = sum(len(document.text) for document in taken)
+    while taken and size < characters:
+        following = next(documents, None)
+        if following is None:
+            break
+        taken.append(following)
+        size += len(following.text)
+    return taken

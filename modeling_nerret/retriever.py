@@ -1,0 +1,269 @@
+"""EntityRetriever: index documents once, then ask for any type of entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoints import DEFAULT, Checkpoint, load_checkpoint
+from .detection import Detector
+from .documents import Document
+from .encoding import BATCH_TOKENS, Encoder, Report
+from .store import MANIFEST, Store
+
+MODES = ("hybrid", "vector", "lexical")
+COMMIT_DOCUMENTS = 1_000
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A mention that matches a type query; `text` is `document.text[start:end]`, `score` its cosine in [-1, 1]."""
+
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document, its score, and the mentions that earned it, in order of their start."""
+
+    id: str
+    score: float
+    text: str
+    mentions: list[Mention]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The hit as plain dictionaries and lists, for JSON."""
+        return asdict(self)
+
+
+class EntityRetriever:
+    """An index of documents that answers type queries.
+
+    Args:
+        path: the index folder; made when the first documents are added.
+        model: built-in name, path or repository id of a checkpoint, or a loaded `Checkpoint`.
+        detector: what finds mentions; `None`: the checkpoint's own.
+        device: where the model runs.
+
+    Raises:
+        ValueError: the path is no index, the index was made with another model, or there is no detector.
+        OSError: there is no such model.
+
+    Example:
+        >>> from modeling_nerret import EntityRetriever
+        >>> retriever = EntityRetriever(index_path, model=tiny_checkpoint)
+        >>> retriever.add([{"id": "a", "text": "Ada Lovelace met Charles Babbage in London."}]).documents
+        1
+        >>> [hit.id for hit in retriever.search("mathematician", k=1)]
+        ['a']
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        model: str | Checkpoint = DEFAULT,
+        detector: Detector | None = None,
+        device: str = "cpu",
+        batch_tokens: int = BATCH_TOKENS,
+        on_long: str = "window",
+    ):
+        self.path = Path(path)
+        self._store = Store(path) if self.path.exists() and not _is_empty(self.path) else None
+        if self._store and isinstance(model, str):
+            self._check_model(model, None)
+        self.checkpoint = load_checkpoint(model, device) if isinstance(model, str) else model
+        self._check_model(self.checkpoint.name, self.checkpoint.fingerprint)
+        detector = detector or self.checkpoint.detector
+        if detector is None:
+            raise ValueError(
+                f"the model {self.checkpoint.name!r} has no detector of its own; give one, "
+                "for example detector=GivenSpans() or TokenClassifier('dslim/bert-base-NER')"
+            )
+        self.encoder = Encoder(self.checkpoint.model, self.checkpoint.tokenizer, detector, batch_tokens, on_long)
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self._store) if self._store else 0
+
+    def info(self) -> dict[str, Any]:
+        """Path, model, numbers of documents and mentions, bytes on disk."""
+        if self._store is None:
+            return {"path": str(self.path), "model": self.checkpoint.name, "documents": 0, "mentions": 0, "bytes": 0}
+        return self._store.info()
+
+    def add(self, documents: Iterable[Mapping[str, Any] | Document]) -> Report:
+        """Add documents (`{"id", "text", ...metadata}`), each in the place of what has its id.
+
+        They are streamed, and committed every so many; a document that is refused takes the whole call back.
+
+        Returns:
+            How many documents, characters, windows and mentions were read, and how many mentions no token covers.
+
+        Raises:
+            ValueError: a document without id or text, an id twice, a span outside its text.
+            RuntimeError: another process writes to the index.
+        """
+        documents = iter(documents)
+        chunk = _parse(documents)  # before an index is made, so that bad input leaves nothing behind
+        self.encoder.report = Report()
+        if not chunk:
+            return self.encoder.report
+        with self._writable().writing():
+            while chunk:
+                self._open.write(list(self.encoder.encode(chunk)))
+                chunk = _parse(documents)
+        return self.encoder.report
+
+    def optimize(self) -> None:
+        """Bring the index's own indexes up to date after many additions; searches are right without, but slower."""
+        if self._store is not None:
+            with self._store.writing():
+                self._store.optimize()
+
+    def delete(self, ids: str | Sequence[str]) -> int:
+        """Remove documents by id; returns how many were there."""
+        if self._store is None:
+            return 0
+        with self._store.writing():
+            return self._store.delete([ids] if isinstance(ids, str) else list(ids))
+
+    def lookup(self, ids: Sequence[str]) -> dict[str, Document]:
+        """Documents by id; ids that are not there are left out."""
+        return self._store.lookup(ids) if self._store else {}
+
+    def search(
+        self,
+        type_query: str,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        mode: str = "hybrid",
+        min_score: float | None = None,
+    ) -> list[Hit]:
+        """The `k` documents that most surely mention an entity of a type, best first; ties in order of their ids.
+
+        Args:
+            type_query: the type in plain words, such as "dinosaur" or "drug that lowers blood pressure".
+            k: how many different documents; fewer come only if there are fewer.
+            where: conditions on metadata, see `Store.filter`.
+            mode: `"vector"` (best mention's cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (both).
+            min_score: leave out documents with a lower score.
+
+        Raises:
+            ValueError: an empty query, `k` below 1, an unknown mode, a malformed filter.
+        """
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"k is {k!r}; it must be a whole number from 1")
+        vector = self.encoder.embed_queries([type_query])[0]  # (hidden_size,)
+        if self._store is None:
+            return []
+        keys = self._store.filter(where) if where else None
+        scores = self._scores(type_query, vector, k, keys, mode)
+        if min_score is not None:
+            scores = {key: score for key, score in scores.items() if score >= min_score}
+        return self._hits(scores, k, None if mode == "lexical" else vector)
+
+    def _scores(
+        self, query: str, vector: np.ndarray, k: int, keys: set[int] | None, mode: str
+    ) -> dict[int, float]:
+        """Scores of candidates by key, at least the best `k` if there are as many."""
+        store, config = self._open, self.checkpoint.model.config
+        limit = max(4 * k, 200)
+        if mode == "lexical":
+            return store.matching(query, limit, keys)
+        mentions = store.count_mentions()
+        nearest = store.nearest(vector, limit, keys)
+        while len(nearest) < k and limit < mentions:
+            limit *= 4
+            nearest = store.nearest(vector, limit, keys)
+        if mode == "vector":
+            return nearest
+        lexical = store.matching(query, limit, keys)
+        for key, found in store.mentions([key for key in lexical if key not in nearest], vector).items():
+            nearest[key] = max((score for _, _, score in found), default=0.0)
+        bonus = {key: score / (score + config.lexical_half) for key, score in lexical.items()}
+        return {key: score + config.lexical_weight * bonus.get(key, 0.0) for key, score in nearest.items()}
+
+    def _hits(self, scores: dict[int, float], k: int, vector: np.ndarray | None) -> list[Hit]:
+        """The best `k` of the scored documents with their matching mentions."""
+        store, threshold = self._open, self.checkpoint.model.config.match_score
+        ranked = sorted(scores, key=lambda key: -scores[key])
+        while ranked:
+            level = scores[ranked[min(k, len(ranked)) - 1]]
+            candidates = [key for key in ranked if scores[key] >= level]  # the k-th score may be shared by many
+            documents = store.documents(candidates)
+            if len(documents) >= min(k, len(ranked)):
+                break
+            gone = set(candidates) - set(documents)  # replaced or deleted while we searched
+            ranked = [key for key in ranked if key not in gone]
+        else:
+            return []
+        best = sorted(documents, key=lambda key: (-scores[key], documents[key].id))[:k]
+        mentions = store.mentions(best, vector) if vector is not None else {}
+        hits = []
+        for key in best:
+            document, found = documents[key], mentions.get(key, [])
+            least = min(threshold, max((score for _, _, score in found), default=threshold))
+            matching = [Mention(a, b, document.text[a:b], score) for a, b, score in found if score >= least]
+            hits.append(Hit(document.id, float(scores[key]), document.text, matching, document.metadata))
+        return hits
+
+    @property
+    def _open(self) -> Store:
+        assert self._store is not None
+        return self._store
+
+    def _writable(self) -> Store:
+        if self._store is None:
+            size = self.checkpoint.model.config.hidden_size
+            names = {"model": self.checkpoint.name, "fingerprint": self.checkpoint.fingerprint}
+            self._store = Store.create(self.path, size, **names)
+        return self._store
+
+    def _check_model(self, name: str, fingerprint: str | None) -> None:
+        """Refuse a model other than the index's; by its name, where the fingerprint is not known yet."""
+        if self._store is None:
+            return
+        made = self._store.manifest
+        if fingerprint == made["fingerprint"] or (fingerprint is None and name == made["model"]):
+            return
+        if fingerprint is None and (Path(name).exists() or Path(made["model"]).exists()):
+            return  # one checkpoint under two paths is told by its fingerprint
+        same_name = " (its files have changed since)" if name == made["model"] else ""
+        raise ValueError(
+            f"the index {self.path} was made with the model {made['model']!r}, not with {name!r}{same_name}; "
+            f"open it with model={made['model']!r} or index the corpus again under another path"
+        )
+
+
+def index_model(path: str | Path) -> str | None:
+    """The name of the model that an index was made with; `None` if there is no index yet."""
+    return Store(path).manifest["model"] if (Path(path) / MANIFEST).exists() else None
+
+
+def _parse(entries: Iterator[Mapping[str, Any] | Document]) -> list[Document]:
+    """The next documents to commit together, checked."""
+    documents = [
+        entry if isinstance(entry, Document) else Document.from_dict(entry)
+        for entry in islice(entries, COMMIT_DOCUMENTS)
+    ]
+    seen: set[str] = set()
+    for document in documents:
+        if document.id in seen:
+            raise ValueError(f"the id {document.id!r} stands twice in one batch; ids must differ")
+        seen.add(document.id)
+    return documents
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

@@ -1,0 +1,125 @@
+"""nerret as a sentence-transformers module: `SentenceTransformer(path, trust_remote_code=True).encode(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from sentence_transformers.sentence_transformer.modules import InputModule
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from .modeling_nerret import NerretModel
+from .spans import best_window, check_span
+from .windows import Window, make_windows, stack
+
+ACCEPTED = 'a string (a type query) or {"text": ..., "start": ..., "end": ...} (a mention in its text)'
+
+
+class NerretTransformer(InputModule):
+    """Encodes type queries (strings) and mentions in context (`{"text", "start", "end"}`), also mixed.
+
+    Example:
+        >>> from sentence_transformers import SentenceTransformer
+        >>> encoder = SentenceTransformer(tiny_checkpoint, trust_remote_code=True)
+        >>> mention = {"text": "Ada Lovelace wrote notes.", "start": 0, "end": 12}
+        >>> encoder.encode(["mathematician", mention]).shape == (2, encoder.get_embedding_dimension())
+        True
+    """
+
+    config_file_name = "nerret_st_config.json"
+    save_in_root = True
+
+    def __init__(self, model: NerretModel, tokenizer: PreTrainedTokenizerBase):
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+
+    @property
+    def max_seq_length(self) -> int:
+        """Window length in tokens."""
+        return self.model.config.max_tokens
+
+    def get_embedding_dimension(self) -> int:
+        """Width of the embeddings."""
+        return self.model.config.hidden_size
+
+    def preprocess(
+        self, inputs: Sequence[str | Mapping[str, Any]], prompt: str | None = None, **kwargs: Any
+    ) -> dict[str, torch.Tensor]:
+        """Token ids and mask (batch, tokens), and each row's token span `first`, `last` (batch,).
+
+        Raises:
+            ValueError: an input of another form, a span outside its text, an empty text, or a query over the window.
+        """
+        items = [_as_mention(item, prompt) for item in inputs]
+        windows = make_windows(self.tokenizer, [text for text, _, _ in items], self.max_seq_length)
+        owned: list[list[Window]] = [[] for _ in items]
+        for window in windows:
+            owned[window.owner].append(window)
+        chosen, first, last = [], [], []
+        for number, (text, start, end) in enumerate(items):
+            own = owned[number]
+            if len(own) > 1 and (start, end) == (0, len(text)):
+                raise ValueError(f"a type query of {len(text)} characters exceeds {self.max_seq_length} tokens; shorten it")
+            best = best_window([window.span for window in own], start, end, self.model.causal)
+            tokens = None if best is None else own[best].token_span(start, end)
+            if tokens is None:
+                raise ValueError(f"no token of this model covers {text[start:end]!r}; it cannot be embedded")
+            chosen.append(own[best])
+            first.append(tokens[0])
+            last.append(tokens[1])
+        ids, mask = stack(chosen)
+        return {"input_ids": ids, "attention_mask": mask, "first": torch.tensor(first), "last": torch.tensor(last)}
+
+    def forward(self, features: dict[str, torch.Tensor], **kwargs: Any) -> dict[str, torch.Tensor]:
+        """Add `sentence_embedding` (batch, hidden_size) to the features."""
+        rows = torch.arange(len(features["first"]), device=features["first"].device)
+        spans = torch.stack([rows, features["first"], features["last"]], dim=1)  # (batch, 3)
+        output = self.model(features["input_ids"], features["attention_mask"], spans=spans)
+        features["sentence_embedding"] = output.embeddings
+        return features
+
+    def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:
+        """Write model, tokenizer and this module's settings to a folder."""
+        self.model.save_pretrained(output_path)
+        self.save_tokenizer(output_path)
+        self.save_config(output_path)
+
+    @classmethod
+    def load(
+        cls,
+        model_name_or_path: str,
+        subfolder: str = "",
+        token: bool | str | None = None,
+        cache_folder: str | None = None,
+        revision: str | None = None,
+        local_files_only: bool = False,
+        trust_remote_code: bool = False,
+        model_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> NerretTransformer:
+        """Load what `save` wrote, from a folder or a repository."""
+        source = {
+            "subfolder": subfolder,
+            "token": token,
+            "cache_dir": cache_folder,
+            "revision": revision or "main",
+            "local_files_only": local_files_only,
+        }
+        model = NerretModel.from_pretrained(model_name_or_path, **source, **(model_kwargs or {}))
+        tokenizer = AutoTokenizer.from_pretrained(model_name_or_path, trust_remote_code=trust_remote_code, **source)
+        return cls(model, tokenizer)
+
+
+def _as_mention(item: Any, prompt: str | None) -> tuple[str, int, int]:
+    """Text and span of one input; the span of a type query is its whole text, the prompt left out."""
+    if isinstance(item, str):
+        if not item.strip():
+            raise ValueError(f"an input is empty; accepted is {ACCEPTED}")
+        prompt = prompt or ""
+        return prompt + item, len(prompt), len(prompt) + len(item)
+    if isinstance(item, Mapping) and set(item) == {"text", "start", "end"} and isinstance(item["text"], str):
+        check_span(item["text"], item["start"], item["end"])
+        return item["text"], item["start"], item["end"]
+    raise ValueError(f"cannot encode {item!r:.80}; accepted is {ACCEPTED}")

@@ -1,0 +1,95 @@
+"""Cut texts into token windows and stack windows into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from .spans import token_span
+
+OVERLAP = 8  # a window shares one eighth of its tokens with the next one
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a text that a model reads at once.
+
+    Args:
+        owner: number of the text in the call that made the window.
+        number: which of its text's windows it is, from 0.
+        text: the whole text.
+        span: the characters of the text that it covers; a text's windows overlap and cover the whole of it.
+        ids: token ids, special ones included.
+        offsets: (tokens, 2), characters of each token in the whole text; zero width for special tokens.
+    """
+
+    owner: int
+    number: int
+    text: str
+    span: tuple[int, int]
+    ids: list[int]
+    offsets: np.ndarray
+
+    def token_span(self, start: int, end: int) -> tuple[int, int] | None:
+        """Tokens of this window that cover characters `[start, end)` of the text; `None` if none does."""
+        return token_span(self.offsets, self.text, start, end)
+
+
+def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[Window]:
+    """All windows of all texts, in order; a text that fits is one window.
+
+    Raises:
+        ValueError: the tokenizer is not a fast one, so that it cannot tell which characters a token covers.
+    """
+    if not tokenizer.is_fast:
+        raise ValueError(f"{type(tokenizer).__name__} gives no character offsets; a fast tokenizer (tokenizer.json) is needed")
+    if not texts:
+        return []
+    encoded = tokenizer(
+        list(texts),
+        truncation=True,
+        max_length=max_tokens,
+        stride=max_tokens // OVERLAP,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+    )
+    owners = encoded["overflow_to_sample_mapping"]
+    windows: list[Window] = []
+    for at, (owner, ids) in enumerate(zip(owners, encoded["input_ids"], strict=True)):
+        offsets = np.asarray(encoded["offset_mapping"][at], dtype=np.int64).reshape(-1, 2)
+        ends = offsets[offsets[:, 0] < offsets[:, 1]]
+        first, last = at == 0 or owners[at - 1] != owner, at + 1 == len(owners) or owners[at + 1] != owner
+        span = (0 if first else int(ends[0, 0]), len(texts[owner]) if last else int(ends[-1, 1]))
+        windows.append(Window(owner, 0 if first else windows[-1].number + 1, texts[owner], span, ids, offsets))
+    return windows
+
+
+def stack(windows: Sequence[Window], device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, both (windows, longest window), padded on the right."""
+    width = max(len(window.ids) for window in windows)
+    ids = torch.zeros(len(windows), width, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, window in enumerate(windows):
+        ids[row, : len(window.ids)] = torch.tensor(window.ids)
+        mask[row, : len(window.ids)] = 1
+    return ids.to(device), mask.to(device)
+
+
+def batches(windows: Iterable[Window], max_batch_tokens: int) -> Iterator[list[Window]]:
+    """Windows of similar length together, longest first, at most `max_batch_tokens` tokens a batch, padding included.
+
+    A window longer than that makes a batch of its own.
+    """
+    batch: list[Window] = []
+    for window in sorted(windows, key=lambda window: -len(window.ids)):
+        if batch and len(batch[0].ids) * (len(batch) + 1) > max_batch_tokens:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
