@@ -160,18 +160,38 @@ class EntityRetriever:
         Raises:
             ValueError: an empty query, `k` below 1, an unknown mode, a malformed filter.
         """
+        ranked, vector = self._rank(type_query, k, where, mode, min_score)
+        mentions = self._open.mentions([key for key, _, _ in ranked], vector) if ranked and mode != "lexical" else {}
+        return [self._hit(document, score, mentions.get(key, [])) for key, document, score in ranked]
+
+    def rank(
+        self,
+        type_query: str,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        mode: str = "hybrid",
+        min_score: float | None = None,
+    ) -> list[tuple[str, float]]:
+        """As `search`, but only ids and scores: for rankings of thousands of documents."""
+        ranked, _ = self._rank(type_query, k, where, mode, min_score)
+        return [(document.id, score) for _, document, score in ranked]
+
+    def _rank(
+        self, type_query: str, k: int, where: Mapping[str, Any] | None, mode: str, min_score: float | None
+    ) -> tuple[list[tuple[int, Document, float]], np.ndarray]:
+        """Key, document and score of the best `k`, and the query's vector."""
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
         vector = self.encoder.embed_queries([type_query])[0]  # (hidden_size,)
         if self._store is None:
-            return []
+            return [], vector
         keys = self._store.filter(where) if where else None
         scores = self._scores(type_query, vector, k, keys, mode)
         if min_score is not None:
             scores = {key: score for key, score in scores.items() if score >= min_score}
-        return self._hits(scores, k, None if mode == "lexical" else vector)
+        return self._best(scores, k), vector
 
     def _scores(
         self, query: str, vector: np.ndarray, k: int, keys: set[int] | None, mode: str
@@ -194,29 +214,26 @@ class EntityRetriever:
         bonus = {key: score / (score + config.lexical_half) for key, score in lexical.items()}
         return {key: score + config.lexical_weight * bonus.get(key, 0.0) for key, score in nearest.items()}
 
-    def _hits(self, scores: dict[int, float], k: int, vector: np.ndarray | None) -> list[Hit]:
-        """The best `k` of the scored documents with their matching mentions."""
-        store, threshold = self._open, self.checkpoint.model.config.match_score
+    def _best(self, scores: dict[int, float], k: int) -> list[tuple[int, Document, float]]:
+        """The best `k` of the scored documents that are still there, ties in order of their ids."""
         ranked = sorted(scores, key=lambda key: -scores[key])
         while ranked:
             level = scores[ranked[min(k, len(ranked)) - 1]]
             candidates = [key for key in ranked if scores[key] >= level]  # the k-th score may be shared by many
-            documents = store.documents(candidates)
+            documents = self._open.documents(candidates)
             if len(documents) >= min(k, len(ranked)):
-                break
+                best = sorted(documents, key=lambda key: (-scores[key], documents[key].id))[:k]
+                return [(key, documents[key], float(scores[key])) for key in best]
             gone = set(candidates) - set(documents)  # replaced or deleted while we searched
             ranked = [key for key in ranked if key not in gone]
-        else:
-            return []
-        best = sorted(documents, key=lambda key: (-scores[key], documents[key].id))[:k]
-        mentions = store.mentions(best, vector) if vector is not None else {}
-        hits = []
-        for key in best:
-            document, found = documents[key], mentions.get(key, [])
-            least = min(threshold, max((score for _, _, score in found), default=threshold))
-            matching = [Mention(a, b, document.text[a:b], score) for a, b, score in found if score >= least]
-            hits.append(Hit(document.id, float(scores[key]), document.text, matching, document.metadata))
-        return hits
+        return []
+
+    def _hit(self, document: Document, score: float, found: Sequence[tuple[int, int, float]]) -> Hit:
+        """A hit with those mentions that match the type: above the model's match score, and the best one anyway."""
+        best = max((score for _, _, score in found), default=0.0)
+        least = min(self.checkpoint.model.config.match_score, best)
+        matching = [Mention(a, b, document.text[a:b], score) for a, b, score in found if score >= least]
+        return Hit(document.id, score, document.text, matching, document.metadata)
 
     @property
     def _open(self) -> Store:

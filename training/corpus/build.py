@@ -158,7 +158,7 @@ def main() -> int:
                 print(report(only, documents, types))
                 continue
             lines = (json.dumps(document, ensure_ascii=False) for document in documents)
-            (HERE / f"{path.stem}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            (HERE / f"{path.stem}.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 1
