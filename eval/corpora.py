@@ -79,7 +79,9 @@ def _query(entry: str | dict, kind: str, label: str) -> str:
     if kind == "name":
         return entry if isinstance(entry, str) else entry["name"]
     if isinstance(entry, str) or not entry.get(kind):
-        raise ValueError(f"the type {label!r} has no {kind}; give it in the types file as {{'name', 'definition', 'examples'}}")
+        raise ValueError(
+            f"the type {label!r} has no {kind}; give it in the types file as {{'name', 'definition', 'examples'}}"
+        )
     return entry[kind] if isinstance(entry[kind], str) else ", ".join(entry[kind])
 
 

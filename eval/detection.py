@@ -72,7 +72,9 @@ def _words(text: str) -> frozenset[str]:
         >>> sorted(_words("The Curaçao River"))
         ['curacao', 'river']
     """
-    plain = "".join(letter for letter in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(letter))
+    plain = "".join(
+        letter for letter in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(letter)
+    )
     return frozenset(re.findall(r"\w+", plain)) - {"the", "a", "an"}
 
 

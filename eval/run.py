@@ -62,7 +62,9 @@ def measure(task: Task, name: str, system: Any, spans: str, options: Options) ->
     began = time.perf_counter()
     scores = system(task, spans, options)
     ids = [document.id for document in task.documents]
-    rankings = [rank(row, ids) for row in tqdm(scores.rows, total=len(task.queries), desc=f"{name} queries", disable=None)]
+    rankings = [
+        rank(row, ids) for row in tqdm(scores.rows, total=len(task.queries), desc=f"{name} queries", disable=None)
+    ]
     seconds = time.perf_counter() - began
     per_type = {
         query: {"r": len(relevant), **_scores(ranking, relevant), "returned": len(ranking)}
@@ -103,7 +105,9 @@ def bootstrap(values: Sequence[float], seed: int) -> list[float]:
 
 def print_table(results: Sequence[dict[str, Any]]) -> None:
     """Results as a Markdown table on standard output."""
-    print("| system | spans | corpus | R-Precision | 95 % interval | bytes/document | seconds |\n|---|---|---|---|---|---|---|")
+    print(
+        "| system | spans | corpus | R-Precision | 95 % interval | bytes/document | seconds |\n|---|---|---|---|---|---|---|"
+    )
     for one in results:
         low, high = one["ci95"]
         print(
@@ -112,7 +116,9 @@ def print_table(results: Sequence[dict[str, Any]]) -> None:
         )
     for one in results:
         if short := [name for name, found in one["per_type"].items() if found["returned"] < found["r"]]:
-            print(f"{one['system']} ({one['spans']}) returned fewer than R documents for {len(short)} types: {', '.join(short)}")
+            print(
+                f"{one['system']} ({one['spans']}) returned fewer than R documents for {len(short)} types: {', '.join(short)}"
+            )
 
 
 def print_detection(task: Task, found: Sequence[Sequence[Any]]) -> None:
@@ -128,7 +134,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--types-key", metavar="SET", help="the set in a types.json that holds several")
     parser.add_argument("--systems", default="nerret-minilm,bm25", help=f"separated by commas: {FORMS}")
     parser.add_argument("--spans", default="gold", help="gold, predicted, or gold,predicted (default: gold)")
-    parser.add_argument("--exclude", default=EXCLUDED, metavar="REGEX", help=f"types that are no queries (default: {EXCLUDED})")
+    parser.add_argument(
+        "--exclude", default=EXCLUDED, metavar="REGEX", help=f"types that are no queries (default: {EXCLUDED})"
+    )
     parser.add_argument("--queries", choices=("name", "definition", "examples"), default="name")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N documents")
     parser.add_argument("--seed", type=int, default=0)

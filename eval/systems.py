@@ -208,7 +208,11 @@ def _pooled(
 
 def gold_or_predicted(task: Task, spans: str, options: Options) -> list[list[Span]]:
     """The mentions that systems without a detector of their own are given."""
-    return task.gold if spans == "gold" else detect(task, load_checkpoint(options.detector, options.device).detector, options)
+    return (
+        task.gold
+        if spans == "gold"
+        else detect(task, load_checkpoint(options.detector, options.device).detector, options)
+    )
 
 
 def detect(task: Task, detector: Detector | None, options: Options) -> list[list[Span]]:

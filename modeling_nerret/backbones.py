@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class Family:
     final_norm: str | None = None
     causal: bool = False
     first_layer: int = 0
-    options: tuple[tuple[str, Any], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
@@ -83,7 +83,7 @@ def _interleaved(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module
     return value
 
 
-_BERT = Family("encoder.layer", _own("attention.self.value"), options=(("add_pooling_layer", False),))
+_BERT = Family("encoder.layer", _own("attention.self.value"), options={"add_pooling_layer": False})
 _LLAMA = Family("layers", _own("self_attn.v_proj"), "input_layernorm", "norm", causal=True)
 
 FAMILIES: dict[str, Family] = {
@@ -99,7 +99,7 @@ FAMILIES: dict[str, Family] = {
     "llama": _LLAMA,
     "mistral": _LLAMA,
     "modernbert": Family("layers", _last_rows("attn.Wqkv"), "attn_norm", "final_norm", first_layer=1),
-    "mpnet": Family("encoder.layer", _own("attention.attn.v"), options=(("add_pooling_layer", False),)),
+    "mpnet": Family("encoder.layer", _own("attention.attn.v"), options={"add_pooling_layer": False}),
     "olmo2": Family("layers", _own("self_attn.v_proj"), None, "norm", causal=True),
     "opt": Family(
         "decoder.layers", _own("self_attn.v_proj"), "self_attn_layer_norm", "decoder.final_layer_norm", causal=True
@@ -151,7 +151,7 @@ def build_cut(cut_config: dict[str, Any], input_norm: bool, attention: str | Non
     """A cut backbone with weights still to be loaded, as stored in a self-contained checkpoint."""
     config = AutoConfig.for_model(**cut_config)
     family = family_of(config)
-    kwargs = dict(family.options) | ({"attn_implementation": attention} if attention else {})
+    kwargs = {**family.options} | ({"attn_implementation": attention} if attention else {})
     backbone = AutoModel.from_config(config, **kwargs)
     _set_final_norm(backbone, family, nn.Identity() if not input_norm else None)
     return backbone

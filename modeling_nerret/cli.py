@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from transformers.utils import logging
+
 from .documents import Document
 
 OK, FAILURE, USAGE = 0, 1, 2
@@ -33,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 1 (failure) or 2 (bad usage)."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    logging.disable_progress_bar()  # of loading weights, which takes a moment
     try:
         return options.run(options)
     except KeyboardInterrupt:
@@ -63,9 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("index", help="the index folder; made if it is not there")
     _add_model(index)
     index.add_argument("--text-column", default="text", metavar="NAME", help="field with the text (default: text)")
-    index.add_argument("--id-column", default="id", metavar="NAME", help="field with the id (default: id; else the line)")
     index.add_argument(
-        "--on-error", choices=("stop", "skip"), default="stop", help="a broken line ends the run (default) or is skipped"
+        "--id-column", default="id", metavar="NAME", help="field with the id (default: id; else the line)"
+    )
+    index.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="a broken line ends the run (default) or is skipped",
     )
     index.set_defaults(run=_index)
 
@@ -195,7 +203,9 @@ def _detect(options: argparse.Namespace) -> int:
     from .encoding import Encoder
 
     checkpoint = load_checkpoint(options.model or DEFAULT_MODEL, options.device)
-    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, _detector(options.detector, options.device) or checkpoint.detector)
+    encoder = Encoder(
+        checkpoint.model, checkpoint.tokenizer, _detector(options.detector, options.device) or checkpoint.detector
+    )
     texts = [options.text] if options.text is not None else (line.rstrip("\n") for line in sys.stdin if line.strip())
     documents = (Document.from_dict({"id": str(number), "text": text}) for number, text in enumerate(texts, 1))
     for one in encoder.encode(documents):
@@ -231,7 +241,9 @@ def _models(options: argparse.Namespace) -> int:
 
     for name in built_in():
         config = json.loads((BUILT_IN / name / "config.json").read_text(encoding="utf-8"))
-        print(f"{name:<16} {config['backbone']}, layer {config['layer']}, {config['pooling']} pooling, {config['hidden_size']} numbers a mention")
+        print(
+            f"{name:<16} {config['backbone']}, layer {config['layer']}, {config['pooling']} pooling, {config['hidden_size']} numbers a mention"
+        )
     return OK
 
 

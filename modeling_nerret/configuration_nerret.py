@@ -75,7 +75,9 @@ class NerretConfig(PretrainedConfig):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling is {pooling!r}; accepted are {', '.join(map(repr, POOLINGS))}")
         if head_activation not in ACTIVATIONS:
-            raise ValueError(f"head_activation is {head_activation!r}; accepted are {', '.join(map(repr, ACTIVATIONS))}")
+            raise ValueError(
+                f"head_activation is {head_activation!r}; accepted are {', '.join(map(repr, ACTIVATIONS))}"
+            )
         for name, size in (("value_size", value_size), ("head_size", head_size), ("hidden_size", hidden_size)):
             if size < 1:
                 raise ValueError(f"{name} is {size}; it must be 1 or more")

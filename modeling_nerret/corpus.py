@@ -122,4 +122,6 @@ def _parquet(path: Path, text_column: str) -> Iterator[Any]:
 
 def _need_column(name: str, columns: Iterable[str]) -> None:
     if name not in columns:
-        raise ValueError(f"there is no column {name!r}; the columns are {', '.join(columns)}: name one with --text-column")
+        raise ValueError(
+            f"there is no column {name!r}; the columns are {', '.join(columns)}: name one with --text-column"
+        )

@@ -114,7 +114,9 @@ class MentionProbe(nn.Module):
         super().__init__()
         self.config = config
         self.norm = nn.LayerNorm(config.state_size)
-        self.edge = nn.Sequential(nn.Linear(2 * config.state_size + 3 * SHAPES, 2 * config.size), nn.GELU(), nn.Dropout(0.1))
+        self.edge = nn.Sequential(
+            nn.Linear(2 * config.state_size + 3 * SHAPES, 2 * config.size), nn.GELU(), nn.Dropout(0.1)
+        )
         self.start = nn.Linear(2 * config.size, config.size + 1)
         self.end = nn.Linear(2 * config.size, config.size + 1)
         self.inside = nn.Linear(2 * config.size, 1)
@@ -162,7 +164,9 @@ class MentionProbe(nn.Module):
             begin, extra = begin[keep], extra[keep]
             order = np.argsort(-scores[row, begin, extra], kind="stable")
             spans = [
-                Span(int(one[begin[at], 0]), int(one[begin[at] + extra[at], 1]), float(scores[row, begin[at], extra[at]]))
+                Span(
+                    int(one[begin[at], 0]), int(one[begin[at] + extra[at], 1]), float(scores[row, begin[at], extra[at]])
+                )
                 for at in order
             ]
             found.append(sorted(select(spans, self.config.nested)))
@@ -171,7 +175,9 @@ class MentionProbe(nn.Module):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the detector's settings and weights beside a model's."""
         Path(folder, self.config_name).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
-        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, Path(folder, self.weights_name))
+        save_file(
+            {name: tensor.contiguous() for name, tensor in self.state_dict().items()}, Path(folder, self.weights_name)
+        )
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> MentionProbe:

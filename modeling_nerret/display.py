@@ -17,6 +17,7 @@ AROUND = 100  # characters of context on either side of the best mention
 def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits to standard output, best first."""
     console = Console(highlight=False)
+    plain = not console.is_terminal
     if not hits:
         console.print("no document found")
         return
@@ -24,20 +25,29 @@ def print_hits(hits: Sequence[Hit]) -> None:
     for name in ("score", "document", "text"):
         table.add_column(name, overflow="fold")
     for hit in hits:
-        table.add_row(f"{hit.score:.3f}", Text(hit.id), excerpt(hit))
+        table.add_row(f"{hit.score:.3f}", Text(hit.id), excerpt(hit, plain))
     console.print(table)
 
 
-def excerpt(hit: Hit) -> Text:
-    """The surroundings of the hit's best mention, with all its matching mentions in bold."""
+def excerpt(hit: Hit, plain: bool) -> Text:
+    """The surroundings of the hit's best mention, its matching mentions in bold, or in [brackets] if `plain`."""
     best = max(hit.mentions, key=lambda mention: mention.score, default=None)
-    centre = (best.start, best.end) if best else (0, 0)
-    left, right = max(0, centre[0] - AROUND), min(len(hit.text), centre[1] + AROUND)
+    first, last = (best.start, best.end) if best else (0, 0)
+    left, right = max(0, first - AROUND), min(len(hit.text), last + AROUND)
     if left:
-        left = hit.text.find(" ", left, centre[0]) + 1 or left
+        left = hit.text.find(" ", left, first) + 1 or left
     if right < len(hit.text):
-        right = max(hit.text.rfind(" ", centre[1], right), centre[1])
-    shown = Text(re.sub(r"[\r\n\t]", " ", hit.text[left:right]))
+        right = max(hit.text.rfind(" ", last, right), last)
+    shown, at = Text("… " if left else ""), left
     for mention in hit.mentions:
-        shown.stylize("bold yellow", max(mention.start - left, 0), max(mention.end - left, 0))
-    return Text("… " if left else "") + shown + Text(" …" if right < len(hit.text) else "")
+        if at <= mention.start and mention.end <= right:
+            shown.append(_one_line(hit.text[at : mention.start]))
+            text = _one_line(mention.text)
+            shown.append(f"[{text}]" if plain else text, style="bold yellow")
+            at = mention.end
+    shown.append(_one_line(hit.text[at:right]))
+    return shown.append(" …" if right < len(hit.text) else "")
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\r\n\t]", " ", text)

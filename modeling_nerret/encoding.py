@@ -135,7 +135,9 @@ class Encoder:
         """Owner, span and vector of each mention that is read in one of the batch's windows."""
         states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
         rows, owners, spans = [], [], []
-        for row, (window, proposed) in enumerate(zip(batch, self.detector.propose(documents, batch, states), strict=True)):
+        for row, (window, proposed) in enumerate(
+            zip(batch, self.detector.propose(documents, batch, states), strict=True)
+        ):
             for span in proposed:
                 best = best_window(covers[window.owner], span.start, span.end, self.model.causal)
                 if best != window.number:

@@ -7,6 +7,8 @@ nothing after block k's V is ever computed, loaded or stored.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, logging
 
 from .backbones import build_cut, cut, cut_backbone, family_of
 from .configuration_nerret import NerretConfig
@@ -62,7 +64,9 @@ def pool(values: torch.Tensor, spans: torch.Tensor, pooling: str) -> torch.Tenso
     if pooling == "end":
         return values[rows, last - 1].float()  # (mentions, size)
     lengths = last - first
-    owner = torch.repeat_interleave(torch.arange(len(spans), device=values.device), lengths)  # (tokens of all mentions,)
+    owner = torch.repeat_interleave(
+        torch.arange(len(spans), device=values.device), lengths
+    )  # (tokens of all mentions,)
     before = torch.cumsum(lengths, 0) - lengths
     token = torch.arange(len(owner), device=values.device) - before[owner] + first[owner]
     summed = torch.zeros(len(spans), values.shape[-1], device=values.device)
@@ -206,7 +210,9 @@ class NerretModel(PreTrainedModel):
             fields |= {"head_size": head[0].out_features, "hidden_size": head[3].out_features, "dropout": head[2].p}
             fields["head_activation"] = "tanh" if isinstance(head[1], nn.Tanh) else "silu"
             if head[0].in_features != value.out_features:
-                raise ValueError(f"the head takes {head[0].in_features} numbers, but V of block {layer} has {value.out_features}")
+                raise ValueError(
+                    f"the head takes {head[0].in_features} numbers, but V of block {layer} has {value.out_features}"
+                )
         model = cls(
             NerretConfig(
                 layer=layer,
@@ -237,7 +243,9 @@ class NerretModel(PreTrainedModel):
         loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if model.config.head_only and model.backbone is None:
-            options = {name: kwargs[name] for name in ("dtype", "device_map", "token", "local_files_only") if name in kwargs}
+            options = {
+                name: kwargs[name] for name in ("dtype", "device_map", "token", "local_files_only") if name in kwargs
+            }
             model.attach_backbone(**options)
         return loaded
 
@@ -271,7 +279,9 @@ class NerretModel(PreTrainedModel):
         self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
         self.head.to(next(value.parameters()).device)
 
-    def save_pretrained(self, save_directory: str | Path, *args: Any, head_only: bool | None = None, **kwargs: Any) -> None:
+    def save_pretrained(
+        self, save_directory: str | Path, *args: Any, head_only: bool | None = None, **kwargs: Any
+    ) -> None:
         """Save either form of checkpoint.
 
         Args:
@@ -302,16 +312,33 @@ def _load_cut(folder: Path, layer: int, dtype: Any, device_map: Any) -> tuple[Pr
         raise ValueError(f"layer is {layer}; for {config.model_type} it must be {family.first_layer} or more")
     options: dict[str, Any] = {"dtype": dtype} if dtype is not None else {}
     options |= {"device_map": device_map} if device_map is not None else {}
-    backbone = AutoModel.from_pretrained(
-        folder, config=cut(config, layer + 1), use_safetensors=True, trust_remote_code=False, **dict(family.options), **options
-    )
+    options |= family.options
+    with _quiet():  # transformers would list every weight of the blocks that we leave out
+        backbone = AutoModel.from_pretrained(
+            folder, config=cut(config, layer + 1), use_safetensors=True, trust_remote_code=False, **options
+        )
     return backbone, *cut_backbone(backbone, layer)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Only errors of transformers are logged inside."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _special_tokens(folder: Path, config: Any) -> dict[str, int]:
     """How many special tokens the backbone's tokenizer adds, and the window length; zeros if it has no tokenizer."""
     limit = getattr(config, "max_position_embeddings", None) or 512
-    limit -= (getattr(config, "pad_token_id", None) or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "mpnet") else 0
+    limit -= (
+        (getattr(config, "pad_token_id", None) or 0) + 1
+        if config.model_type in ("roberta", "xlm-roberta", "mpnet")
+        else 0
+    )
     fields = {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": min(limit, 2048)}
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")):
         return fields

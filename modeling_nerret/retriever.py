@@ -193,9 +193,7 @@ class EntityRetriever:
             scores = {key: score for key, score in scores.items() if score >= min_score}
         return self._best(scores, k), vector
 
-    def _scores(
-        self, query: str, vector: np.ndarray, k: int, keys: set[int] | None, mode: str
-    ) -> dict[int, float]:
+    def _scores(self, query: str, vector: np.ndarray, k: int, keys: set[int] | None, mode: str) -> dict[int, float]:
         """Scores of candidates by key, at least the best `k` if there are as many."""
         store, config = self._open, self.checkpoint.model.config
         limit = max(4 * k, 200)

@@ -61,7 +61,9 @@ class NerretTransformer(InputModule):
         for number, (text, start, end) in enumerate(items):
             own = owned[number]
             if len(own) > 1 and (start, end) == (0, len(text)):
-                raise ValueError(f"a type query of {len(text)} characters exceeds {self.max_seq_length} tokens; shorten it")
+                raise ValueError(
+                    f"a type query of {len(text)} characters exceeds {self.max_seq_length} tokens; shorten it"
+                )
             best = best_window([window.span for window in own], start, end, self.model.causal)
             tokens = None if best is None else own[best].token_span(start, end)
             if tokens is None:

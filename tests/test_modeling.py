@@ -21,8 +21,19 @@ def _hooked_values(folder: str, family: str, layer: int, ids: torch.Tensor, mask
     """V of a block of the full model, read by a forward hook."""
     full = AutoModel.from_pretrained(folder).eval()
     block = full.get_submodule(FAMILIES[family].blocks)[layer]
-    fused = {"gpt2": "attn.c_attn", "gpt_neox": "attention.query_key_value", "phi3": "self_attn.qkv_proj", "modernbert": "attn.Wqkv"}
-    own = ("self_attn.v_proj", "attention.self.value", "attention.self.value_proj", "attention.v_lin", "attention.attn.v")
+    fused = {
+        "gpt2": "attn.c_attn",
+        "gpt_neox": "attention.query_key_value",
+        "phi3": "self_attn.qkv_proj",
+        "modernbert": "attn.Wqkv",
+    }
+    own = (
+        "self_attn.v_proj",
+        "attention.self.value",
+        "attention.self.value_proj",
+        "attention.v_lin",
+        "attention.attn.v",
+    )
     names = dict(block.named_modules())
     path = fused.get(family) or next(name for name in own if name in names)
     seen = []
@@ -101,7 +112,9 @@ def test_padding_and_batch_do_not_change_a_vector(tmp_path: Path) -> None:
 
 def test_head_only_refuses_other_weights(tmp_path: Path) -> None:
     folder = save_backbone(tmp_path / "b")
-    NerretModel.from_backbone(folder, layer=2, head_size=8, hidden_size=8).save_pretrained(tmp_path / "head", head_only=True)
+    NerretModel.from_backbone(folder, layer=2, head_size=8, hidden_size=8).save_pretrained(
+        tmp_path / "head", head_only=True
+    )
     other = AutoModel.from_pretrained(folder)
     with torch.no_grad():
         other.embeddings.word_embeddings.weight.add_(1)

@@ -48,13 +48,29 @@ FAMILY_SIZES: dict[str, dict] = {
 
 def wordpiece() -> PreTrainedTokenizerFast:
     """A BERT-like tokenizer that knows a few words and all letters."""
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *ALPHABET, *(f"##{letter}" for letter in ALPHABET), *"0123456789.,;'"]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *WORDS,
+        *ALPHABET,
+        *(f"##{letter}" for letter in ALPHABET),
+        *"0123456789.,;'",
+    ]
     tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", model_max_length=64
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=64,
     )
 
 

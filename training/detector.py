@@ -120,7 +120,9 @@ def read_set(name: str, folder: Path) -> list[Annotated]:
     if name != "corpus":
         return list(read_annotated(folder / f"{name}.jsonl"))
     home = Path(__file__).parent / "corpus"
-    return [text for path in sorted(home.glob("*.jsonl")) if path.name != "types.jsonl" for text in read_annotated(path)]
+    return [
+        text for path in sorted(home.glob("*.jsonl")) if path.name != "types.jsonl" for text in read_annotated(path)
+    ]
 
 
 def train_detector(

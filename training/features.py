@@ -115,9 +115,7 @@ def value_vectors(
     return dict(sorted(found.items(), key=lambda item: item[0]))
 
 
-def phrase_vectors(
-    model: NerretModel, tokenizer: PreTrainedTokenizerBase, phrases: Sequence[str]
-) -> np.ndarray:
+def phrase_vectors(model: NerretModel, tokenizer: PreTrainedTokenizerBase, phrases: Sequence[str]) -> np.ndarray:
     """Pooled value vectors of whole phrases, such as type names. (phrases, value_size) float32."""
     found = value_vectors(model, tokenizer, [(phrase, [Span(0, len(phrase))]) for phrase in phrases])
     return np.stack([found[at, Span(0, len(phrase))] for at, phrase in enumerate(phrases)])

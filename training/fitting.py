@@ -11,7 +11,9 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 
-def fit(module: nn.Module, batches: IterableDataset, folder: Path, steps: int, rate: float, seed: int) -> list[dict[str, Any]]:
+def fit(
+    module: nn.Module, batches: IterableDataset, folder: Path, steps: int, rate: float, seed: int
+) -> list[dict[str, Any]]:
     """Train `module`, whose forward takes a batch's fields and returns `{"loss"}`; returns Trainer's log.
 
     An interrupted run goes on from the last checkpoint in `folder`.

@@ -65,7 +65,9 @@ def _matrix(part: Any) -> np.ndarray:
     return np.concatenate([batch["vector"] for batch in part.iter(4096)])
 
 
-def train_head(model: NerretModel, pools: list[Pool], recipe: dict[str, Any], folder: Path, seed: int) -> list[dict[str, Any]]:
+def train_head(
+    model: NerretModel, pools: list[Pool], recipe: dict[str, Any], folder: Path, seed: int
+) -> list[dict[str, Any]]:
     """Train the model's head in place; returns the Trainer's log."""
     batches = TypeBatches(pools, recipe["types"], recipe["per_type"], recipe["balance"], seed)
     log = fit(HeadTraining(model.head, recipe["temperature"]), batches, folder, recipe["steps"], recipe["rate"], seed)

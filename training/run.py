@@ -33,7 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="value vectors (default: runs/cache)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as head.steps=500 (may be repeated)"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override, such as head.steps=500 (may be repeated)",
     )
     options = parser.parse_args(arguments)
     recipe = tomllib.loads(options.recipe.read_text(encoding="utf-8"))

@@ -96,7 +96,9 @@ def parse(marked: str, types: dict[str, dict]) -> tuple[str, list[dict]]:
                 raise CorpusError(f"unknown type {type_id!r} in {match[0]!r}")
             names += [name for name in ancestors(types, type_id) if name not in names]
         if len(names) > MAX_TYPES:
-            raise CorpusError(f"{match[0]!r} has {len(names)} types with its parents ({', '.join(names)}), over {MAX_TYPES}")
+            raise CorpusError(
+                f"{match[0]!r} has {len(names)} types with its parents ({', '.join(names)}), over {MAX_TYPES}"
+            )
         if match[1] != match[1].strip():
             raise CorpusError(f"{match[0]!r} begins or ends with a space")
         mentions += [{"start": start, "end": len(text), "type": name} for name in names]
@@ -114,7 +116,9 @@ def read_domain(path: Path, types: dict[str, dict]) -> list[dict]:
         manner, _, marked = line.partition(": ")
         try:
             if manner not in MANNERS:
-                raise CorpusError(f"the line begins with {manner[:30]!r}, not with a manner ({', '.join(sorted(MANNERS))})")
+                raise CorpusError(
+                    f"the line begins with {manner[:30]!r}, not with a manner ({', '.join(sorted(MANNERS))})"
+                )
             text, mentions = parse(marked.strip(), types)
             if text in seen:
                 raise CorpusError("the text stands twice")

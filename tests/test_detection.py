@@ -1,0 +1,105 @@
+"""Detectors: spans of whole words, the same in any batch, and every save comes back the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from modeling_nerret import GivenSpans, MentionProbe, TokenClassifier
+from modeling_nerret.detection import ProbeConfig, select, word_shapes, words_of
+from modeling_nerret.documents import Document
+from modeling_nerret.spans import Span
+from modeling_nerret.windows import make_windows
+from tests.tiny import byte_bpe, unigram, wordpiece
+
+
+@pytest.mark.parametrize("tokenizer", [wordpiece(), byte_bpe(), unigram()])
+def test_words_are_the_texts_words_and_have_tokens(tokenizer: object) -> None:
+    text = "O'Brien's C++ was born\tin 東京, 1905."
+    (window,) = make_windows(tokenizer, [text], 500)
+    words = words_of(window)
+    assert [text[start:end] for start, end in words[:, :2]] == (
+        ["O", "'", "Brien", "'", "s", "C", "+", "+", "was", "born", "in", "東", "京", ",", "1905", "."]
+    )
+    assert (words[:, 2] <= words[:, 3]).all()
+
+
+def test_shapes_tell_case_digits_and_place() -> None:
+    text = 'The NASA iPhone of 1905. "Ada"'
+    (window,) = make_windows(wordpiece(), [text], 500)
+    words = words_of(window)
+    shapes = dict(zip((text[a:b] for a, b in words[:, :2]), word_shapes(text, words), strict=True))
+    assert shapes["The"][8] == 1 and shapes["Ada"][8] == 0  # opens a sentence; a quote stands between
+    assert shapes["NASA"][1] == 1 and shapes["iPhone"][4] == 1 and shapes["1905"][3] == 1
+    assert shapes["Ada"][11] == 1 and shapes["Ada"][0] == 1
+
+
+def test_proposals_do_not_depend_on_the_batch() -> None:
+    torch.manual_seed(0)
+    probe = MentionProbe(ProbeConfig(8, size=8, max_words=3, threshold=0.45)).eval()
+    texts = ["ada wrote notes in london.", "Paris", "", "the river was born in the city in the notes"]
+    windows = make_windows(wordpiece(), texts, 64)
+    states = [torch.randn(1, len(window.ids), 8) for window in windows]
+    width = max(state.shape[1] for state in states)
+    padded = torch.cat([torch.nn.functional.pad(state, (0, 0, 0, width - state.shape[1])) for state in states])
+    together = probe.propose([], windows, padded)
+    alone = [probe.propose([], [window], state)[0] for window, state in zip(windows, states, strict=True)]
+    assert [[span[:2] for span in spans] for spans in together] == [[span[:2] for span in spans] for spans in alone]
+    assert any(together) and not together[2]
+
+
+def test_flat_spans_are_apart_and_nested_ones_never_cross() -> None:
+    spans = [Span(a, b) for a in range(6) for b in range(a + 1, 7)]
+    flat, nested = select(spans, nested=False), select(spans, nested=True)
+    assert all(one.end <= other.start for one, other in zip(flat, flat[1:], strict=False))
+    for one in nested:
+        for other in nested:
+            crossing = one.start < other.start < one.end < other.end
+            assert not crossing
+
+
+def test_probe_comes_back_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    probe = MentionProbe(ProbeConfig(8, size=4, max_words=2, nested=True)).eval()
+    probe.save_pretrained(tmp_path)
+    again = MentionProbe.from_pretrained(tmp_path)
+    inputs = (torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.rand(1, 3, 14))
+    assert again.config == probe.config
+    assert torch.equal(again(*inputs), probe(*inputs))
+
+
+def test_given_spans_are_proposed_in_every_window_they_touch() -> None:
+    text = "london " * 30
+    document = Document("a", text, mentions=(Span(0, 6), Span(203, 209)))
+    windows = make_windows(wordpiece(), [text], 16)
+    proposed = GivenSpans().propose([document], windows, torch.zeros(0))
+    assert proposed[0] == [Span(0, 6)] and proposed[-1] == [Span(203, 209)]
+
+
+def test_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForTokenClassification
+
+    torch.manual_seed(3)
+    tokenizer = wordpiece()
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_labels=3,
+        id2label={0: "O", 1: "B-X", 2: "I-X"},
+    )
+    BertForTokenClassification(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    text = "the river in london was born in paris " * 3
+    windows = make_windows(tokenizer, [text], 16)
+    detector = TokenClassifier(str(tmp_path))
+    proposed = detector.propose([Document("a", text)], windows, torch.zeros(0))
+    assert any(proposed)
+    for window, spans in zip(windows, proposed, strict=True):
+        for span in spans:
+            assert window.span[0] <= span.start < span.end <= window.span[1]
+            assert text[span.start : span.end].strip() and 0 <= span.score <= 1

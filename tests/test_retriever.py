@@ -1,0 +1,224 @@
+"""The index through its life: add, search, replace, delete, reopen, refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modeling_nerret import EntityRetriever, GivenSpans
+from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.encoding import Encoder
+from modeling_nerret.documents import Document
+from tests.tiny import save_checkpoint
+
+DOCUMENTS = [
+    {"id": "a", "text": "Ada was born in London.", "year": 1815, "tags": ["sea", "city"]},
+    {"id": "b", "text": "The river in Paris.", "year": 1900, "author": {"name": "O'Hara"}},
+    {"id": "c", "text": "Notes, notes, notes.", "year": 1950.5, "draft": True},
+    {"id": "d", "text": "She wrote in the city of London.", "date": "2020-05-01"},
+]
+
+
+@pytest.fixture
+def retriever(tmp_path: Path, tiny_checkpoint: str) -> EntityRetriever:
+    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
+    retriever.add(DOCUMENTS)
+    return retriever
+
+
+def _ids(retriever: EntityRetriever, **options: object) -> list[str]:
+    return [hit.id for hit in retriever.search("city", **options)]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector"])
+def test_k_documents_exactly_and_mentions_slice(retriever: EntityRetriever, mode: str) -> None:
+    for k in (1, 3, 4, 9):
+        hits = retriever.search("city", k=k, mode=mode)
+        assert len(hits) == min(k, 4) == len({hit.id for hit in hits})
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        for hit in hits:
+            assert hit.mentions and all(hit.text[m.start : m.end] == m.text for m in hit.mentions)
+
+
+def test_vector_score_is_the_best_mentions_cosine(retriever: EntityRetriever) -> None:
+    query = retriever.encoder.embed_queries(["city"])[0]
+    encoded = retriever.encoder.encode(map(Document.from_dict, DOCUMENTS))
+    expected = {one.document.id: float((one.vectors @ query).max()) for one in encoded}
+    for hit in retriever.search("city", k=4, mode="vector"):
+        assert hit.score == pytest.approx(expected[hit.id], abs=1e-3)  # stored in half precision
+        assert max(mention.score for mention in hit.mentions) == pytest.approx(hit.score)
+
+
+def test_lexical_mode_finds_the_word(retriever: EntityRetriever) -> None:
+    assert _ids(retriever, mode="lexical") == ["d"]
+    assert retriever.search("zebra", mode="lexical") == []
+
+
+def test_adding_an_id_again_replaces_the_document(retriever: EntityRetriever) -> None:
+    mentions = retriever.info()["mentions"]
+    retriever.add([{"id": "a", "text": "The zebra."}])
+    retriever.add([{"id": "a", "text": DOCUMENTS[0]["text"]}])
+    assert len(retriever) == 4 and retriever.info()["mentions"] == mentions
+    assert [hit.id for hit in retriever.search("zebra", mode="lexical")] == []
+
+
+def test_deleting_leaves_the_others_untouched(retriever: EntityRetriever) -> None:
+    before = {hit.id: hit for hit in retriever.search("city", k=4)}
+    assert retriever.delete(["b", "missing"]) == 1
+    after = {hit.id: hit for hit in retriever.search("city", k=4)}
+    assert len(retriever) == 3 and set(after) == {"a", "c", "d"}
+    assert all(after[name].mentions == before[name].mentions for name in after)
+
+
+def test_reopening_and_optimizing_give_the_same_answers(retriever: EntityRetriever, tiny_checkpoint: str) -> None:
+    before = retriever.search("city", k=4)
+    assert EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4) == before
+    retriever.optimize()
+    again = EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4)
+    assert [(hit.id, hit.mentions) for hit in again] == [(hit.id, hit.mentions) for hit in before]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({"year": 1900}, {"b"}),
+        ({"year": {">=": 1900}}, {"b", "c"}),
+        ({"year": {">": 1800, "<": 1950}}, {"a", "b"}),
+        ({"tags": "sea"}, {"a"}),
+        ({"author.name": "O'Hara"}, {"b"}),
+        ({"draft": True}, {"c"}),
+        ({"date": {">=": "2020-01-01", "<": "2021"}}, {"d"}),
+        ({"year": 1900, "tags": "sea"}, set()),
+        ({"nothing": "x"}, set()),
+    ],
+)
+def test_filters(retriever: EntityRetriever, where: dict, expected: set[str]) -> None:
+    for mode in ("hybrid", "vector"):
+        assert set(_ids(retriever, where=where, mode=mode)) == expected
+
+
+def test_min_score_leaves_weak_documents_out(retriever: EntityRetriever) -> None:
+    scores = [hit.score for hit in retriever.search("city", mode="vector")]
+    assert len(_ids(retriever, mode="vector", min_score=scores[1])) == 2
+
+
+def test_another_model_is_refused_with_both_names(retriever: EntityRetriever, tmp_path: Path) -> None:
+    other = save_checkpoint(tmp_path / "other", layer=1)
+    made = json.loads((retriever.path / "nerret.json").read_text())["model"]
+    with pytest.raises(ValueError) as error:
+        EntityRetriever(retriever.path, other)
+    assert made in str(error.value) and other in str(error.value)
+
+
+BAD = [
+    ([{"id": "x", "text": ""}], "empty text"),
+    ([{"id": "x", "text": "\n \t"}], "empty text"),
+    ([{"id": "x"}], 'needs a "text"'),
+    ([{"text": "Ada"}], 'needs an "id"'),
+    ([{"id": "x", "text": 5}], 'needs a "text", a string; it has int'),
+    (["Ada"], "a document is"),
+    ([{"id": "x", "text": "Ada"}, {"id": "x", "text": "Paris"}], "'x' stands twice"),
+    ([{"id": "x", "text": "broken \ud800"}], "not valid Unicode at character 7"),
+    ([{"id": "x", "text": "Ada", "mentions": [{"start": 2, "end": 2}]}], r"span \[2, 2\)"),
+    ([{"id": "x", "text": "Ada", "mentions": [{"start": 0, "end": 9}]}], "3 characters"),
+    ([{"id": "x", "text": "Ada", "mentions": [{"begin": 0}]}], "a mention is"),
+]
+
+
+@pytest.mark.parametrize(("documents", "message"), BAD)
+def test_bad_documents_leave_the_index_as_it_was(retriever: EntityRetriever, documents: list, message: str) -> None:
+    before = (retriever.search("city", k=9), retriever.info()["mentions"])
+    good = [{"id": str(number), "text": "Ada in London"} for number in range(3)]
+    with pytest.raises(ValueError, match=message):
+        retriever.add([*good, *documents])
+    assert (retriever.search("city", k=9), retriever.info()["mentions"]) == before
+
+
+def test_an_error_late_in_a_stream_takes_the_call_back(
+    retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", 2)
+    stream = ({"id": f"n{number}", "text": "Ada" if number < 5 else ""} for number in range(6))
+    with pytest.raises(ValueError, match="'n5' has an empty text"):
+        retriever.add(stream)
+    assert len(retriever) == 4 and set(_ids(retriever)) == {"a", "b", "c", "d"}
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "message"),
+    [
+        ("", {}, "a type query is a few words"),
+        ("  ", {}, "a type query is a few words"),
+        ("city", {"k": 0}, "k is 0"),
+        ("city", {"mode": "magic"}, "accepted are hybrid, vector, lexical"),
+        ("city " * 200, {}, "over 64 tokens"),
+        ("city", {"where": {"year": {"~": 1}}}, "unknown comparison"),
+        ("city", {"where": {"year": {">": [1]}}}, "accepted are strings, numbers"),
+    ],
+)
+def test_bad_searches_say_what_is_accepted(retriever: EntityRetriever, query: str, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        retriever.search(query, **options)
+
+
+def test_a_folder_that_is_no_index_is_refused_and_left_alone(tmp_path: Path, tiny_checkpoint: str) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is no nerret index"):
+        EntityRetriever(tmp_path, tiny_checkpoint)
+    with pytest.raises(ValueError, match="a file is there"):
+        EntityRetriever(tmp_path / "notes.txt", tiny_checkpoint)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_empty_index_answers_nothing_and_makes_no_folder(tmp_path: Path, tiny_checkpoint: str) -> None:
+    retriever = EntityRetriever(tmp_path / "new", tiny_checkpoint)
+    assert len(retriever) == 0 and retriever.search("city") == [] and retriever.delete("a") == 0
+    with pytest.raises(ValueError, match="empty text"):
+        retriever.add([{"id": "x", "text": ""}])
+    assert not (tmp_path / "new").exists()
+
+
+def test_unknown_model_lists_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no model 'no-such-model': built in are nerret-minilm"):
+        EntityRetriever(tmp_path / "x", "no-such-model")
+
+
+def test_long_texts_are_read_in_windows_with_global_spans(tmp_path: Path, tiny_checkpoint: str) -> None:
+    text = "the river was in the city. " * 40 + "Ada wrote in London."
+    start = text.index("London")
+    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint, detector=GivenSpans())
+    mentions = [{"start": 4, "end": 9}, {"start": start, "end": start + 6}]
+    report = retriever.add([{"id": "long", "text": text, "mentions": mentions}])
+    assert (report.documents, report.characters, report.mentions, report.unmapped) == (1, len(text), 2, 0)
+    assert report.windows > 4
+    (hit,) = retriever.search("city", min_score=-1.0)
+    assert {mention.text for mention in hit.mentions} <= {"river", "London"} and hit.mentions
+
+
+def test_mentions_without_a_token_are_counted(tmp_path: Path, tiny_checkpoint: str) -> None:
+    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint, detector=GivenSpans())
+    mentions = [{"start": 0, "end": 3}, {"start": 4, "end": 6}, {"start": 13, "end": 14}]
+    report = retriever.add([{"id": "x", "text": "ada \x07\x07 paris \x07", "mentions": mentions}])
+    assert (report.mentions, report.unmapped) == (1, 2)
+
+
+def test_batch_size_and_order_change_no_vector(tiny_checkpoint: str) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    documents = [Document(str(n), "Ada wrote notes in London. " * (1 + n % 5)) for n in range(12)]
+    vectors = []
+    for tokens, order in ((16, 1), (128, 1), (4096, -1)):
+        encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector, batch_tokens=tokens)
+        encoded = {one.document.id: one for one in encoder.encode(documents[::order])}
+        vectors.append(np.concatenate([encoded[document.id].vectors for document in documents]))
+    for other in vectors[1:]:
+        assert (1 - (vectors[0] * other).sum(1)).max() < 1e-5
+
+
+def test_on_long_error_names_the_document(tiny_checkpoint: str) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector, on_long="error")
+    with pytest.raises(ValueError, match="document 'b' is over 64 tokens"):
+        list(encoder.encode([Document("a", "Ada"), Document("b", "Ada " * 99)]))

@@ -1,0 +1,103 @@
+"""Characters to tokens: no mention is lost, and `text[start:end]` is always the mention."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modeling_nerret.spans import best_window, check_span
+from modeling_nerret.windows import batches, make_windows, stack
+from tests.tiny import byte_bpe, unigram, wordpiece
+
+TOKENIZERS = {"wordpiece": wordpiece(), "byte_bpe": byte_bpe(), "unigram": unigram()}
+UGLY = "Ada\tmet\r\nthe  river, ＬＯＮＤＯＮ 😀 é e\u0301 東京 שלום\u200f مرحبا\x00 end"
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_every_visible_character_of_ugly_text_has_a_token(name: str) -> None:
+    (window,) = make_windows(TOKENIZERS[name], [UGLY], 500)
+    for at, letter in enumerate(UGLY):
+        if letter.isalnum():
+            first, last = window.token_span(at, at + 1)
+            starts, ends = window.offsets[first:last].T
+            assert starts.min() <= at < ends.max()
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_surrounding_white_space_changes_nothing(name: str) -> None:
+    text = "the river  Ada  wrote"
+    (window,) = make_windows(TOKENIZERS[name], [text], 500)
+    start = text.index("Ada")
+    assert window.token_span(start - 2, start + 5) == window.token_span(start, start + 3)
+
+
+def test_span_inside_a_token_takes_the_whole_token() -> None:
+    (window,) = make_windows(TOKENIZERS["wordpiece"], ["london"], 500)
+    assert window.token_span(2, 4) == (1, 2)
+
+
+def test_characters_that_vanish_have_no_token() -> None:
+    (window,) = make_windows(TOKENIZERS["wordpiece"], ["ada \x07\x07 paris"], 500)
+    assert window.token_span(4, 6) is None
+
+
+TEXTS = st.text(st.sampled_from("ab é東😀\t\r\n.,-Ωش\u0301\x07"), min_size=1, max_size=120)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=TEXTS, name=st.sampled_from(sorted(TOKENIZERS)), data=st.data())
+def test_any_span_is_covered_by_its_tokens_or_has_none(text: str, name: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    windows = make_windows(TOKENIZERS[name], [text], 16)
+    assert windows[0].span[0] == 0 and windows[-1].span[1] == len(text)
+    best = best_window([window.span for window in windows], start, end, causal=False)
+    assert best is not None
+    tokens = windows[best].token_span(start, end)
+    if tokens is not None:
+        offsets = windows[best].offsets[slice(*tokens)]
+        assert ((offsets[:, 0] < end) & (offsets[:, 1] > start))[[0, -1]].all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(length=st.integers(1, 300), causal=st.booleans(), data=st.data())
+def test_a_short_mention_is_whole_in_its_window(length: int, causal: bool, data: st.DataObject) -> None:
+    windows = [(at, min(at + 32, length)) for at in range(0, max(length - 4, 1), 28)]
+    start = data.draw(st.integers(0, length - 1))
+    end = data.draw(st.integers(start + 1, min(start + 4, length)))
+    left, right = windows[best_window(windows, start, end, causal)]
+    assert left <= start and end <= right
+
+
+def test_windows_overlap_and_offsets_stay_global() -> None:
+    text = " ".join(["london", "river", "paris"] * 20)
+    windows = make_windows(TOKENIZERS["wordpiece"], [text], 16)
+    assert len(windows) > 3 and [window.number for window in windows] == list(range(len(windows)))
+    for one, following in zip(windows, windows[1:], strict=False):
+        assert following.span[0] < one.span[1]
+    for window in windows:
+        start, end = window.offsets[1]
+        assert text[start:end] in ("london", "river", "paris")
+
+
+def test_batches_hold_every_window_once_within_the_budget() -> None:
+    windows = make_windows(TOKENIZERS["wordpiece"], ["ada " * n for n in range(1, 40)], 64)
+    made = list(batches(windows, 100))
+    assert sorted(window.owner for batch in made for window in batch) == list(range(39))
+    assert all(stack(batch)[0].numel() <= 100 for batch in made)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (3, 3, "0 <= start < end <= 9"),
+        (-1, 2, "needed is"),
+        (0, 10, "9 characters"),
+        ("0", 1, "whole numbers"),
+        (3, 4, "white space"),
+    ],
+)
+def test_bad_spans_are_refused_with_the_range(start: int, end: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_span("ada paris", start, end)
