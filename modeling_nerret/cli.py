@@ -181,11 +181,11 @@ def _same(stored: Document | None, document: Document) -> bool:
 
 
 def _search(options: argparse.Namespace) -> int:
-    from .retriever import index_model
+    from .store import Store
 
     where = _conditions(options.where)
-    model = options.model or index_model(options.index)
-    hits = _retriever(options.index, model, "given", "cpu").search(
+    made_with = Store(options.index).manifest["model"]
+    hits = _retriever(options.index, options.model or made_with, "given", "cpu").search(
         options.type, options.k, where or None, options.mode, options.min_score
     )
     if options.json:

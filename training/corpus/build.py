@@ -14,6 +14,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
@@ -154,21 +155,20 @@ def main() -> int:
     parser.add_argument("--only", metavar="DOMAIN", help="check this domain, print a report and write nothing")
     only = parser.parse_args().only
     source = HERE / "source"
+    built: dict[str, list[dict[str, Any]]] = {}
     try:
         types = read_types(source, only)
         for path in [source / f"{only}.txt"] if only else sorted(source.glob("*.txt")):
-            documents = read_domain(path, types)
-            if only:
-                print(report(only, documents, types))
-                continue
-            lines = (json.dumps(document, ensure_ascii=False) for document in documents)
-            (HERE / f"{path.stem}.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            built[path.stem] = read_domain(path, types)
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 1
-    if not only:
-        lines = (json.dumps(entry, ensure_ascii=False) for entry in types.values())
-        (HERE / "types.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if only:
+        print(report(only, built[only], types))
+        return 0
+    for name, entries in {**built, "types": list(types.values())}.items():
+        lines = (json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+        (HERE / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     return 0
 
 
