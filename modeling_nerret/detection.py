@@ -29,31 +29,43 @@ SHAPES = 14  # numbers that describe a word's look, see `word_shapes`
 
 
 class Detector(Protocol):
-    """Anything that proposes mentions."""
+    """Anything that proposes mentions.
+
+    Args:
+        reads_states: whether `propose` needs hidden states. Where it does not, it is asked before the model runs, so
+            that the model is spared windows without mentions and, if causal, the tokens after the last mention.
+    """
+
+    @property
+    def reads_states(self) -> bool:
+        """See above."""
 
     def propose(
-        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """Spans of each window, in characters of its text, in order of their start.
 
         Args:
             documents: what the windows were cut from; `documents[window.owner]` is a window's document.
             windows: a batch of windows.
-            states: (windows, tokens, backbone size), the model's hidden states before the value projection.
+            states: (windows, tokens, backbone size), the model's hidden states before the value projection; `None` for
+                a detector that does not read them.
         """
 
 
 class GivenSpans:
     """The detector for documents that bring their own mentions: it proposes just these."""
 
+    reads_states = False
+
     def propose(
-        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """The document's own mentions that touch each window."""
         found = []
         for window in windows:
             left, right = window.span
-            own = documents[window.owner].mentions
+            own = dict.fromkeys(documents[window.owner].mentions)
             found.append([span for span in own if span.start < right and span.end > left])
         return found
 
@@ -66,6 +78,8 @@ class TokenClassifier:
         device: where it runs.
     """
 
+    reads_states = False
+
     def __init__(self, name_or_path: str, device: str = "cpu"):
         from transformers import pipeline
 
@@ -74,7 +88,7 @@ class TokenClassifier:
         )
 
     def propose(
-        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """One span for each entity group that the checkpoint finds in a window's text."""
         pieces = [window.text[slice(*window.span)] for window in windows]
@@ -108,6 +122,7 @@ class ProbeConfig:
 class MentionProbe(nn.Module):
     """Scores every span of up to `max_words` words from the states of its first, last and inner words."""
 
+    reads_states = True
     config_name, weights_name = "detector.json", "detector.safetensors"
 
     def __init__(self, config: ProbeConfig):
@@ -126,7 +141,8 @@ class MentionProbe(nn.Module):
         """Logits of all spans.
 
         Args:
-            first, last: (batch, words, state_size), states of each word's first and last token.
+            first: (batch, words, state_size), states of each word's first token.
+            last: the same of each word's last token.
             shapes: (batch, words, SHAPES).
 
         Returns:
@@ -149,10 +165,12 @@ class MentionProbe(nn.Module):
 
     @torch.inference_mode()
     def propose(
-        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """Spans whose score exceeds the threshold, the best first where they exclude each other."""
         words = [words_of(window) for window in windows]
+        if states is None:
+            raise ValueError("a MentionProbe reads the model's hidden states; it cannot do without them")
         if not any(len(one) for one in words):
             return [[] for _ in windows]
         first, last, shapes = gather(windows, words, states)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from .windows import Window, batches, make_windows, stack
 
 BATCH_TOKENS = 4096
 BUFFER_CHARACTERS = 400_000
+
+# Mentions by (owner, number) of the window that they are read in: span, and tokens [first, last) of the window
+Located = dict[tuple[int, int], list[tuple[Span, tuple[int, int]]]]
 
 
 @dataclass
@@ -110,8 +113,11 @@ class Encoder:
         self.report.characters += sum(len(document.text) for document in documents)
         self.report.windows += len(windows)
         unmapped: list[set[Span]] = [set() for _ in documents]
+        known = None if self.detector.reads_states else self._read_spans(documents, windows, covers, unmapped)
+        if known is not None:
+            windows = self._needed(windows, known)
         for batch in batches(windows, self.batch_tokens):
-            for owner, span, vector in self._encode_batch(documents, batch, covers, unmapped):
+            for owner, span, vector in self._encode_batch(documents, batch, covers, unmapped, known):
                 found[owner].append((span, vector))
         encoded = []
         for document, mentions, missed in zip(documents, found, unmapped, strict=True):
@@ -131,21 +137,16 @@ class Encoder:
         batch: list[Window],
         covers: list[list[tuple[int, int]]],
         unmapped: list[set[Span]],
+        known: Located | None,
     ) -> Iterator[tuple[int, Span, np.ndarray]]:
         """Owner, span and vector of each mention that is read in one of the batch's windows."""
         states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
+        located = known
+        if located is None:
+            located = self._locate(batch, self.detector.propose(documents, batch, states), covers, unmapped)
         rows, owners, spans = [], [], []
-        for row, (window, proposed) in enumerate(
-            zip(batch, self.detector.propose(documents, batch, states), strict=True)
-        ):
-            for span in proposed:
-                best = best_window(covers[window.owner], span.start, span.end, self.model.causal)
-                if best != window.number:
-                    continue  # another window of the document shows it better
-                tokens = window.token_span(span.start, span.end)
-                if tokens is None:
-                    unmapped[window.owner].add(span)
-                    continue
+        for row, window in enumerate(batch):
+            for span, tokens in located[window.owner, window.number]:
                 rows.append((row, *tokens))
                 owners.append(window.owner)
                 spans.append(span)
@@ -153,9 +154,52 @@ class Encoder:
             vectors = self.model.embed(states, torch.tensor(rows)).cpu().numpy()  # (mentions, hidden_size)
             yield from zip(owners, spans, vectors, strict=True)
 
+    def _locate(
+        self,
+        batch: Sequence[Window],
+        proposed: Sequence[Sequence[Span]],
+        covers: list[list[tuple[int, int]]],
+        unmapped: list[set[Span]],
+    ) -> Located:
+        """Of each window's proposed spans those that no other window shows better, with their tokens."""
+        located: Located = {}
+        for window, spans in zip(batch, proposed, strict=True):
+            own = located[window.owner, window.number] = []
+            for span in spans:
+                if best_window(covers[window.owner], span.start, span.end, self.model.causal) != window.number:
+                    continue
+                tokens = window.token_span(span.start, span.end)
+                if tokens is None:
+                    unmapped[window.owner].add(span)
+                else:
+                    own.append((span, tokens))
+        return located
+
+    def _read_spans(
+        self,
+        documents: Sequence[Document],
+        windows: Sequence[Window],
+        covers: list[list[tuple[int, int]]],
+        unmapped: list[set[Span]],
+    ) -> Located:
+        """All windows' spans of a detector that needs no hidden states."""
+        located: Located = {}
+        for batch in batches(windows, self.batch_tokens):
+            located |= self._locate(batch, self.detector.propose(documents, batch, None), covers, unmapped)
+        return located
+
+    def _needed(self, windows: Sequence[Window], known: Located) -> list[Window]:
+        """Windows with mentions; where a token sees only what is before it, without the tokens after the last one."""
+        kept = []
+        for window in windows:
+            ends = [last for _, (_, last) in known[window.owner, window.number]]
+            if ends:
+                kept.append(window.until(max(ends)) if self.model.causal else window)
+        return kept
+
     def _refuse_long(self, documents: Sequence[Document], windows: Sequence[Window]) -> None:
         owners = [window.owner for window in windows]
-        long = next(owner for owner, following in zip(owners, owners[1:], strict=False) if owner == following)
+        long = next(owner for owner, following in pairwise(owners) if owner == following)
         raise ValueError(
             f"document {documents[long].id!r} is over {self.model.config.max_tokens} tokens and on_long is 'error'; "
             "use on_long='window' to read it in overlapping windows"

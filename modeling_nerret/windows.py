@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ class Window:
         """Tokens of this window that cover characters `[start, end)` of the text; `None` if none does."""
         return token_span(self.offsets, self.text, start, end)
 
+    def until(self, tokens: int) -> Window:
+        """This window without what stands after its first `tokens` tokens."""
+        return replace(self, ids=self.ids[:tokens], offsets=self.offsets[:tokens])
+
 
 def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[Window]:
     """All windows of all texts, in order; a text that fits is one window.
@@ -55,7 +59,7 @@ def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_t
         list(texts),
         truncation=True,
         max_length=max_tokens,
-        stride=max_tokens // OVERLAP,
+        stride=max(max_tokens // OVERLAP, 1),
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
         return_attention_mask=False,
