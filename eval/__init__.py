@@ -1,0 +1,1 @@
+"""Measure systems that find documents by the types of the entities that they mention."""

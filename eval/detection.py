@@ -7,12 +7,29 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tqdm import tqdm
+
+from modeling_nerret.checkpoints import DEFAULT, load_checkpoint
+from modeling_nerret.detection import Detector, TokenClassifier
+from modeling_nerret.documents import Document
+from modeling_nerret.encoding import BATCH_TOKENS, Encoder
 from modeling_nerret.spans import Span
+
+LEAST_JACCARD = 0.8  # the paper's
 
 
 @dataclass(frozen=True)
 class DetectionScores:
-    """Precision, recall and F1 in [0, 1] for exact and overlapping spans, the paper's fuzzy recall, and proposals per gold."""
+    """How predicted spans compare with gold ones, each in [0, 1] but the last.
+
+    Args:
+        precision, recall, f1: of spans with the same start and end.
+        overlap_precision, overlap_recall, overlap_f1: a span counts if it shares a character with one of the others.
+        fuzzy_recall: PAPER section 4: a gold mention counts if, accents and articles left out, the words of a
+            prediction in the same document are a subset of its words or the other way round, or their Jaccard
+            similarity is at least 0.8.
+        proposals_per_gold: predicted spans for each gold one.
+    """
 
     precision: float
     recall: float
@@ -24,20 +41,46 @@ class DetectionScores:
     proposals_per_gold: float
 
 
+def detect(
+    documents: Sequence[Document], name: str = DEFAULT, device: str = "cpu", batch_tokens: int = BATCH_TOKENS
+) -> list[list[Span]]:
+    """What a detector proposes for each document, in order of the start.
+
+    Args:
+        documents: the texts; their own mentions are not read.
+        name: a checkpoint with a detector, or `hf:MODEL`, a token classifier.
+        device: where it runs.
+        batch_tokens: most tokens of a batch, padding included.
+
+    Raises:
+        OSError: there is no such checkpoint.
+        ValueError: the checkpoint has no detector.
+    """
+    classifier = name.removeprefix("hf:")
+    checkpoint = load_checkpoint(DEFAULT if name.startswith("hf:") else name, device)
+    detector: Detector | None = checkpoint.detector
+    if name.startswith("hf:"):
+        detector = TokenClassifier(classifier, device)
+    if detector is None:
+        raise ValueError(f"the checkpoint {name!r} has no detector; use another with --detector, such as {DEFAULT}")
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, detector, batch_tokens)
+    return [one.mentions for one in encoder.encode(tqdm(documents, desc=f"{name} detects", disable=None))]
+
+
 def score_detection(
     texts: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
 ) -> DetectionScores:
-    """Score predicted spans against gold ones.
+    """Score predicted spans against gold ones, text by text.
 
-    Overlap: a span is right if it shares a character with one of the other side. Fuzzy (PAPER section 4): a gold mention is
-    found if, accents and articles left out, a prediction's words are a subset of its words or the other way round, or
-    their Jaccard similarity is at least 0.8.
+    Example:
+        >>> found = score_detection(["Ada met Babbage"], [[Span(0, 3), Span(8, 15)]], [[Span(0, 3), Span(4, 10)]])
+        >>> found.precision, found.overlap_recall, found.proposals_per_gold
+        (0.5, 1.0, 1.0)
     """
-    exact = over_gold = over_predicted = fuzzy = 0
-    golds = sum(len({span[:2] for span in spans}) for spans in gold)
-    proposals = sum(len({span[:2] for span in spans}) for spans in predicted)
+    exact = over_gold = over_predicted = fuzzy = golds = proposals = 0
     for text, right, found in zip(texts, gold, predicted, strict=True):
         wanted, got = {span[:2] for span in right}, {span[:2] for span in found}
+        golds, proposals = golds + len(wanted), proposals + len(got)
         exact += len(wanted & got)
         over_gold += sum(any(_overlap(one, other) for other in got) for one in wanted)
         over_predicted += sum(any(_overlap(one, other) for other in wanted) for one in got)
@@ -72,13 +115,11 @@ def _words(text: str) -> frozenset[str]:
         >>> sorted(_words("The Curaçao River"))
         ['curacao', 'river']
     """
-    plain = "".join(
-        letter for letter in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(letter)
-    )
+    plain = "".join(one for one in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(one))
     return frozenset(re.findall(r"\w+", plain)) - {"the", "a", "an"}
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     if not one or not other:
         return False
-    return one <= other or other <= one or len(one & other) / len(one | other) >= 0.8
+    return one <= other or other <= one or len(one & other) / len(one | other) >= LEAST_JACCARD

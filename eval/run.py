@@ -1,8 +1,10 @@
-"""Measure systems on an annotated corpus: `python -m eval.run CORPUS.jsonl --types TYPES.json --systems nerret-minilm,bm25`.
+"""Measure systems on an annotated corpus.
 
-CORPUS is JSONL, `{"id", "text", "mentions": [{"start", "end", "type"}]}` a line. A document is relevant to a type if it
+CORPUS is JSONL, {"id", "text", "mentions": [{"start", "end", "type"}]} a line, or the name of a published benchmark:
+fewnerd, multiconer2, neretrieve (taken from --data DIR, else from the network). A document is relevant to a type if it
 mentions an entity of it. Every system ranks all documents for every type, ties in order of the ids, and is scored by
-R-Precision; the macro average's 95 % interval is a bootstrap over types.
+R-Precision: precision among the first R, R being the number of relevant documents. The macro average's 95 % interval
+is a bootstrap over types.
 """
 
 from __future__ import annotations
@@ -10,144 +12,196 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from tqdm import tqdm
+import datasets
+import transformers
 
-from eval.corpora import EXCLUDED, Task, load_task, read_names
+from eval import benchmarks
+from eval.corpora import ASKED, EXCLUDED, Task, make_task, read_corpus, read_names
 from eval.detection import score_detection
-from eval.ranking import metric, rank
-from eval.systems import FORMS, Options, build, detect
+from eval.measure import Outcome, measure
+from eval.report import check_suffix, write_report
+from eval.systems import FORMS, build
+from eval.trial import Options, System, Trial
+from modeling_nerret.checkpoints import DEFAULT
 
-VERSIONS = ("torch", "transformers", "sentence-transformers", "lancedb", "bm25s", "nerret")
-BOOTSTRAPS = 10_000
+SPANS = ("gold", "predicted")
+EPILOG = f"""systems, separated by commas:
+  {DEFAULT}            a checkpoint (built-in name, folder or Hub id) through its index, hybrid search
+  {DEFAULT}@vector     only vectors; @lexical: only BM25 of the index
+  bm25, random              what costs nothing
+  st:MODEL                  any sentence-transformers model; st:MODEL@instruct: with an instruction before the type
+  bare:BACKBONE@LAYER       value vectors without a head, averaged over the mention; ...@end: of its last token
+  last:BACKBONE             last hidden states at the mention
+  gliner:MODEL              a GLiNER pass for every type (pip install 'nerret[gliner]')
+
+examples:
+  python -m eval.run news.jsonl --systems {DEFAULT},bm25
+  python -m eval.run dev/fewnerd.jsonl --types dev/types.json --spans gold,predicted --out results.json --plot plots
+  python -m eval.run fewnerd --data ~/few-nerd --limit 5000 --report errors.html
+  python -m eval.run news.jsonl --spans predicted --detector hf:dslim/bert-base-NER --detection
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the systems, print a table, write results and pictures."""
-    options = _options(arguments)
+    """Run the command; returns its exit code: 0, 2 (bad usage), or 130 (interrupted)."""
+    options = _parser().parse_args(arguments)
+    if not sys.stderr.isatty():  # the libraries' bars fill logs; ours do not show there
+        transformers.utils.logging.disable_progress_bar()
+        datasets.disable_progress_bars()
     try:
-        names = read_names(options.types, options.types_key)
-        task = load_task(options.corpus, names, options.exclude, options.limit, options.queries)
-        systems = [(name, build(name)) for name in options.systems.split(",")]
-    except (ValueError, OSError) as error:
-        print(f"eval.run: {error}", file=sys.stderr)
+        _refuse(options)
+        session = Session(options, _task(options))
+        systems = [(name, build(name)) for name in _listed(options.systems, "systems")]
+        for spans in _spans(options.spans):
+            session.run(spans, systems)
+        return 0
+    except KeyboardInterrupt:
+        print("eval.run: interrupted; results of the systems that were done are in --out", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        print(f"eval.run: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    how = Options(options.device, options.batch_size, options.dtype, options.seed, options.detector)
-    results = []
-    for spans in options.spans.split(","):
-        if spans == "predicted" and options.detection:
-            found = detect(task, None, how)
-            print_detection(task, found)
-        for name, system in systems:
-            results.append(measure(task, name, system, spans, how))
-    print_table(results)
-    if options.out:
-        options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if options.plot:
-        from eval.plots import plot_results
-
-        plot_results(results, task, options.plot)
-    return 0
 
 
-def measure(task: Task, name: str, system: Any, spans: str, options: Options) -> dict[str, Any]:
-    """One system's result on a task, as it stands in `results.json`."""
-    began = time.perf_counter()
-    scores = system(task, spans, options)
-    ids = [document.id for document in task.documents]
-    rankings = [
-        rank(row, ids) for row in tqdm(scores.rows, total=len(task.queries), desc=f"{name} queries", disable=None)
-    ]
-    seconds = time.perf_counter() - began
-    per_type = {
-        query: {"r": len(relevant), **_scores(ranking, relevant), "returned": len(ranking)}
-        for query, ranking, relevant in zip(task.types, rankings, task.relevant, strict=True)
-    }
-    values = [found["r_precision"] for found in per_type.values()]
-    return {
-        "system": name,
-        "spans": spans,
-        "corpus": task.name,
-        "n_documents": len(ids),
-        "n_mentions": scores.mentions,
-        "n_types": len(task.types),
-        "macro_r_precision": float(np.mean(values)),
-        "ci95": bootstrap(values, options.seed),
-        "per_type": per_type,
-        "seconds": round(seconds, 2),
-        "bytes_per_document": round(scores.bytes_per_document, 1),
-        "versions": {package: version(package) for package in VERSIONS},
-    }
+@dataclass
+class Session:
+    """One run of the command: its task, and what came out so far."""
 
+    options: argparse.Namespace
+    task: Task
+    outcomes: list[Outcome] = field(default_factory=list)
 
-def _scores(ranking: Sequence[str], relevant: Sequence[str]) -> dict[str, float]:
-    found = metric().compute(predictions=[ranking], references=[relevant], average_precision=True)
-    return {"r_precision": found["r_precision"], "average_precision": found["mean_average_precision"]}
-
-
-def bootstrap(values: Sequence[float], seed: int) -> list[float]:
-    """95 % interval of the mean over types, by drawing types anew.
-
-    Example:
-        >>> bootstrap([0.5, 0.5, 0.5], seed=0)
-        [0.5, 0.5]
-    """
-    drawn = np.random.default_rng(seed).choice(np.asarray(values), (BOOTSTRAPS, len(values)))
-    return [float(edge) for edge in np.quantile(drawn.mean(1), (0.025, 0.975))]
-
-
-def print_table(results: Sequence[dict[str, Any]]) -> None:
-    """Results as a Markdown table on standard output."""
-    print(
-        "| system | spans | corpus | R-Precision | 95 % interval | bytes/document | seconds |\n|---|---|---|---|---|---|---|"
-    )
-    for one in results:
-        low, high = one["ci95"]
-        print(
-            f"| {one['system']} | {one['spans']} | {one['corpus']} | {one['macro_r_precision']:.3f} | "
-            f"{low:.3f}-{high:.3f} | {one['bytes_per_document']:.0f} | {one['seconds']:.0f} |"
+    def run(self, spans: str, systems: Sequence[tuple[str, System]]) -> None:
+        """Measure all systems with one kind of mentions; whatever is done is printed and written at once."""
+        wanted = self.options
+        how = Options(
+            wanted.device, wanted.batch_size, wanted.dtype, wanted.seed, wanted.detector, wanted.trust_remote_code
         )
-    for one in results:
-        if short := [name for name, found in one["per_type"].items() if found["returned"] < found["r"]]:
-            print(
-                f"{one['system']} ({one['spans']}) returned fewer than R documents for {len(short)} types: {', '.join(short)}"
-            )
+        trial = Trial(self.task, spans, how)
+        if wanted.detection and spans == "predicted":
+            print_detection(trial)
+        done: list[Outcome] = []
+        for name, system in systems:
+            done.append(measure(trial, name, system, with_mentions=wanted.report is not None))
+            print_result(done[-1], header=not self.outcomes)
+            self.outcomes.append(done[-1])
+            if wanted.out:
+                results = [outcome.result for outcome in self.outcomes]
+                wanted.out.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if wanted.report:
+            write_report(wanted.report, self.task, self.outcomes)
+        if wanted.plot:
+            from eval.plots import plot_outcomes
+
+            plot_outcomes(wanted.plot, self.task, done)
 
 
-def print_detection(task: Task, found: Sequence[Sequence[Any]]) -> None:
-    """Detection scores on standard output."""
-    scores = score_detection([document.text for document in task.documents], task.gold, found)
-    print(f"detection on {task.name}: " + ", ".join(f"{name} {value:.3f}" for name, value in asdict(scores).items()))
-
-
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, help="JSONL with gold mentions")
-    parser.add_argument("--types", type=Path, help="plain names of the labels: types.json (default: the labels)")
-    parser.add_argument("--types-key", metavar="SET", help="the set in a types.json that holds several")
-    parser.add_argument("--systems", default="nerret-minilm,bm25", help=f"separated by commas: {FORMS}")
-    parser.add_argument("--spans", default="gold", help="gold, predicted, or gold,predicted (default: gold)")
-    parser.add_argument(
-        "--exclude", default=EXCLUDED, metavar="REGEX", help=f"types that are no queries (default: {EXCLUDED})"
+def print_result(outcome: Outcome, header: bool) -> None:
+    """A row of a Markdown table on standard output, and a warning for types whose ranking is cut short."""
+    one = outcome.result
+    low, high = one["ci95"]
+    if header:
+        print("| system | spans | corpus | R-Precision | 95 % interval | bytes/document | seconds |")
+        print("|---|---|---|---|---|---|---|")
+    print(
+        f"| {one['system']} | {one['spans']} | {one['corpus']} | {one['macro_r_precision']:.3f} | "
+        f"{low:.3f}-{high:.3f} | {one['bytes_per_document']:.0f} | {one['seconds']:.0f} |",
+        flush=True,
     )
-    parser.add_argument("--queries", choices=("name", "definition", "examples"), default="name")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N documents")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write results as JSON")
-    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw pictures")
-    parser.add_argument("--detection", action="store_true", help="also score the detector (with --spans predicted)")
-    parser.add_argument("--detector", default="nerret-minilm", help="checkpoint that finds mentions for other systems")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--batch-size", type=int, default=32)
-    return parser.parse_args(arguments)
+    if outcome.short:
+        counts = ", ".join(f"{name} {returned}/{r}" for name, (returned, r) in outcome.short.items())
+        print(
+            f"eval.run: {one['system']} ({one['spans']}) returned fewer than R documents for {len(outcome.short)} of "
+            f"{one['n_types']} types; missing places count as wrong: {counts}",
+            file=sys.stderr,
+        )
+
+
+def print_detection(trial: Trial) -> None:
+    """Detection scores on standard output, as a Markdown table."""
+    documents = trial.task.documents
+    found = [document.mentions for document in trial.documents]
+    scores = asdict(score_detection([one.text for one in documents], [one.mentions for one in documents], found))
+    print(f"| detector | corpus | {' | '.join(name.replace('_', ' ') for name in scores)} |")
+    print("|---" * (2 + len(scores)) + "|")
+    print(f"| {trial.options.detector} | {trial.task.name} | {' | '.join(f'{one:.3f}' for one in scores.values())} |\n")
+
+
+def _refuse(options: argparse.Namespace) -> None:
+    """Refuse at once what would fail after hours."""
+    if options.report:
+        check_suffix(options.report)
+    if options.detection and "predicted" not in _spans(options.spans):
+        raise ValueError("--detection scores predicted mentions; add --spans predicted")
+    for path in (options.out, options.report):
+        if path and not path.parent.is_dir():
+            raise OSError(f"there is no folder {path.parent} for {path}; make it first")
+
+
+def _task(options: argparse.Namespace) -> Task:
+    path = Path(options.corpus)
+    if options.corpus in benchmarks.NAMES:
+        names = read_names(options.types, options.types_key, options.corpus)
+        return benchmarks.load(options.corpus, options.data, names, options.exclude, options.queries, options.limit)
+    if not path.is_file():
+        raise ValueError(f"no corpus at {options.corpus!r}; give a JSONL file or one of {', '.join(benchmarks.NAMES)}")
+    names = read_names(options.types, options.types_key, path.stem)
+    return make_task(path.stem, read_corpus(path, options.limit), names, options.exclude, options.queries)
+
+
+def _listed(value: str, what: str) -> list[str]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if not names:
+        raise ValueError(f"--{what} is empty; accepted are, separated by commas: {FORMS}")
+    return names
+
+
+def _spans(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",")]
+    if unknown := [name for name in names if name not in SPANS]:
+        raise ValueError(f"--spans has {unknown[0]!r}; write gold, predicted, or gold,predicted")
+    return names
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.run",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("corpus", metavar="CORPUS", help="JSONL with gold mentions, or the name of a benchmark")
+    add("--systems", default=f"{DEFAULT},bm25", metavar="NAMES", help=f"see below (default: {DEFAULT},bm25)")
+    add("--spans", default="gold", help="mentions given to systems: gold, predicted, or both: gold,predicted")
+    add("--types", type=Path, metavar="FILE", help='JSON: {"label": "plain name", ...} (default: labels as they are)')
+    add("--types-key", metavar="SET", help="the set in a types file of several (default: the corpus's name)")
+    add("--exclude", default=EXCLUDED, metavar="REGEX", help=f"types that are no queries (default: {EXCLUDED!r})")
+    add("--queries", choices=ASKED, default="name", help="what is asked for a type (default: its name)")
+    add("--data", type=Path, metavar="DIR", help="local copy of a benchmark")
+    add("--limit", type=positive, metavar="N", help="only the first N documents")
+    add("--out", type=Path, metavar="FILE", help="write results as JSON")
+    add("--report", type=Path, metavar="FILE", help="write wrong and missed documents of each type: .md or .html")
+    add("--plot", type=Path, metavar="DIR", help="draw pictures; bars compare the first two systems")
+    add("--detector", default=DEFAULT, metavar="NAME", help="finds predicted mentions: checkpoint or hf:MODEL")
+    add("--detection", action="store_true", help="also score the detector (needs --spans predicted)")
+    add("--device", default="cpu", help="cpu (default), cuda, mps")
+    add("--dtype", default="float32", help="of backbones: float32 (default), bfloat16, float16")
+    add("--batch-size", type=positive, default=32, metavar="N", help="texts in a batch (default: 32)")
+    add("--seed", type=int, default=0, help="of random order and bootstrap (default: 0)")
+    add("--trust-remote-code", action="store_true", help="let st: models run code from their repositories")
+    return parser
+
+
+def positive(value: str) -> int:
+    """A whole number from 1, for argparse."""
+    if not value.isdigit() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is no whole number from 1")
+    return int(value)
 
 
 if __name__ == "__main__":

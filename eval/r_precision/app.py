@@ -5,4 +5,5 @@ from pathlib import Path
 import evaluate
 from evaluate.utils import launch_gradio_widget
 
-launch_gradio_widget(evaluate.load(str(Path(__file__).parent / "r_precision.py")))
+if __name__ == "__main__":
+    launch_gradio_widget(evaluate.load(str(Path(__file__).parent / "r_precision.py")))

@@ -1,21 +1,28 @@
 """R-Precision: precision among the first R results, R being the number of relevant documents of a query."""
 
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
 import datasets
 import evaluate
 import numpy as np
 
 _DESCRIPTION = """
-R-Precision is the share of relevant documents among the first R of a ranking, where R is the number of documents that are
-relevant to the query. At that depth precision and recall are equal, and a perfect ranking scores 1 however many relevant
-documents a query has. It is the metric of named-entity retrieval, where a type may have three documents or three thousand.
+R-Precision is the share of relevant documents among the first R of a ranking, where R is the number of documents that
+are relevant to the query. At that depth precision and recall are equal, and a perfect ranking scores 1 however many
+relevant documents a query has. It is the metric of named-entity retrieval, where a type may have three documents or
+three thousand.
 """
 
 _KWARGS_DESCRIPTION = """
 Args:
-    predictions (list of list of str or int): for each query its ranking, best first. Of a document that stands twice only
-        the first place counts. A ranking shorter than R is scored as if wrong documents followed.
-    references (list of list of str or int): for each query the ids of its relevant documents. Queries without any are left
-        out of all averages and counted in `queries_without_relevant`.
+    predictions (list of list of str or int): for each query its ranking, best first. Of a document that stands twice
+        only the first place counts. A ranking shorter than R is scored as if wrong documents followed.
+    references (list of list of str or int): for each query the ids of its relevant documents. Queries without any are
+        left out of all averages and counted in `queries_without_relevant`.
     per_query (bool): also return a list with each query's R-Precision, `None` for queries without relevant documents.
     micro (bool): also return the average over relevant documents in the place of queries.
     average_precision (bool): also return mean average precision over the rankings as given.
@@ -47,7 +54,7 @@ _CITATION = """
 """
 
 
-def _head(ranking, depth):
+def _head(ranking: Sequence[Any], depth: int) -> list[Any]:
     """The first `depth` different documents of a ranking."""
     taken = depth
     while len(found := dict.fromkeys(ranking[:taken])) < depth and taken < len(ranking):
@@ -55,16 +62,24 @@ def _head(ranking, depth):
     return list(found)[:depth]
 
 
-def _relevance(ranking, relevant):
+def _relevance(ranking: Sequence[Any], relevant: set[Any]) -> np.ndarray:
     """Whether each document of a ranking is relevant, repeated documents left out. (documents,) of 0 and 1."""
     return np.fromiter((document in relevant for document in dict.fromkeys(ranking)), dtype=np.int64)
+
+
+def _average_precision(right: np.ndarray, relevant: int) -> float:
+    return float((right * right.cumsum() / np.arange(1, len(right) + 1)).sum() / relevant)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
 class RPrecision(evaluate.Metric):
     """The metric as evaluate loads it."""
 
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         kinds = [
             datasets.Features({name: datasets.List(datasets.Value(kind)) for name in ("predictions", "references")})
             for kind in ("string", "int64")
@@ -73,47 +88,47 @@ class RPrecision(evaluate.Metric):
             description=_DESCRIPTION, citation=_CITATION, inputs_description=_KWARGS_DESCRIPTION, features=kinds
         )
 
-    def compute(self, *, predictions=None, references=None, **kwargs):
+    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any]:
         """As `evaluate.Metric.compute`, without what its Arrow file would be written for in vain: lower places."""
         if predictions is None or references is None or len(predictions) != len(references):
             return super().compute(predictions=predictions, references=references, **kwargs)
-        if not predictions:  # evaluate reads the kind of ids from the first query
-            return self._compute([], [], **kwargs)
+        if not any(len(one) for one in (*predictions, *references)):  # evaluate reads the kind of ids from the first
+            return self._compute(predictions, references, **kwargs)
         if not kwargs.get("average_precision"):
             depth = max(kwargs.get("k", ()), default=0)
             pairs = zip(predictions, references, strict=True)
             predictions = [_head(ranking, max(len(set(relevant)), depth, 1)) for ranking, relevant in pairs]
         return super().compute(predictions=predictions, references=references, **kwargs)
 
-    def _compute(self, predictions, references, per_query=False, micro=False, average_precision=False, k=()):
+    def _compute(
+        self,
+        predictions: Sequence[Sequence[Any]],
+        references: Sequence[Sequence[Any]],
+        per_query: bool = False,
+        micro: bool = False,
+        average_precision: bool = False,
+        k: Sequence[int] = (),
+    ) -> dict[str, Any]:
         if any(depth < 1 for depth in k):
             raise ValueError(f"k holds {min(k)}; each must be a whole number from 1")
-        scores, hits, sizes, averages, found = [], 0, 0, [], {depth: [] for depth in k}
-        for ranking, reference in zip(predictions, references, strict=True):
-            relevant = set(reference)
-            if not relevant:
-                scores.append(None)
-                continue
-            right = _relevance(ranking, relevant)
-            first = int(right[: len(relevant)].sum())
-            scores.append(first / len(relevant))
-            hits, sizes = hits + first, sizes + len(relevant)
-            averages.append(float((right * right.cumsum() / np.arange(1, len(right) + 1)).sum() / len(relevant)))
-            for depth in k:
-                found[depth].append((int(right[:depth].sum()), len(relevant)))
-        scored = [score for score in scores if score is not None]
-        result = {
-            "r_precision": float(np.mean(scored)) if scored else float("nan"),
-            "queries": len(scored),
-            "queries_without_relevant": len(scores) - len(scored),
+        sizes = np.array([len(set(relevant)) for relevant in references], dtype=np.int64)  # R of each query
+        pairs = zip(predictions, references, strict=True)
+        rankings = [_relevance(ranking, set(relevant)) for ranking, relevant in pairs]
+        asked = [at for at, size in enumerate(sizes) if size]
+        found = {at: int(rankings[at][: sizes[at]].sum()) for at in asked}
+        result: dict[str, Any] = {
+            "r_precision": _mean([found[at] / sizes[at] for at in asked]),
+            "queries": len(asked),
+            "queries_without_relevant": len(sizes) - len(asked),
         }
         if per_query:
-            result["per_query"] = scores
+            result["per_query"] = [float(found[at] / sizes[at]) if at in found else None for at in range(len(sizes))]
         if micro:
-            result["micro_r_precision"] = hits / sizes if sizes else float("nan")
+            result["micro_r_precision"] = float(sum(found.values()) / sizes.sum()) if asked else math.nan
         if average_precision:
-            result["mean_average_precision"] = float(np.mean(averages)) if averages else float("nan")
-        for depth, pairs in found.items():
-            result[f"precision_at_{depth}"] = float(np.mean([n / depth for n, _ in pairs])) if pairs else float("nan")
-            result[f"recall_at_{depth}"] = float(np.mean([n / size for n, size in pairs])) if pairs else float("nan")
+            averages = [_average_precision(rankings[at], sizes[at]) for at in asked]
+            result["mean_average_precision"] = _mean(averages)
+        for depth in k:
+            result[f"precision_at_{depth}"] = _mean([rankings[at][:depth].sum() / depth for at in asked])
+            result[f"recall_at_{depth}"] = _mean([rankings[at][:depth].sum() / sizes[at] for at in asked])
         return result

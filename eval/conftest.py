@@ -1,0 +1,20 @@
+"""The metric's examples name its folder as seen from the repository's root; they must run from anywhere, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import evaluate
+import pytest
+
+load = evaluate.load
+
+
+def _local(path: str, **options: object) -> evaluate.EvaluationModule:
+    folder = Path(__file__).parent / Path(path).name
+    return load(str(folder if folder.is_dir() else path), **options)
+
+
+@pytest.fixture(autouse=True)
+def _local_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "load", _local)
