@@ -44,6 +44,22 @@ def _linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
     return layer
 
 
+def _readable(block: nn.Module, path: str) -> Any:
+    """A fused projection whose weight can be sliced.
+
+    Raises:
+        ValueError: its weight is packed into fewer bits, or lies on disk.
+    """
+    fused: Any = block.get_submodule(path)
+    weight: torch.Tensor = fused.weight
+    if not weight.is_floating_point() or weight.device.type == "meta":
+        raise ValueError(
+            f"queries, keys and values are one projection here ({path}), which cannot be sliced while it is quantised "
+            "or kept on disk; leave this module out of the quantisation (llm_int8_skip_modules), or keep it in memory"
+        )
+    return fused
+
+
 def _own(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
     """The value projection is a linear layer of its own."""
     return lambda block, config: block.get_submodule(path)
@@ -53,7 +69,7 @@ def _last_rows(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
     """Queries, keys and values are one linear layer, the values its last rows."""
 
     def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
-        fused = block.get_submodule(path)
+        fused = _readable(block, path)
         head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         size = (getattr(config, "num_key_value_heads", None) or config.num_attention_heads) * head_size
         return _linear(fused.weight[-size:], None if fused.bias is None else fused.bias[-size:])
@@ -65,7 +81,7 @@ def _last_columns(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Modul
     """GPT-2's Conv1D: the fused weight is transposed, (size, 3 * size)."""
 
     def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
-        fused = block.get_submodule(path)
+        fused = _readable(block, path)
         return _linear(fused.weight[:, -config.hidden_size :].T, fused.bias[-config.hidden_size :])
 
     return value
@@ -75,7 +91,7 @@ def _interleaved(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module
     """GPT-NeoX: each head's query, key and value rows stand together."""
 
     def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
-        fused, heads = block.get_submodule(path), config.num_attention_heads
+        fused, heads = _readable(block, path), config.num_attention_heads
         weight = fused.weight.view(heads, 3, -1, fused.weight.shape[1])[:, 2].flatten(0, 1)
         bias = None if fused.bias is None else fused.bias.view(heads, 3, -1)[:, 2].flatten()
         return _linear(weight, bias)
@@ -152,12 +168,12 @@ def build_cut(cut_config: dict[str, Any], input_norm: bool, attention: str | Non
     config = AutoConfig.for_model(**cut_config)
     family = family_of(config)
     kwargs = {**family.options} | ({"attn_implementation": attention} if attention else {})
-    backbone = AutoModel.from_config(config, **kwargs)
+    backbone: Any = AutoModel.from_config(config, **kwargs)
     _set_final_norm(backbone, family, nn.Identity() if not input_norm else None)
     return backbone
 
 
-def cut_backbone(backbone: PreTrainedModel, layer: int) -> tuple[nn.Module, bool]:
+def cut_backbone(backbone: Any, layer: int) -> tuple[Any, bool]:
     """Cut a loaded backbone in place before block `layer`, whose input norm becomes the final norm.
 
     Returns:
@@ -182,12 +198,12 @@ def cut_backbone(backbone: PreTrainedModel, layer: int) -> tuple[nn.Module, bool
     return value, not isinstance(norm, nn.Identity)
 
 
-def _set_final_norm(backbone: PreTrainedModel, family: Family, norm: nn.Module | None) -> None:
+def _set_final_norm(backbone: nn.Module, family: Family, norm: nn.Module | None) -> None:
     """Put `norm` (None: leave the stock one) after the last block, and drop what stock models do after it."""
     if family.final_norm is None:
         return
     parent_path, _, name = family.final_norm.rpartition(".")
-    parent = backbone.get_submodule(parent_path)
+    parent: Any = backbone.get_submodule(parent_path)
     if norm is not None:
         setattr(parent, name, norm)
     if getattr(parent, "project_out", None) is not None:

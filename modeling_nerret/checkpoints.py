@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from .detection import MentionProbe
+from .loading import load_tokenizer
 from .modeling_nerret import NerretModel
-from .weights import find_backbone
 
 BUILT_IN = Path(__file__).parent / "pretrained"
 DEFAULT = "nerret-minilm"
@@ -26,6 +26,8 @@ class Checkpoint:
     Args:
         name: as the user gave it.
         fingerprint: SHA-256 over the configuration and weights; equal fingerprints give equal vectors.
+        model: the model.
+        tokenizer: its fast tokenizer.
         detector: the checkpoint's own detector; `None` if it has none.
     """
 
@@ -77,17 +79,18 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
 
     Args:
         name: built-in name, path or repository id.
-        options: `dtype` of the backbone.
+        device: where model and detector run; a `device_map` among the options decides for the model instead.
+        options: `dtype`, `device_map` or `quantization_config` of the backbone.
 
     Raises:
-        OSError: checkpoint or backbone was not found.
-        ValueError: the backbone is not the one that the head was trained on.
+        OSError: checkpoint or backbone was not found, or cannot be read.
+        ValueError: the backbone is not the one that the head was trained on, or the vectors are not what they were.
     """
     folder = locate(name)
-    model = NerretModel.from_pretrained(folder, **options).to(device)
-    own_tokenizer = any((folder / file).exists() for file in ("tokenizer.json", "tokenizer_config.json"))
-    tokens = folder if own_tokenizer else find_backbone(model.config.backbone, model.config.backbone_revision)
-    tokenizer = AutoTokenizer.from_pretrained(tokens, trust_remote_code=False)
+    model: Any = NerretModel.from_pretrained(folder, **options)
+    if not {"device_map", "quantization_config"} & options.keys():  # such models are where they must be
+        model.to(device)
+    tokenizer = load_tokenizer(folder, model.config)
     has_detector = (folder / MentionProbe.config_name).exists()
-    detector = MentionProbe.from_pretrained(folder).to(device) if has_detector else None
+    detector = MentionProbe.from_pretrained(folder).to(model.device) if has_detector else None
     return Checkpoint(name, fingerprint(folder), model, tokenizer, detector)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from difflib import get_close_matches
 from typing import Any
 
 from transformers import PretrainedConfig
 
 POOLINGS = ("end", "mean")
 ACTIVATIONS = ("silu", "tanh")
+# What transformers writes into a config.json beside a class's own fields
+LOADERS = ("model_type", "transformers_version", "auto_map", "dtype", "torch_dtype", "attn_implementation")
 
 
 class NerretConfig(PretrainedConfig):
@@ -26,15 +30,19 @@ class NerretConfig(PretrainedConfig):
         hidden_size: width of the embeddings. Named so because other libraries read it as the output width.
         head_activation: `"silu"` (the paper's) or `"tanh"`.
         dropout: dropout inside the head while training, in [0, 1).
-        prefix_tokens, suffix_tokens: special tokens that the tokenizer puts before and after a text.
+        prefix_tokens: special tokens that the tokenizer puts before a text.
+        suffix_tokens: special tokens that it puts after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
-        lexical_weight, lexical_half: hybrid score = cosine + weight * b / (b + half) for a BM25 score b; chosen on a
-            dev split.
+        lexical_weight: hybrid score = cosine + weight * b / (b + half) for a BM25 score b; chosen on a dev split.
+        lexical_half: the half of that formula.
         cut_config: the backbone's own configuration, already cut to `layer` blocks, as a dict; `None` if head-only.
         backbone: repository id or path of the backbone.
         backbone_revision: its commit.
         backbone_sha256: SHA-256 of its weights (see `weights.sha256_of_weights`).
+        golden_tokens: token ids of a fixed text, see `golden`; `None` if the backbone came without a tokenizer.
+        golden_vector: first numbers of that text's vector, written by `NerretModel.save_pretrained`.
+        kwargs: fields that every transformers configuration has.
 
     Raises:
         ValueError: a value out of range; the message says what is accepted.
@@ -68,19 +76,32 @@ class NerretConfig(PretrainedConfig):
         backbone: str | None = None,
         backbone_revision: str | None = None,
         backbone_sha256: str | None = None,
+        golden_tokens: list[int] | None = None,
+        golden_vector: list[float] | None = None,
         **kwargs: Any,
     ):
-        if layer < 0:
-            raise ValueError(f"layer is {layer}; it must be 0 or more (0-based block of the backbone)")
-        if pooling not in POOLINGS:
-            raise ValueError(f"pooling is {pooling!r}; accepted are {', '.join(map(repr, POOLINGS))}")
-        if head_activation not in ACTIVATIONS:
-            raise ValueError(
-                f"head_activation is {head_activation!r}; accepted are {', '.join(map(repr, ACTIVATIONS))}"
-            )
-        for name, size in (("value_size", value_size), ("head_size", head_size), ("hidden_size", hidden_size)):
-            if size < 1:
-                raise ValueError(f"{name} is {size}; it must be 1 or more")
+        _refuse_unknown(kwargs)
+        for name, number, least in (
+            ("layer", layer, 0),
+            ("value_size", value_size, 1),
+            ("head_size", head_size, 1),
+            ("hidden_size", hidden_size, 1),
+            ("prefix_tokens", prefix_tokens, 0),
+            ("suffix_tokens", suffix_tokens, 0),
+            ("max_tokens", max_tokens, 8),
+        ):
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise ValueError(f"{name} is {number!r}; it must be a whole number, {least} or more")
+        for name, choice, accepted in (
+            ("pooling", pooling, POOLINGS),
+            ("head_activation", head_activation, ACTIVATIONS),
+        ):
+            if choice not in accepted:
+                raise ValueError(f"{name} is {choice!r}; accepted are {', '.join(map(repr, accepted))}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout!r}; it must be in [0, 1)")
+        if cut_config is not None and cut_config.get("num_hidden_layers", layer) != layer:
+            raise ValueError(f"layer is {layer}, but cut_config has {cut_config['num_hidden_layers']} blocks")
         self.layer = layer
         self.pooling = pooling
         self.value_size = value_size
@@ -100,9 +121,30 @@ class NerretConfig(PretrainedConfig):
         self.backbone = backbone
         self.backbone_revision = backbone_revision
         self.backbone_sha256 = backbone_sha256
+        self.golden_tokens = golden_tokens
+        self.golden_vector = golden_vector
         super().__init__(**kwargs)
 
     @property
     def head_only(self) -> bool:
         """Whether the checkpoint holds the head alone and names a backbone."""
         return self.cut_config is None
+
+
+def _refuse_unknown(fields: dict[str, Any]) -> None:
+    """Refuse fields that neither this class nor transformers knows: a typing error, or a newer version's checkpoint.
+
+    Raises:
+        ValueError: the message names the fields and the nearest that exist.
+    """
+    known = PretrainedConfig()
+    unknown = [name for name in fields if not (name.startswith("_") or name in LOADERS or hasattr(known, name))]
+    if not unknown:
+        return
+    own = [name for name in inspect.signature(NerretConfig.__init__).parameters if name not in ("self", "kwargs")]
+    near = get_close_matches(unknown[0], own, n=1)
+    raise ValueError(
+        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration"
+        + (f" (did you mean {near[0]!r}?)" if near else "")
+        + f"; fields are {', '.join(own)}. A newer version of nerret may know it"
+    )

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from .documents import Document
+from .loading import readable_weights, refuse_nan
 from .spans import Span
 from .windows import Window
 
@@ -93,7 +94,8 @@ class TokenClassifier:
         """One span for each entity group that the checkpoint finds in a window's text."""
         pieces = [window.text[slice(*window.span)] for window in windows]
         found = []
-        for window, groups in zip(windows, self.pipeline(pieces, batch_size=len(pieces)), strict=True):
+        answers: Any = self.pipeline(pieces, batch_size=len(pieces))
+        for window, groups in zip(windows, answers, strict=True):
             shift = window.span[0]
             spans = {Span(group["start"] + shift, group["end"] + shift, float(group["score"])) for group in groups}
             found.append(sorted(span for span in spans if window.text[span.start : span.end].strip()))
@@ -199,10 +201,20 @@ class MentionProbe(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> MentionProbe:
-        """Load what `save_pretrained` wrote."""
+        """Load what `save_pretrained` wrote.
+
+        Raises:
+            OSError: a file is missing or not whole.
+            ValueError: its settings or weights are another detector's, or not numbers.
+        """
         settings: dict[str, Any] = json.loads(Path(folder, cls.config_name).read_text(encoding="utf-8"))
-        probe = cls(ProbeConfig(**settings))
-        probe.load_state_dict(load_file(Path(folder, cls.weights_name)))
+        try:
+            probe = cls(ProbeConfig(**settings))
+            with readable_weights(folder):
+                probe.load_state_dict(load_file(Path(folder, cls.weights_name)))
+        except (TypeError, RuntimeError) as error:
+            raise ValueError(f"the detector in {folder} is no MentionProbe: {' '.join(str(error).split())}") from error
+        refuse_nan(probe, f"the detector in {folder}")
         return probe.eval()
 
 

@@ -1,26 +1,30 @@
 """The nerret model: a cut backbone, one block's value projection, and a head.
 
-For block k, V = v_proj(input_norm(h_k)), h_k being what enters block k. The backbone is the stock one cut to its first k
-blocks, with block k's input norm in the place of its final norm, so that its last hidden state is `input_norm(h_k)` and
-nothing after block k's V is ever computed, loaded or stored.
+For block k, V = v_proj(input_norm(h_k)), h_k being what enters block k. The backbone is the stock one cut to its first
+k blocks, with block k's input norm in the place of its final norm, so that its last hidden state is `input_norm(h_k)`
+and nothing after block k's V is ever computed, loaded or stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
-from transformers.utils import ModelOutput, logging
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
 
-from .backbones import build_cut, cut, cut_backbone, family_of
+from .backbones import build_cut, family_of
 from .configuration_nerret import NerretConfig
+from .golden import check_vector, golden_vector
+from .loading import load_cut, quiet, readable_weights, refuse_missing, refuse_nan, tokenizer_fields
 from .weights import find_backbone, sha256_of_weights
+
+# What a loader of backbones takes besides its name
+BACKBONE_OPTIONS = ("dtype", "device_map", "token", "local_files_only")
 
 
 @dataclass
@@ -91,7 +95,7 @@ class NerretModel(PreTrainedModel):
     config_class = NerretConfig
     base_model_prefix = "nerret"
     main_input_name = "input_ids"
-    _keep_in_fp32_modules_strict = {"head"}
+    _keep_in_fp32_modules_strict = {"head"}  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -101,9 +105,9 @@ class NerretModel(PreTrainedModel):
         attention = config._attn_implementation_internal  # what the user asked for; super() fills in a default
         super().__init__(config)
         self.head = NerretHead(config)  # first, so that the checkpoint's dtype is the head's
-        self.backbone: nn.Module | None = None
-        self.value_projection: nn.Module | None = None
-        if not config.head_only:
+        self.backbone: Any = None
+        self.value_projection: Any = None
+        if config.cut_config is not None:
             self.backbone = build_cut(config.cut_config, config.input_norm, attention)
             size = self.backbone.config.hidden_size
             self.value_projection = nn.Linear(size, config.value_size, bias=config.value_bias)
@@ -159,7 +163,8 @@ class NerretModel(PreTrainedModel):
     def embed(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """Embeddings (mentions, hidden_size) of token spans (mentions, 3), from `hidden_states`' result."""
         values = pool(self.value_projection(states), spans, self.config.pooling)  # (mentions, value_size)
-        values = values.to(self.head[0].weight.device, self.head[0].weight.dtype)
+        inner: Any = self.head[0]
+        values = values.to(inner.weight.device, inner.weight.dtype)
         return nn.functional.normalize(self.head(values).float(), dim=-1)
 
     def _whole_texts(self, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -171,7 +176,14 @@ class NerretModel(PreTrainedModel):
         last = last.clamp(min=1)
         return torch.stack([torch.arange(len(first), device=first.device), torch.minimum(first, last - 1), last], 1)
 
-    def _ready(self) -> nn.Module:
+    def train(self, mode: bool = True) -> NerretModel:
+        """As in torch, except that a frozen backbone stays in evaluation mode: nothing of it learns from dropout."""
+        super().train(mode)
+        if self.backbone is not None and not any(weight.requires_grad for weight in self.backbone.parameters()):
+            self.backbone.eval()
+        return self
+
+    def _ready(self) -> Any:
         if self.backbone is None:
             raise ValueError("this model has a head but no backbone yet; call model.attach_backbone() first")
         return self.backbone
@@ -186,6 +198,7 @@ class NerretModel(PreTrainedModel):
         revision: str | None = None,
         dtype: torch.dtype | str | None = None,
         device_map: Any = None,
+        quantization_config: Any = None,
         token: str | bool | None = None,
         local_files_only: bool = False,
         **config: Any,
@@ -197,63 +210,84 @@ class NerretModel(PreTrainedModel):
             layer: 0-based block whose value projection is read.
             head: a trained head; `None` makes a new, random one of the sizes in `config`.
             pooling: `"end"` or `"mean"`.
+            revision: commit of the repository.
+            dtype: the backbone's, its files' own by default; the head is always float32.
+            device_map: where transformers places the backbone, such as `"auto"`.
+            quantization_config: as in transformers; a model over a quantised backbone is saved head-only.
+            token: for private repositories.
+            local_files_only: do not look on the Hub.
             config: further fields of `NerretConfig`, such as `hidden_size`.
 
         Raises:
             ValueError: the architecture is not in the table, or `layer` or a width does not fit.
-            OSError: the backbone was not found.
+            OSError: the backbone was not found, or its weights cannot be read.
         """
         folder = find_backbone(str(name_or_path), revision, token=token, local_files_only=local_files_only)
-        backbone, value, input_norm = _load_cut(folder, layer, dtype, device_map)
-        fields = _special_tokens(folder, backbone.config) | config
+        sha256 = sha256_of_weights(folder)
+        backbone, value, input_norm = load_cut(folder, layer, dtype, device_map, quantization_config)
+        fields = tokenizer_fields(folder, backbone.config)
         if head is not None:
-            fields |= {"head_size": head[0].out_features, "hidden_size": head[3].out_features, "dropout": head[2].p}
-            fields["head_activation"] = "tanh" if isinstance(head[1], nn.Tanh) else "silu"
+            fields |= _fields_of(head)
             if head[0].in_features != value.out_features:
                 raise ValueError(
                     f"the head takes {head[0].in_features} numbers, but V of block {layer} has {value.out_features}"
                 )
-        model = cls(
-            NerretConfig(
-                layer=layer,
-                pooling=pooling,
-                value_size=value.out_features,
-                value_bias=value.bias is not None,
-                input_norm=input_norm,
-                backbone=str(name_or_path),
-                backbone_revision=revision,
-                backbone_sha256=sha256_of_weights(folder),
-                **fields,
-            )
-        )
+        fields |= {"value_size": value.out_features, "value_bias": value.bias is not None, "input_norm": input_norm}
+        fields |= {"backbone": str(name_or_path), "backbone_revision": revision, "backbone_sha256": sha256}
+        model = cls(NerretConfig(layer=layer, pooling=pooling, **fields | config))
         if head is not None:
             model.head.load_state_dict(head.state_dict())
         model._attach(backbone, value)
-        model.config.cut_config = backbone.config.to_dict()
+        if not model.quantized:
+            model.config.cut_config = backbone.config.to_dict()
         return model.eval()
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> NerretModel:
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
         """Load a checkpoint of either form; a head-only one finds, checks and attaches its backbone.
 
+        Args:
+            pretrained_model_name_or_path: folder or repository id.
+            args: as in transformers.
+            kwargs: as in transformers; `dtype`, `device_map`, `quantization_config` (head-only checkpoints), `token`
+                and `local_files_only` go to the backbone as well. `golden_vector=None` skips the comparison of the
+                stored vector.
+
+        Returns:
+            The model, or, with `output_loading_info=True`, the model and transformers' report.
+
         Raises:
-            ValueError: the backbone's weights are not those that the head was trained on.
-            OSError: checkpoint or backbone was not found.
+            ValueError: the backbone's weights are not those that the head was trained on, weights are missing, NaN or
+                of the wrong shape, or the model gives another vector than the stored one.
+            OSError: checkpoint or backbone was not found, or cannot be read.
         """
-        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        if model.config.head_only and model.backbone is None:
-            options = {
-                name: kwargs[name] for name in ("dtype", "device_map", "token", "local_files_only") if name in kwargs
-            }
-            model.attach_backbone(**options)
-        return loaded
+        quantization, wanted = kwargs.pop("quantization_config", None), kwargs.pop("output_loading_info", False)
+        with quiet(), readable_weights(pretrained_model_name_or_path):
+            loaded: Any = super().from_pretrained(
+                pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
+            )
+        model, report = loaded
+        refuse_missing(report, f"the checkpoint {pretrained_model_name_or_path}")
+        refuse_nan(model.head, f"the checkpoint {pretrained_model_name_or_path}")
+        if model.config.head_only:
+            options = {name: kwargs[name] for name in BACKBONE_OPTIONS if name in kwargs}
+            model.attach_backbone(quantization_config=quantization, **options)
+        elif quantization is not None:
+            raise ValueError(
+                "a self-contained checkpoint cannot be quantised while it is loaded; save it with head_only=True, then "
+                "load that with quantization_config"
+            )
+        else:
+            model._attach(model.backbone, model.value_projection)
+        check_vector(model)
+        return (model, report) if wanted else model
 
     def attach_backbone(
         self,
         name_or_path: str | Path | None = None,
         dtype: torch.dtype | str | None = None,
         device_map: Any = None,
+        quantization_config: Any = None,
         token: str | bool | None = None,
         local_files_only: bool = False,
     ) -> NerretModel:
@@ -267,83 +301,83 @@ class NerretModel(PreTrainedModel):
             token,
             local_files_only,
         )
-        backbone, value, _ = _load_cut(folder, self.config.layer, dtype, device_map)
+        backbone, value, _ = load_cut(folder, self.config.layer, dtype, device_map, quantization_config)
         self._attach(backbone, value)
         return self.eval()
 
-    def _attach(self, backbone: nn.Module, value: nn.Module) -> None:
-        if value.out_features != self.config.value_size:
+    def _attach(self, backbone: Any, value: Any) -> None:
+        """Put a cut backbone and its value projection, frozen, before the head."""
+        width = self.config.value_size
+        if value.out_features != width:
             raise ValueError(
-                f"V of block {self.config.layer} has {value.out_features} numbers, but the head takes {self.config.value_size}"
+                f"V of block {self.config.layer} has {value.out_features} numbers, but the head takes {width}"
             )
         self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
-        self.head.to(next(value.parameters()).device)
+        device = next(value.parameters()).device
+        if device.type != "meta":  # where a part of the backbone that lies on disk seems to be
+            self.head.to(device)
 
-    def save_pretrained(
+    @property
+    def quantized(self) -> bool:
+        """Whether the backbone's weights are held in fewer bits than they are computed with."""
+        return getattr(self.backbone, "hf_quantizer", None) is not None
+
+    def save_pretrained(  # type: ignore[override]
         self, save_directory: str | Path, *args: Any, head_only: bool | None = None, **kwargs: Any
     ) -> None:
-        """Save either form of checkpoint.
+        """Save either form of checkpoint, which `SentenceTransformer(path, trust_remote_code=True)` loads as well.
 
         Args:
+            save_directory: the folder.
+            args: as in transformers.
             head_only: leave the backbone out and only name it; `None` keeps the form that the model came in.
+            kwargs: as in transformers.
 
         Raises:
-            ValueError: a head-only checkpoint of a model that knows no backbone.
+            ValueError: a head-only checkpoint of a model that knows no backbone, or a whole one of a quantised model.
         """
-        whole, ignored = self.config.cut_config, self._keys_to_ignore_on_save
+        config, ignored = self.config, self._keys_to_ignore_on_save
+        whole = config.cut_config
         if head_only is None:
             head_only = whole is None
-        if head_only and self.config.backbone is None:
+        if head_only and config.backbone is None:
             raise ValueError("this model knows no backbone to name; save it with head_only=False")
-        self.config.cut_config = None if head_only else self._ready().config.to_dict()
+        if not head_only and self.quantized:
+            raise ValueError("the weights of a quantised backbone are not saved; use head_only=True")
+        config.cut_config = None if head_only else self._ready().config.to_dict()
+        config.golden_vector = None if "state_dict" in kwargs else self._golden_vector()
         if head_only:
             self._keys_to_ignore_on_save = {key for key in self.state_dict() if not key.startswith("head.")}
         try:
             super().save_pretrained(save_directory, *args, **kwargs)
         finally:
-            self.config.cut_config, self._keys_to_ignore_on_save = whole, ignored
+            config.cut_config, self._keys_to_ignore_on_save = whole, ignored
+        _write_modules(Path(save_directory))
+
+    def _golden_vector(self) -> list[float] | None:
+        """What loading this model is to give again; `None` where that cannot be told."""
+        if self.backbone is None or not self.config.golden_tokens or self.quantized:
+            return None
+        training = self.training
+        vector = golden_vector(self.eval(), self.config.golden_tokens)
+        self.train(training)
+        return vector
 
 
-def _load_cut(folder: Path, layer: int, dtype: Any, device_map: Any) -> tuple[PreTrainedModel, nn.Module, bool]:
-    """Load the first `layer + 1` blocks of a backbone and cut it; see `backbones.cut_backbone`."""
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    family = family_of(config)
-    if layer < family.first_layer:
-        raise ValueError(f"layer is {layer}; for {config.model_type} it must be {family.first_layer} or more")
-    options: dict[str, Any] = {"dtype": dtype} if dtype is not None else {}
-    options |= {"device_map": device_map} if device_map is not None else {}
-    options |= family.options
-    with _quiet():  # transformers would list every weight of the blocks that we leave out
-        backbone = AutoModel.from_pretrained(
-            folder, config=cut(config, layer + 1), use_safetensors=True, trust_remote_code=False, **options
-        )
-    return backbone, *cut_backbone(backbone, layer)
+def _fields_of(head: NerretHead) -> dict[str, Any]:
+    """A head's part of the configuration."""
+    inner, activation, dropout, outer = head
+    return {
+        "head_size": inner.out_features,
+        "hidden_size": outer.out_features,
+        "dropout": dropout.p,
+        "head_activation": "tanh" if isinstance(activation, nn.Tanh) else "silu",
+    }
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Only errors of transformers are logged inside."""
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-
-
-def _special_tokens(folder: Path, config: Any) -> dict[str, int]:
-    """How many special tokens the backbone's tokenizer adds, and the window length; zeros if it has no tokenizer."""
-    limit = getattr(config, "max_position_embeddings", None) or 512
-    limit -= (
-        (getattr(config, "pad_token_id", None) or 0) + 1
-        if config.model_type in ("roberta", "xlm-roberta", "mpnet")
-        else 0
-    )
-    fields = {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": min(limit, 2048)}
-    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")):
-        return fields
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
-    prefix = next(at for at in range(len(ids)) if ids[at : at + len(bare)] == bare)
-    fields |= {"prefix_tokens": prefix, "suffix_tokens": len(ids) - prefix - len(bare)}
-    return fields | {"max_tokens": min(fields["max_tokens"], tokenizer.model_max_length)}
+def _write_modules(folder: Path) -> None:
+    """Tell sentence-transformers which class loads this folder."""
+    package = __name__.rpartition(".")[0]
+    if package == "modeling_nerret":  # code that came with a checkpoint finds its modules.json there
+        entry = {"idx": 0, "name": "0", "path": "", "type": f"{package}.st_nerret.NerretTransformer"}
+        (folder / "modules.json").write_text(json.dumps([entry], indent=2) + "\n", encoding="utf-8")

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from sentence_transformers.sentence_transformer.modules import InputModule
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
+from .loading import load_tokenizer
 from .modeling_nerret import NerretModel
 from .spans import best_window, check_span
 from .windows import Window, make_windows, stack
@@ -33,7 +34,7 @@ class NerretTransformer(InputModule):
     def __init__(self, model: NerretModel, tokenizer: PreTrainedTokenizerBase):
         super().__init__()
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer: Any = tokenizer
 
     @property
     def max_seq_length(self) -> int:
@@ -44,7 +45,7 @@ class NerretTransformer(InputModule):
         """Width of the embeddings."""
         return self.model.config.hidden_size
 
-    def preprocess(
+    def preprocess(  # type: ignore[override]
         self, inputs: Sequence[str | Mapping[str, Any]], prompt: str | None = None, **kwargs: Any
     ) -> dict[str, torch.Tensor]:
         """Token ids and mask (batch, tokens), and each row's token span `first`, `last` (batch,).
@@ -57,20 +58,19 @@ class NerretTransformer(InputModule):
         owned: list[list[Window]] = [[] for _ in items]
         for window in windows:
             owned[window.owner].append(window)
-        chosen, first, last = [], [], []
-        for number, (text, start, end) in enumerate(items):
-            own = owned[number]
-            if len(own) > 1 and (start, end) == (0, len(text)):
+        chosen, spans = [], []
+        for item, (text, start, end), own in zip(inputs, items, owned, strict=True):
+            if isinstance(item, str) and len(own) > 1:
                 raise ValueError(
-                    f"a type query of {len(text)} characters exceeds {self.max_seq_length} tokens; shorten it"
+                    f"a type query of {len(item)} characters exceeds {self.max_seq_length} tokens; shorten it"
                 )
             best = best_window([window.span for window in own], start, end, self.model.causal)
             tokens = None if best is None else own[best].token_span(start, end)
-            if tokens is None:
+            if best is None or tokens is None:
                 raise ValueError(f"no token of this model covers {text[start:end]!r}; it cannot be embedded")
             chosen.append(own[best])
-            first.append(tokens[0])
-            last.append(tokens[1])
+            spans.append(tokens)
+        first, last = zip(*spans, strict=True)
         ids, mask = stack(chosen)
         return {"input_ids": ids, "attention_mask": mask, "first": torch.tensor(first), "last": torch.tensor(last)}
 
@@ -89,7 +89,7 @@ class NerretTransformer(InputModule):
         self.save_config(output_path)
 
     @classmethod
-    def load(
+    def load(  # type: ignore[override]
         cls,
         model_name_or_path: str,
         subfolder: str = "",
@@ -97,11 +97,13 @@ class NerretTransformer(InputModule):
         cache_folder: str | None = None,
         revision: str | None = None,
         local_files_only: bool = False,
-        trust_remote_code: bool = False,
         model_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> NerretTransformer:
-        """Load what `save` wrote, from a folder or a repository."""
+        """Load a checkpoint of either form, from a folder or a repository.
+
+        A head-only one without a tokenizer takes its backbone's. No code of the backbone's repository is ever run.
+        """
         source = {
             "subfolder": subfolder,
             "token": token,
@@ -110,8 +112,7 @@ class NerretTransformer(InputModule):
             "local_files_only": local_files_only,
         }
         model = NerretModel.from_pretrained(model_name_or_path, **source, **(model_kwargs or {}))
-        tokenizer = AutoTokenizer.from_pretrained(model_name_or_path, trust_remote_code=trust_remote_code, **source)
-        return cls(model, tokenizer)
+        return cls(model, load_tokenizer(model_name_or_path, model.config, **source))
 
 
 def _as_mention(item: Any, prompt: str | None) -> tuple[str, int, int]:

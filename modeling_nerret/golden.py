@@ -1,0 +1,71 @@
+"""A stored vector that tells at once when a library computes other vectors than those a checkpoint was made with.
+
+Every index holds vectors; a model that gives slightly other ones finds less, and nobody notices. So a checkpoint keeps
+the tokens of one fixed text and the first numbers of its vector, and both are computed again when it is loaded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import transformers
+from transformers import PreTrainedTokenizerBase
+
+TEXT = "Ada Lovelace, a mathematician, met Charles Babbage in London in 1833."
+NUMBERS = 16  # of the vector; a change that spares the first 16 of hundreds of mixed numbers does not exist
+REMEDY = "install the version that it was saved with, or pass golden_vector=None to load it all the same"
+
+
+def golden_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The fixed text's token ids."""
+    return list(tokenizer(TEXT)["input_ids"])
+
+
+@torch.no_grad()
+def golden_vector(model: Any, tokens: list[int]) -> list[float]:
+    """First numbers of the fixed text's vector, as the model (in evaluation mode) gives it now.
+
+    Raises:
+        ValueError: the vector has NaN or infinite numbers.
+    """
+    vector = model(torch.tensor([tokens], device=model.device)).embeddings[0, :NUMBERS]  # (NUMBERS,)
+    if not torch.isfinite(vector).all():
+        raise ValueError("this model gives vectors with NaN or infinite numbers; its weights are damaged")
+    return [round(number, 6) for number in vector.tolist()]
+
+
+def check_vector(model: Any) -> None:
+    """Compare the model's vector of the fixed text with the stored one.
+
+    Half precision is allowed a cosine distance of 0.02, float32 of 1e-4; a quantised backbone differs by design and is
+    not compared.
+
+    Raises:
+        ValueError: the model gives another vector than the one in its configuration.
+    """
+    config = model.config
+    if not config.golden_tokens or not config.golden_vector:
+        return
+    now = torch.tensor(golden_vector(model, config.golden_tokens))
+    if getattr(model.backbone, "hf_quantizer", None) is not None:
+        return
+    cosine = torch.cosine_similarity(now, torch.tensor(config.golden_vector), dim=0).item()
+    if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
+        raise ValueError(
+            f"this checkpoint gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text), "
+            f"with transformers {config.transformers_version}; here is {transformers.__version__}: {REMEDY}"
+        )
+
+
+def check_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Compare the tokenizer's tokens of the fixed text with the stored ones.
+
+    Raises:
+        ValueError: the tokenizer gives other tokens than those in the configuration.
+    """
+    if config.golden_vector and config.golden_tokens and golden_tokens(tokenizer) != config.golden_tokens:
+        raise ValueError(
+            f"this checkpoint's tokenizer gives other tokens here than when it was saved: {golden_tokens(tokenizer)}, "
+            f"not {config.golden_tokens}; {REMEDY}"
+        )

@@ -1,0 +1,179 @@
+"""Load the first blocks of a stock backbone, and what its tokenizer adds to a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers.utils import cached_file, logging
+
+from .backbones import cut, cut_backbone, family_of
+from .golden import check_tokens, golden_tokens
+from .weights import find_backbone
+
+# Where a multimodal model such as Gemma 3 keeps its text part, as (old and new) checkpoints name it
+TEXT_PART = {r"^(model\.)?language_model\.(model\.)?": ""}
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
+# Makes `cached_file` return None where there is no such file
+UNLESS_MISSING = {
+    f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors", "gated_repo")
+}
+# Families whose first position number is the padding token's id + 1
+SHIFTED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")
+
+
+def load_cut(
+    folder: Path, layer: int, dtype: Any = None, device_map: Any = None, quantization_config: Any = None
+) -> tuple[Any, Any, bool]:
+    """Load the first `layer + 1` blocks of a backbone and cut it.
+
+    Returns:
+        The cut backbone, the value projection of block `layer`, and whether a norm stands before it.
+
+    Raises:
+        ValueError: the architecture is not in the table, has no such layer, needs code of its own, or lacks weights.
+        OSError: the weights cannot be read.
+    """
+    whole = read_config(folder)
+    config = whole.get_text_config()
+    family = family_of(config)
+    if layer < family.first_layer:
+        raise ValueError(f"layer is {layer}; for {config.model_type} it must be {family.first_layer} or more")
+    given = {"dtype": dtype, "device_map": device_map, "quantization_config": quantization_config}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if config is not whole:
+        options["key_mapping"] = TEXT_PART
+    with quiet(), readable_weights(folder):  # transformers would list every weight of the blocks that we leave out
+        backbone, report = AutoModel.from_pretrained(
+            folder,
+            config=cut(config, layer + 1),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+            **family.options,
+        )
+    refuse_missing(report, f"the backbone {folder}")
+    return backbone, *cut_backbone(backbone, layer)
+
+
+def read_config(folder: Path) -> PretrainedConfig:
+    """A backbone's configuration; code in its repository is never run.
+
+    Raises:
+        ValueError: only code of the repository's own could read it.
+        OSError: there is none.
+    """
+    fields, _ = PretrainedConfig.get_config_dict(folder)
+    model_type = fields.get("model_type")
+    if "auto_map" in fields and model_type not in CONFIG_MAPPING:
+        raise ValueError(
+            f"the backbone {folder} ({model_type!r}) runs only with code from its own repository, which nerret never "
+            "executes; choose a backbone that transformers itself supports"
+        )
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
+    """The `NerretConfig` fields that a backbone's tokenizer decides; zeros if the folder has no tokenizer."""
+    limit = getattr(config, "max_position_embeddings", None) or 512
+    if config.model_type in SHIFTED_POSITIONS:
+        limit -= (getattr(config, "pad_token_id", None) or 0) + 1
+    limit = min(limit, 2048)
+    if not any((folder / name).exists() for name in TOKENIZER_FILES):
+        return {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": limit}
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
+    prefix = next(at for at in range(len(ids)) if ids[at : at + len(bare)] == bare)
+    return {
+        "prefix_tokens": prefix,
+        "suffix_tokens": len(ids) - prefix - len(bare),
+        "max_tokens": min(limit, tokenizer.model_max_length),
+        "golden_tokens": golden_tokens(tokenizer)[:limit],
+    }
+
+
+def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
+    """A checkpoint's own tokenizer or, where it brings none, its backbone's.
+
+    Args:
+        name_or_path: the checkpoint's folder or repository id.
+        config: its `NerretConfig`.
+        source: `revision`, `token`, `cache_dir`, `local_files_only`, `subfolder`, as in transformers.
+
+    Raises:
+        ValueError: the tokens are other ones than when the checkpoint was saved.
+        OSError: there is no tokenizer.
+    """
+    found = cached_file(name_or_path, "tokenizer_config.json", **source, **UNLESS_MISSING)
+    if found is None and config.backbone:
+        local = bool(source.get("local_files_only"))
+        name_or_path = find_backbone(config.backbone, config.backbone_revision, None, source.get("token"), local)
+        source = {}
+    tokenizer = AutoTokenizer.from_pretrained(
+        name_or_path, config=config if found else None, trust_remote_code=False, **source
+    )
+    check_tokens(config, tokenizer)
+    return tokenizer
+
+
+def refuse_missing(report: Any, what: str) -> None:
+    """Refuse weights that lack some of the model's, which transformers would make up at random.
+
+    Raises:
+        ValueError: the message names a few.
+    """
+    missing, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    if missing:
+        found = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
+        raise ValueError(f"{what} lacks {len(missing)} weights, such as {', '.join(missing[:3])}{found}")
+
+
+def refuse_nan(module: nn.Module, what: str) -> None:
+    """Refuse weights with NaN or infinite numbers.
+
+    Raises:
+        ValueError: the message names the first.
+    """
+    for name, weight in module.named_parameters():
+        if weight.is_floating_point() and weight.device.type != "meta" and not torch.isfinite(weight).all():
+            raise ValueError(f"{what}: the weight {name} holds NaN or infinite numbers")
+
+
+@contextmanager
+def readable_weights(where: Any) -> Iterator[None]:
+    """Turn what is raised inside for a truncated or foreign weights file into an OSError that says what to do.
+
+    Raises:
+        OSError: the file is not whole, or no safetensors.
+        ValueError: a weight has another shape than the configuration says.
+    """
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(
+            f"the weights in {where} cannot be read ({error}): the file is not whole, or no safetensors; fetch it again"
+        ) from error
+    except RuntimeError as error:
+        if "size mismatch" not in str(error) and "mismatched" not in str(error):
+            raise
+        raise ValueError(
+            f"weights in {where} have other shapes than its config.json says: {' '.join(str(error).split())[:300]}"
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Only errors of transformers are logged inside."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
