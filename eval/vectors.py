@@ -93,7 +93,7 @@ def read_mentions(
     if lost := sum(len(set(spans)) for _, spans in texts) - len(places):
         logger.warning("%s: %d mentions have no token and were left out", description, lost)
     order = sorted(range(len(places)), key=places.__getitem__)
-    vectors = {key: np.concatenate(some)[order] for key, some in parts.items()}
+    vectors = {key: np.concatenate(parts.pop(key))[order] for key in list(parts)}  # one copy more of one key only
     owners = np.array([places[at][0] for at in order], dtype=np.int64)
     return MentionVectors(owners, [places[at][1] for at in order], vectors)
 
