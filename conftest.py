@@ -11,6 +11,8 @@ import torch
 
 from tests.tiny import save_checkpoint
 
+torch.set_num_threads(1)  # tiny models: more threads only wait for each other, which made the suite several times slower
+
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:

@@ -166,6 +166,7 @@ def cut(config: PretrainedConfig, blocks: int) -> PretrainedConfig:
 def build_cut(cut_config: dict[str, Any], input_norm: bool, attention: str | None = None) -> PreTrainedModel:
     """A cut backbone with weights still to be loaded, as stored in a self-contained checkpoint."""
     config = AutoConfig.for_model(**cut_config)
+    config.dtype = torch.get_default_dtype()  # while a checkpoint is loaded this is what it is loaded in
     family = family_of(config)
     kwargs = {**family.options} | ({"attn_implementation": attention} if attention else {})
     backbone: Any = AutoModel.from_config(config, **kwargs)

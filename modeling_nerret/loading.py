@@ -91,11 +91,12 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
     prefix = next(at for at in range(len(ids)) if ids[at : at + len(bare)] == bare)
+    limit = min(limit, tokenizer.model_max_length)
     return {
         "prefix_tokens": prefix,
         "suffix_tokens": len(ids) - prefix - len(bare),
-        "max_tokens": min(limit, tokenizer.model_max_length),
-        "golden_tokens": golden_tokens(tokenizer)[:limit],
+        "max_tokens": limit,
+        "golden_tokens": golden_tokens(tokenizer, limit),
     }
 
 

@@ -104,7 +104,7 @@ class NerretModel(PreTrainedModel):
     def __init__(self, config: NerretConfig):
         attention = config._attn_implementation_internal  # what the user asked for; super() fills in a default
         super().__init__(config)
-        self.head = NerretHead(config)  # first, so that the checkpoint's dtype is the head's
+        self.head = NerretHead(config)  # first, because sentence-transformers casts what follows to its dtype
         self.backbone: Any = None
         self.value_projection: Any = None
         if config.cut_config is not None:
@@ -175,6 +175,11 @@ class NerretModel(PreTrainedModel):
         last = torch.where(attended, positions + 1, 0).amax(1) - self.config.suffix_tokens
         last = last.clamp(min=1)
         return torch.stack([torch.arange(len(first), device=first.device), torch.minimum(first, last - 1), last], 1)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The backbone's, which is also what a checkpoint is loaded in; the head is always float32."""
+        return super().dtype if self.backbone is None else self.backbone.dtype
 
     def train(self, mode: bool = True) -> NerretModel:
         """As in torch, except that a frozen backbone stays in evaluation mode: nothing of it learns from dropout."""

@@ -9,42 +9,41 @@ import torch
 from transformers import AutoModel
 
 from modeling_nerret import NerretModel
-from modeling_nerret.backbones import FAMILIES
+from modeling_nerret.backbones import FAMILIES, Family, family_of
 from modeling_nerret.modeling_nerret import NerretHead, pool
-from tests.tiny import byte_bpe, save_backbone, wordpiece
+from tests.tiny import FAMILY_SIZES, byte_bpe, save_backbone, save_gemma3, wordpiece
 
-LAYER = 3
-HEADS, HEAD_SIZE = 4, 8
+BLOCKS, HEADS, HEAD_SIZE = 4, 4, 8
+FUSED = {
+    "gpt2": "attn.c_attn",
+    "gpt_neox": "attention.query_key_value",
+    "phi3": "self_attn.qkv_proj",
+    "modernbert": "attn.Wqkv",
+}
+OWN = (
+    "self_attn.v_proj",
+    "attention.self.value",
+    "attention.self.value_proj",
+    "attention.v_lin",
+    "attention.attn.v",
+)
 
 
-def _hooked_values(folder: str, family: str, layer: int, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _hooked_values(full: torch.nn.Module, row: Family, family: str, layer: int, inputs: dict) -> torch.Tensor:
     """V of a block of the full model, read by a forward hook."""
-    full = AutoModel.from_pretrained(folder).eval()
-    block = full.get_submodule(FAMILIES[family].blocks)[layer]
-    fused = {
-        "gpt2": "attn.c_attn",
-        "gpt_neox": "attention.query_key_value",
-        "phi3": "self_attn.qkv_proj",
-        "modernbert": "attn.Wqkv",
-    }
-    own = (
-        "self_attn.v_proj",
-        "attention.self.value",
-        "attention.self.value_proj",
-        "attention.v_lin",
-        "attention.attn.v",
-    )
+    block = full.get_submodule(row.blocks)[layer]
     names = dict(block.named_modules())
-    path = fused.get(family) or next(name for name in own if name in names)
+    path = FUSED.get(family) or next(name for name in OWN if name in names)
     seen = []
-    block.get_submodule(path).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    hook = block.get_submodule(path).register_forward_hook(lambda module, inputs, output: seen.append(output))
     with torch.no_grad():
-        full(input_ids=ids, attention_mask=mask)
+        full(**inputs)
+    hook.remove()
     if family == "gpt_neox":
         return seen[0].unflatten(-1, (HEADS, 3, HEAD_SIZE))[..., 2, :].flatten(-2)
     if family == "phi3":
         return seen[0][..., -2 * HEAD_SIZE :]
-    return seen[0][..., -HEADS * HEAD_SIZE :] if family in fused else seen[0]
+    return seen[0][..., -HEADS * HEAD_SIZE :] if family in FUSED else seen[0]
 
 
 def _padded(side: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,22 +55,43 @@ def _padded(side: str) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, mask
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_values_equal_a_hook_on_the_full_model(family: str, tmp_path: Path) -> None:
-    folder = save_backbone(tmp_path / "backbone", family)
-    model = NerretModel.from_backbone(folder, layer=LAYER, head_size=8, hidden_size=8)
+def _check_values(folder: str, family: str, layer: int, tmp_path: Path) -> None:
+    """Difference 0 to a hook on the full model: both forms of checkpoint, every position, padding on either side."""
+    model = NerretModel.from_backbone(folder, layer=layer, head_size=8, hidden_size=8)
     forms = [model]
     for head_only in (False, True):
-        model.save_pretrained(tmp_path / f"saved-{head_only}", head_only=head_only)
-        forms.append(AutoModel.from_pretrained(tmp_path / f"saved-{head_only}"))
+        saved = tmp_path / f"saved-{layer}-{head_only}"
+        model.save_pretrained(saved, head_only=head_only)
+        forms.append(AutoModel.from_pretrained(saved))
+    full = AutoModel.from_pretrained(folder).eval()
+    full = getattr(full, "language_model", full)
     for side in ("right", "left"):
         ids, mask = _padded(side)
-        expected = _hooked_values(folder, family, LAYER, ids, mask)
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        expected = _hooked_values(full, family_of(full.config), family, layer, inputs)
         with torch.no_grad():
             embeddings = model(ids, mask).embeddings
             for form in forms:
                 assert (form.value_states(ids, mask) - expected).abs().max() == 0
                 assert torch.equal(form(ids, mask).embeddings, embeddings)
+
+
+@pytest.mark.parametrize("family", FAMILY_SIZES)
+def test_values_equal_a_hook_on_the_full_model(family: str, tmp_path: Path) -> None:
+    folder = save_backbone(tmp_path / "backbone", family)
+    family = family.partition(" ")[0]
+    for layer in (FAMILIES[family].first_layer, BLOCKS - 1):
+        _check_values(folder, family, layer, tmp_path)
+
+
+def test_every_family_is_tested() -> None:
+    assert {name.partition(" ")[0] for name in FAMILY_SIZES} == set(FAMILIES)
+
+
+def test_text_part_of_a_multimodal_model(tmp_path: Path) -> None:
+    folder = save_gemma3(tmp_path / "backbone")
+    _check_values(folder, "gemma3_text", 2, tmp_path)
+    assert NerretModel.from_backbone(folder, layer=2).backbone.config.model_type == "gemma3_text"
 
 
 @pytest.mark.parametrize("family", ["bert", "llama"])
@@ -102,25 +122,46 @@ def test_pooling_by_hand() -> None:
     assert pool(values, spans, "mean").tolist() == [[4.0, 5.0], [4.0, 5.0]]
 
 
-def test_padding_and_batch_do_not_change_a_vector(tmp_path: Path) -> None:
-    model = NerretModel.from_backbone(save_backbone(tmp_path / "b"), layer=3, head_size=8, hidden_size=8)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_head_stays_float32_over_a_backbone_in_half_precision(dtype: torch.dtype, tmp_path: Path) -> None:
+    folder = save_backbone(tmp_path / "b", "llama", byte_bpe())
+    exact = NerretModel.from_backbone(folder, layer=2, head_size=8, hidden_size=8)
+    exact.save_pretrained(tmp_path / "whole")
+    exact.save_pretrained(tmp_path / "head", head_only=True)
+    forms = [NerretModel.from_pretrained(tmp_path / form, dtype=dtype) for form in ("whole", "head")]
+    forms.append(NerretModel.from_backbone(folder, layer=2, head=exact.head, dtype=dtype))
     ids, mask = _padded("right")
-    together = model(ids, mask).embeddings
-    alone = torch.cat([model(ids[row : row + 1, : mask[row].sum()]).embeddings for row in range(3)])
-    assert (together - alone).abs().max() < 1e-6
+    for model in forms:
+        assert model.backbone.dtype == model.value_projection.weight.dtype == dtype
+        assert {weight.dtype for weight in model.head.parameters()} == {torch.float32}
+        assert torch.equal(model.head[0].weight, exact.head[0].weight)
+        embeddings = model(ids, mask).embeddings
+        assert embeddings.dtype == torch.float32
+        assert torch.nn.functional.cosine_similarity(embeddings, exact(ids, mask).embeddings).min() > 0.99
 
 
-def test_head_only_refuses_other_weights(tmp_path: Path) -> None:
-    folder = save_backbone(tmp_path / "b")
-    NerretModel.from_backbone(folder, layer=2, head_size=8, hidden_size=8).save_pretrained(
-        tmp_path / "head", head_only=True
-    )
-    other = AutoModel.from_pretrained(folder)
-    with torch.no_grad():
-        other.embeddings.word_embeddings.weight.add_(1)
-    other.save_pretrained(folder)
-    with pytest.raises(ValueError, match="SHA-256 .* but this head was trained on"):
-        AutoModel.from_pretrained(tmp_path / "head")
+@pytest.mark.parametrize("device_map", ["auto", {"": "cpu"}])
+def test_device_map_places_both_forms(device_map: object, tmp_path: Path) -> None:
+    exact = NerretModel.from_backbone(save_backbone(tmp_path / "b", "llama"), layer=2, head_size=8, hidden_size=8)
+    ids, mask = _padded("right")
+    for form in (False, True):
+        exact.save_pretrained(tmp_path / str(form), head_only=form)
+        model = NerretModel.from_pretrained(tmp_path / str(form), device_map=device_map)
+        assert torch.equal(model(ids, mask).embeddings, exact(ids, mask).embeddings)
+
+
+def test_a_frozen_backbone_does_not_drop_out_and_only_the_head_learns(tmp_path: Path) -> None:
+    model = NerretModel.from_backbone(save_backbone(tmp_path / "b"), layer=2, head_size=8, hidden_size=8)
+    for form in (False, True):
+        model.save_pretrained(tmp_path / str(form), head_only=form)
+        again = NerretModel.from_pretrained(tmp_path / str(form)).train()
+        assert again.head.training and not again.backbone.training
+        assert {name for name, weight in again.named_parameters() if weight.requires_grad} == {
+            "head.0.weight",
+            "head.0.bias",
+            "head.3.weight",
+            "head.3.bias",
+        }
 
 
 def test_given_head_is_used_and_a_wrong_one_refused(tmp_path: Path) -> None:
@@ -140,6 +181,9 @@ def test_given_head_is_used_and_a_wrong_one_refused(tmp_path: Path) -> None:
         ({"layer": -1}, "must be 0 or more"),
         ({"layer": 1, "pooling": "cls"}, "accepted are 'end', 'mean'"),
         ({"layer": 1, "head_activation": "relu"}, "accepted are 'silu', 'tanh'"),
+        ({"layer": 1, "hiden_size": 8}, "unknown field 'hiden_size' .*did you mean 'hidden_size'"),
+        ({"layer": 1, "dropout": 1.0}, r"dropout is 1.0; it must be in \[0, 1\)"),
+        ({"layer": 1, "max_tokens": 2}, "max_tokens is 2; it must be a whole number, 8 or more"),
     ],
 )
 def test_bad_settings_say_what_is_accepted(arguments: dict, message: str, tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from modeling_nerret.detection import MentionProbe, ProbeConfig
 from modeling_nerret.modeling_nerret import NerretModel
@@ -23,8 +30,11 @@ SIZES = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
-# what a family needs beyond the sizes above, sliding windows shorter than the texts among it
+GROUPED = {"num_key_value_heads": 2}
+# What a family needs beyond the sizes above, sliding windows shorter than the texts among it; after a space stands the
+# name of a variant
 FAMILY_SIZES: dict[str, dict] = {
+    "bert": {},
     "deberta-v2": {
         "relative_attention": True,
         "pos_att_type": ["c2p", "p2c"],
@@ -33,16 +43,26 @@ FAMILY_SIZES: dict[str, dict] = {
         "conv_kernel_size": 3,
         "conv_act": "gelu",
     },
+    "distilbert": {},
     "gemma2": {"num_key_value_heads": 2, "head_dim": 16, "sliding_window": 4},
     "gemma3_text": {"num_key_value_heads": 2, "head_dim": 16, "sliding_window": 4},
-    "llama": {"num_key_value_heads": 2},
+    "gpt2": {},
+    "gpt_neox": {},
+    "gpt_neox sequential": {"use_parallel_residual": False},
+    "llama": GROUPED,
     "mistral": {"num_key_value_heads": 2, "sliding_window": 4},
     "modernbert": {"local_attention": 4, "global_attn_every_n_layers": 2, "cls_token_id": 1, "sep_token_id": 2},
-    "olmo2": {"num_key_value_heads": 2},
-    "opt": {"ffn_dim": 48, "word_embed_proj_dim": 16},
-    "phi3": {"num_key_value_heads": 2},
-    "qwen2": {"num_key_value_heads": 2},
+    "mpnet": {},
+    "olmo2": GROUPED,
+    "opt": {"ffn_dim": 48},
+    "opt post-norm": {"ffn_dim": 48, "word_embed_proj_dim": 16, "do_layer_norm_before": False},
+    "phi3": GROUPED,
+    "phi3 sliding": GROUPED | {"sliding_window": 4},
+    "qwen2": GROUPED,
+    "qwen2 sliding": GROUPED | {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1},
     "qwen3": {"num_key_value_heads": 2, "head_dim": 16},
+    "roberta": {},
+    "xlm-roberta": {},
 }
 
 
@@ -100,8 +120,22 @@ def save_backbone(folder: Path, family: str = "bert", tokenizer: PreTrainedToken
     """A stock model of a family with random weights, saved; the same weights every time."""
     tokenizer = tokenizer or wordpiece()
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, vocab_size=len(tokenizer), **SIZES | FAMILY_SIZES.get(family, {}))
-    model = AutoModel.from_config(config)
+    sizes = SIZES | FAMILY_SIZES[family]
+    config = AutoConfig.for_model(family.partition(" ")[0], vocab_size=len(tokenizer), **sizes)
+    return _save(AutoModel.from_config(config), tokenizer, folder)
+
+
+def save_gemma3(folder: Path) -> str:
+    """A Gemma 3 with a vision part, as its repositories hold it."""
+    torch.manual_seed(0)
+    text = SIZES | FAMILY_SIZES["gemma3_text"] | {"vocab_size": len(wordpiece())}
+    vision = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    vision |= {"image_size": 28, "patch_size": 14}
+    config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4)
+    return _save(Gemma3ForConditionalGeneration(config), wordpiece(), folder)
+
+
+def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> str:
     with torch.no_grad():
         for parameter in model.parameters():  # norms and biases start as ones and zeros, which would hide mistakes
             parameter.add_(0.05 * torch.randn_like(parameter))
