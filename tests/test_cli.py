@@ -35,7 +35,7 @@ def index(tmp_path: Path, corpus: str, tiny_checkpoint: str, capsys: pytest.Capt
     return path
 
 
-def test_index_reports_on_stderr_and_skips_what_is_there(index: str, corpus: str, capsys: pytest.CaptureFixture) -> None:
+def test_index_skips_what_is_there_and_says_so(index: str, corpus: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["index", corpus, index]) == 0
     out, err = capsys.readouterr()
     assert out == "" and "0 documents added, 3 were there" in err

@@ -1,0 +1,1 @@
+"""Recipes that turn annotated text into a head and a detector."""

@@ -33,6 +33,7 @@ def read_annotated(path: Path, names: dict[str, str] | None = None) -> Iterator[
     """Texts of a JSONL file (`id`, `text`, `mentions: [{"start", "end", "type"}]`) in order.
 
     Args:
+        path: the file.
         names: plain names of raw labels; a label that is not among them stands for itself.
     """
     names = names or {}

@@ -58,12 +58,16 @@ class WordBatches(IterableDataset):
         self.sets, self.weights, self.max_words, self.size, self.seed = sets, weights, max_words, size, seed
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        """Batches `first`, `last` (b, words, state_size), `shapes`, and `gold` (b, words, max_words): 1, 0, -1 padding."""
+        """Batches `first`, `last` (b, words, state_size), `shapes`, and `gold` (b, words, max_words), -1 padding."""
         random = np.random.default_rng(self.seed)
         share = np.array(self.weights) / sum(self.weights)
         while True:
             chosen = random.choice(len(self.sets), self.size, p=share)
-            yield self._stack([self.sets[at][random.integers(len(self.sets[at]))] for at in chosen])
+            yield self._stack([self._any(self.sets[at], random) for at in chosen.tolist()])
+
+    @staticmethod
+    def _any(texts: Sequence[Words], random: np.random.Generator) -> Words:
+        return texts[int(random.integers(len(texts)))]
 
     def _stack(self, texts: Sequence[Words]) -> dict[str, torch.Tensor]:
         width = max(len(text.first) for text in texts)
@@ -97,8 +101,8 @@ def read_words(
             if len(one):
                 gold = _gold(one, texts[window.owner].mentions, max_words)
                 some = slice(0, len(one))
-                kept = [first[row, some].half().clone(), last[row, some].half().clone(), shapes[row, some].clone()]
-                found[window.owner] = Words(*kept, gold)
+                states_of = [tensor[row, some].half().clone() for tensor in (first, last)]
+                found[window.owner] = Words(states_of[0], states_of[1], shapes[row, some].clone(), gold)
         progress.update(len(batch))
     return [found[owner] for owner in sorted(found)]
 

@@ -53,7 +53,7 @@ def cached(folder: Path, key: str, rows: Iterable[dict[str, Any]], features: dat
 def mention_features(
     model: NerretModel, tokenizer: PreTrainedTokenizerBase, path: Path, names: dict[str, str], cache: Path
 ) -> datasets.Dataset:
-    """A row per mention of a text file: `text` (its number), `start`, `end`, `types` (plain names), `vector` float16."""
+    """A row per mention of a file: `text` (its number), `start`, `end`, `types` (plain names), `vector` (float16)."""
     features = datasets.Features(
         {
             "text": datasets.Value("int32"),
@@ -97,7 +97,7 @@ def value_vectors(
     covers: list[list[tuple[int, int]]] = [[] for _ in texts]
     for window in windows:
         covers[window.owner].append(window.span)
-    found = {}
+    found: dict[tuple[int, Span], np.ndarray] = {}
     for batch in batches(windows, BATCH_TOKENS):
         values = model.value_states(*stack(batch, model.device))  # (windows, tokens, value_size)
         rows, keys = [], []

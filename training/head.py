@@ -28,14 +28,14 @@ class HeadTraining(nn.Module):
 
     def forward(self, types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor) -> dict[str, torch.Tensor]:
         """Loss of a batch; see `TypeBatches`."""
-        embedded = [nn.functional.normalize(self.head(vectors), dim=-1) for vectors in (types, mentions)]
-        return {"loss": info_nce(*embedded, matches, self.temperature)}
+        types, mentions = (nn.functional.normalize(self.head(vectors), dim=-1) for vectors in (types, mentions))
+        return {"loss": info_nce(types, mentions, matches, self.temperature)}
 
 
 def load_pool(
     model: NerretModel, tokenizer: PreTrainedTokenizerBase, recipe: dict[str, Any], folder: Path, cache: Path
 ) -> Pool:
-    """A pool from a recipe's `[[sets]]` entry: one file of `folder`, or the corpus with its wordings and definitions."""
+    """A pool from an entry of `sets`: a file of `folder`, or the corpus with its wordings and definitions."""
     name = recipe["name"]
     if name == "corpus":
         home = Path(__file__).parent / "corpus"

@@ -1,8 +1,8 @@
 """Train a checkpoint from a recipe: `python -m training.run training/recipes/nerret-minilm.toml --data DIR --out DIR`.
 
 A recipe states backbone, layer and pooling, the sets to learn from and the settings of head and detector. DIR holds the
-sets as JSONL with a `types.json` (the set `corpus` is this project's own and needs no DIR). Value vectors are computed once
-and kept in --cache. The result is a head-only checkpoint with its detector, the logs and the resolved recipe.
+sets as JSONL with a `types.json` (the set `corpus` is this project's own and needs no DIR). Value vectors are computed
+once and kept in --cache. The result is a head-only checkpoint with its detector, the logs and the resolved recipe.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Check the built corpus: `python -m training.corpus.check [--against DIR]`; prints every fault, exit code 1 if there is one.
+"""Check the built corpus: `python -m training.corpus.check [--against DIR]`; prints every fault, exit code 1 for any.
 
 Spans slice and never cross; no text stands twice; every type exists, is closed under its parents and has its minimum of
-different entities; no sentence frame (names removed) stands more than three times; and no eight words in a row stand in any
-JSONL text of DIR.
+different entities; no sentence frame (names removed) stands more than three times; and no eight words in a row stand in
+any JSONL text of DIR.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,15 +110,13 @@ def shared(documents: list[dict[str, Any]], folder: Path) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Print all faults; 0 if there are none."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--against", type=Path, metavar="DIR", help="texts that the corpus must not share eight words with")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="texts with which no eight words may be shared")
     against = parser.parse_args(arguments).against
     types, documents = read_built()
-    found: Iterable[str] = faults(types, documents)
-    number = 0
-    for number, fault in enumerate([*found, *(shared(documents, against) if against else ())], 1):
-        print(fault)
-    print(f"{len(documents)} texts, {len(types)} types, {number} faults", file=sys.stderr)
-    return 1 if number else 0
+    found = [*faults(types, documents), *(shared(documents, against) if against else ())]
+    print("\n".join(found), end="\n" if found else "")
+    print(f"{len(documents)} texts, {len(types)} types, {len(found)} faults", file=sys.stderr)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the corpus holds: `python -m training.corpus.stats [--plot FILE.png]`, counts by domain, type, manner and length."""
+"""What the corpus holds, by domain, type, manner and length: `python -m training.corpus.stats [--plot FILE.png]`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def draw(domains: Counter, manners: Counter, names: dict[str, int], words: Any, 
         axes.tick_params(axis="y", labelsize=7 if len(labels) > 30 else 9)
         axes.margins(y=0.01)
     low_left.hist(np.clip(list(names.values()), 0, 200), bins=40, color="#4878a8")
-    low_left.set(title=f"different entities of the {len(names)} types (200 and more together)", xlabel="entities", ylabel="types")
+    title = f"different entities of the {len(names)} types (200 and more together)"
+    low_left.set(title=title, xlabel="entities", ylabel="types")
     low_right.hist(words, bins=40, color="#4878a8")
     low_right.set(title="length of the texts", xlabel="words", ylabel="texts")
     figure.savefig(path, dpi=110)
