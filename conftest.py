@@ -11,7 +11,7 @@ import torch
 
 from tests.tiny import save_checkpoint
 
-torch.set_num_threads(1)  # tiny models: more threads only wait for each other, which made the suite several times slower
+torch.set_num_threads(1)  # with tiny models more threads only wait for each other: minutes in the place of seconds
 
 
 @pytest.fixture(scope="session")
