@@ -10,8 +10,17 @@ from transformers import PretrainedConfig
 
 POOLINGS = ("end", "mean")
 ACTIVATIONS = ("silu", "tanh")
-# What transformers writes into a config.json beside a class's own fields
-LOADERS = ("model_type", "transformers_version", "auto_map", "dtype", "torch_dtype", "attn_implementation")
+# What transformers and its trainer write into a config.json beside a class's own fields
+LOADERS = (
+    "attn_implementation",
+    "auto_map",
+    "dtype",
+    "model_type",
+    "quantization_config",
+    "torch_dtype",
+    "transformers_version",
+    "use_cache",
+)
 
 
 class NerretConfig(PretrainedConfig):
