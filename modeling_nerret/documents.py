@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
+from operator import index
 from typing import Any
 
+from .metadata import flatten, to_json
 from .spans import Span, check_span
 
 
@@ -27,7 +30,7 @@ class Document:
 
     @classmethod
     def from_dict(cls, entry: Any) -> Document:
-        """A document from `{"id", "text", "mentions" (optional), ...metadata}`.
+        """A document from `{"id", "text", "mentions" (optional), ...metadata}`; a whole number as id becomes a string.
 
         Raises:
             ValueError: a field is missing or of another kind; the message says which and what is accepted.
@@ -40,28 +43,47 @@ class Document:
             raise ValueError(f'a document is {{"id": ..., "text": ...}}, not {type(entry).__name__}')
         fields = dict(entry)
         name, text, mentions = fields.pop("id", None), fields.pop("text", None), fields.pop("mentions", None) or ()
-        if isinstance(name, int) and not isinstance(name, bool):
+        if isinstance(name, Integral) and not isinstance(name, bool):
             name = str(name)
         if not isinstance(name, str) or not name:
-            raise ValueError(f'a document needs an "id", a non-empty string; it has {name!r}')
+            raise ValueError(f'a document needs an "id", a non-empty string or whole number; it has {name!r:.60}')
         if not isinstance(text, str):
-            raise ValueError(f'document {name!r} needs a "text", a string; it has {type(text).__name__}')
+            raise ValueError(f'document {name!a:.60} needs a "text", a string; it has {type(text).__name__}')
         if not text.strip():
-            raise ValueError(f"document {name!r} has an empty text")
+            raise ValueError(f"document {name!a:.60} has an empty text")
         for value in (name, text):
             try:
                 value.encode("utf-8")
             except UnicodeEncodeError as error:
-                raise ValueError(f"document {name!a} is not valid Unicode at character {error.start}") from None
+                raise ValueError(f"document {name!a:.60} is not valid Unicode at character {error.start}") from None
+        _check_metadata(name, fields)
+        if not isinstance(mentions, (list, tuple)):
+            raise ValueError(f"document {name!r:.60}: mentions are a list, not {type(mentions).__name__}")
         return cls(name, text, fields, tuple(_mention(name, text, mention) for mention in mentions))
+
+
+def _check_metadata(name: str, metadata: Mapping[str, Any]) -> None:
+    """Refuse what the index could not store."""
+    try:
+        to_json(metadata).encode("utf-8")
+        for field_name, _, _ in flatten(metadata):
+            field_name.encode("utf-8")
+    except RecursionError:
+        raise ValueError(f"document {name!r:.60}: its metadata is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"document {name!r:.60}: its metadata is not valid Unicode") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"document {name!r:.60}: its metadata cannot be stored ({error})") from None
 
 
 def _mention(name: str, text: str, mention: Any) -> Span:
     try:
-        start, end = mention["start"], mention["end"]
+        start, end = index(mention["start"]), index(mention["end"])
         check_span(text, start, end)
         return Span(start, end)
     except (KeyError, TypeError):
-        raise ValueError(f'document {name!r}: a mention is {{"start": ..., "end": ...}}, not {mention!r:.60}') from None
+        raise ValueError(
+            f'document {name!r:.60}: a mention is {{"start": ..., "end": ...}}, not {mention!r:.60}'
+        ) from None
     except ValueError as error:
-        raise ValueError(f"document {name!r}: {error}") from None
+        raise ValueError(f"document {name!r:.60}: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 from .checkpoints import DEFAULT, Checkpoint, load_checkpoint
 from .detection import Detector
 from .documents import Document
-from .encoding import BATCH_TOKENS, Encoder, Report
-from .store import MANIFEST, Store
+from .encoding import BATCH_TOKENS, EncodedDocument, Encoder, Report
+from .store import MANIFEST, Store, is_vacant
 
 MODES = ("hybrid", "vector", "lexical")
-COMMIT_DOCUMENTS = 1_000
+COMMIT_DOCUMENTS, COMMIT_CHARACTERS = 5_000, 2_000_000  # of one commit at most, a single document excepted
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class EntityRetriever:
         on_long: str = "window",
     ):
         self.path = Path(path)
-        self._store = Store(path) if self.path.exists() and not _is_empty(self.path) else None
+        self._store = None if is_vacant(path) else Store(path)
         if self._store and isinstance(model, str):
             self._check_model(model, None)
         self.checkpoint = load_checkpoint(model, device) if isinstance(model, str) else model
@@ -103,7 +103,8 @@ class EntityRetriever:
     def add(self, documents: Iterable[Mapping[str, Any] | Document]) -> Report:
         """Add documents (`{"id", "text", ...metadata}`), each in the place of what has its id.
 
-        They are streamed, and committed every so many; a document that is refused takes the whole call back.
+        They are streamed, and committed every so many: what was committed is there after an interruption, and after
+        an error of the stream itself. A document that is refused takes the whole call back.
 
         Returns:
             How many documents, characters, windows and mentions were read, and how many mentions no token covers.
@@ -111,23 +112,33 @@ class EntityRetriever:
         Raises:
             ValueError: a document without id or text, an id twice, a span outside its text.
             RuntimeError: another process writes to the index.
+            OSError: the disk is full or the folder read-only.
         """
-        documents = iter(documents)
-        chunk = _parse(documents)  # before an index is made, so that bad input leaves nothing behind
         self.encoder.report = Report()
-        if not chunk:
+        groups = _groups(self.encoder.encode(map(_document, documents)))
+        first = next(groups, None)  # before an index is made, so that bad input leaves nothing behind
+        if first is None:
             return self.encoder.report
         with self._writable().writing():
-            while chunk:
-                self._open.write(list(self.encoder.encode(chunk)))
-                chunk = _parse(documents)
+            self._open.write(first)
+            for group in groups:
+                self._open.write(group)
+            if self._open.is_behind:
+                self._open.optimize()
         return self.encoder.report
 
     def optimize(self) -> None:
         """Bring the index's own indexes up to date after many additions; searches are right without, but slower."""
+        self._maintain(timedelta(minutes=10))
+
+    def compact(self) -> None:
+        """As `optimize`, and give the space of deleted and replaced documents back to the disk."""
+        self._maintain(timedelta(0))
+
+    def _maintain(self, keep: timedelta) -> None:
         if self._store is not None:
             with self._store.writing():
-                self._store.optimize()
+                self._store.optimize(keep)
 
     def delete(self, ids: str | Sequence[str]) -> int:
         """Remove documents by id; returns how many were there."""
@@ -160,9 +171,17 @@ class EntityRetriever:
         Raises:
             ValueError: an empty query, `k` below 1, an unknown mode, a malformed filter.
         """
-        ranked, vector = self._rank(type_query, k, where, mode, min_score)
-        mentions = self._open.mentions([key for key, _, _ in ranked], vector) if ranked and mode != "lexical" else {}
-        return [self._hit(document, score, mentions.get(key, [])) for key, document, score in ranked]
+        vector = self._checked(type_query, k, mode)
+        if self._store is None:
+            return []
+
+        def read() -> list[Hit]:
+            ranked = self._rank(type_query, vector, k, where, mode, min_score)
+            keys = [] if mode == "lexical" else [key for key, _, _ in ranked]
+            mentions = self._open.mentions(keys, vector)
+            return [self._hit(document, score, mentions.get(key, [])) for key, document, score in ranked]
+
+        return self._store.consistently(read)
 
     def rank(
         self,
@@ -173,56 +192,67 @@ class EntityRetriever:
         min_score: float | None = None,
     ) -> list[tuple[str, float]]:
         """As `search`, but only ids and scores: for rankings of thousands of documents."""
-        ranked, _ = self._rank(type_query, k, where, mode, min_score)
+        vector = self._checked(type_query, k, mode)
+        if self._store is None:
+            return []
+        ranked = self._store.consistently(lambda: self._rank(type_query, vector, k, where, mode, min_score))
         return [(document.id, score) for _, document, score in ranked]
 
-    def _rank(
-        self, type_query: str, k: int, where: Mapping[str, Any] | None, mode: str, min_score: float | None
-    ) -> tuple[list[tuple[int, Document, float]], np.ndarray]:
-        """Key, document and score of the best `k`, and the query's vector."""
+    def _checked(self, type_query: str, k: int, mode: str) -> np.ndarray:
+        """The query's vector (hidden_size,), the other arguments being checked too."""
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
-        vector = self.encoder.embed_queries([type_query])[0]  # (hidden_size,)
-        if self._store is None:
-            return [], vector
-        keys = self._store.filter(where) if where else None
-        scores = self._scores(type_query, vector, k, keys, mode)
-        if min_score is not None:
-            scores = {key: score for key, score in scores.items() if score >= min_score}
-        return self._best(scores, k), vector
+        return self.encoder.embed_queries([type_query])[0]
 
-    def _scores(self, query: str, vector: np.ndarray, k: int, keys: set[int] | None, mode: str) -> dict[int, float]:
-        """Scores of candidates by key, at least the best `k` if there are as many."""
+    def _rank(
+        self,
+        query: str,
+        vector: np.ndarray,
+        k: int,
+        where: Mapping[str, Any] | None,
+        mode: str,
+        min_score: float | None,
+    ) -> list[tuple[int, Document, float]]:
+        """Key, document and score of the best `k`."""
+        keys = self._open.filter(where) if where else None
+        most = max(len(self._open), self._open.count_mentions(), 1)
+        k = min(k, most if keys is None else len(keys))
+        limit = min(max(2 * k, 200), most)
+        while True:
+            scores = self._scores(query, vector, limit, keys, mode)
+            best = self._best(scores, k)
+            no_more = limit == most or (mode == "lexical" and len(scores) < limit)
+            if len(best) == k or no_more:
+                return [one for one in best if min_score is None or one[2] >= min_score]
+            limit = min(4 * limit, most)  # several mentions of a document, or of one that is gone, took the places
+
+    def _scores(self, query: str, vector: np.ndarray, limit: int, keys: set[int] | None, mode: str) -> dict[int, float]:
+        """Scores by key of the documents that have one of the `limit` nearest mentions, or best texts."""
         store, config = self._open, self.checkpoint.model.config
-        limit = max(4 * k, 200)
         if mode == "lexical":
             return store.matching(query, limit, keys)
-        mentions = store.count_mentions()
         nearest = store.nearest(vector, limit, keys)
-        while len(nearest) < k and limit < mentions:
-            limit *= 4
-            nearest = store.nearest(vector, limit, keys)
         if mode == "vector":
             return nearest
         lexical = store.matching(query, limit, keys)
         for key, found in store.mentions([key for key in lexical if key not in nearest], vector).items():
             nearest[key] = max((score for _, _, score in found), default=0.0)
-        bonus = {key: score / (score + config.lexical_half) for key, score in lexical.items()}
-        return {key: score + config.lexical_weight * bonus.get(key, 0.0) for key, score in nearest.items()}
+        bonus = {key: config.lexical_weight * score / (score + config.lexical_half) for key, score in lexical.items()}
+        return {key: float(np.float32(score + bonus.get(key, 0.0))) for key, score in nearest.items()}
 
     def _best(self, scores: dict[int, float], k: int) -> list[tuple[int, Document, float]]:
         """The best `k` of the scored documents that are still there, ties in order of their ids."""
         ranked = sorted(scores, key=lambda key: -scores[key])
-        while ranked:
+        while ranked and k:
             level = scores[ranked[min(k, len(ranked)) - 1]]
             candidates = [key for key in ranked if scores[key] >= level]  # the k-th score may be shared by many
             documents = self._open.documents(candidates)
             if len(documents) >= min(k, len(ranked)):
                 best = sorted(documents, key=lambda key: (-scores[key], documents[key].id))[:k]
-                return [(key, documents[key], float(scores[key])) for key in best]
-            gone = set(candidates) - set(documents)  # replaced or deleted while we searched
+                return [(key, documents[key], scores[key]) for key in best]
+            gone = set(candidates) - set(documents)  # replaced, deleted, or of an interrupted write
             ranked = [key for key in ranked if key not in gone]
         return []
 
@@ -243,6 +273,7 @@ class EntityRetriever:
             size = self.checkpoint.model.config.hidden_size
             names = {"model": self.checkpoint.name, "fingerprint": self.checkpoint.fingerprint}
             self._store = Store.create(self.path, size, **names)
+            self._check_model(self.checkpoint.name, self.checkpoint.fingerprint)  # another process may have made it
         return self._store
 
     def _check_model(self, name: str, fingerprint: str | None) -> None:
@@ -266,19 +297,19 @@ def index_model(path: str | Path) -> str | None:
     return Store(path).manifest["model"] if (Path(path) / MANIFEST).exists() else None
 
 
-def _parse(entries: Iterator[Mapping[str, Any] | Document]) -> list[Document]:
-    """The next documents to commit together, checked."""
-    documents = [
-        entry if isinstance(entry, Document) else Document.from_dict(entry)
-        for entry in islice(entries, COMMIT_DOCUMENTS)
-    ]
-    seen: set[str] = set()
-    for document in documents:
-        if document.id in seen:
-            raise ValueError(f"the id {document.id!r} stands twice in one batch; ids must differ")
-        seen.add(document.id)
-    return documents
+def _document(entry: Mapping[str, Any] | Document) -> Document:
+    return entry if isinstance(entry, Document) else Document.from_dict(entry)
 
 
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+def _groups(encoded: Iterable[EncodedDocument]) -> Iterator[list[EncodedDocument]]:
+    """What to commit together."""
+    group: list[EncodedDocument] = []
+    characters = 0
+    for one in encoded:
+        group.append(one)
+        characters += len(one.document.text)
+        if len(group) == COMMIT_DOCUMENTS or characters >= COMMIT_CHARACTERS:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group

@@ -1,21 +1,24 @@
 """The index on disk: documents, mentions and metadata in LanceDB. Knows no model.
 
-Three tables: `documents` (one row each, full-text index), `mentions` (one row each, with its vector) and `metadata` (one
-row for each value, so that filters need no schema). Rows belong together by `key`, a number that every written version
-of a document gets anew. A document exists from the moment when its row in `documents` is committed, which is the last of
-a batch's three commits: rows of other tables whose key is not there are remains of an interrupted write, which readers
-pass over and the next writer removes.
+Three tables: `documents` (one row each, full-text index), `mentions` (one row each, with its vector) and `metadata`
+(one row for each value, so that filters need no schema). Rows belong together by `key`, a number that every written
+version of a document gets anew. A document exists from the moment when its row in `documents` is committed, the last
+commit of a batch: rows of other tables whose key is not there are remains of a replaced document, a deleted one or an
+interrupted write. Readers pass over them, and `Store.writing` removes them when it begins and when it ends.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lancedb
 import numpy as np
@@ -25,13 +28,26 @@ from lancedb.index import FTS, BTree, IvfRq
 
 from .documents import Document
 from .encoding import EncodedDocument
+from .metadata import COMPARISONS, OPERATORS, condition, flatten, quote, to_json
+
+T = TypeVar("T")
 
 FORMAT = 1
-MANIFEST = "nerret.json"
+MANIFEST, LOCK = "nerret.json", "write.lock"
 APPROXIMATE_FROM = 20_000  # mentions; below, an exact scan is fast enough
 CHUNK = 5_000  # keys of one filter expression
+ATTEMPTS = 5  # to read between two commits of another process
+NPROBES, REFINE = 64, 4  # partitions that a search reads, and vectors per result whose exact score is computed
+_ALL = 2**31 - 1  # rows; LanceDB would return ten
+INDEX_CACHE, FILE_CACHE = 2 << 30, 64 << 20  # bytes
 
-_OPERATORS = {"==": "=", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
+_REASONS = {  # words of the storage engine and of the system: what is wrong and what to do
+    "No space left": "the disk is full; make room",
+    "File too large": "a file would be larger than this system allows; raise the limit (ulimit -f)",
+    "Disk quota": "the disk quota is used up; make room",
+    "Read-only file system": "the folder is read-only; choose another path or remount it",
+    "Permission denied": "there is no permission to write here; choose another path or change the folder's owner",
+}
 
 
 class Store:
@@ -46,58 +62,35 @@ class Store:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        manifest = self.path / MANIFEST
-        if not manifest.is_file():
-            kind = "a file" if self.path.is_file() else "a folder" if self.path.exists() else "nothing"
-            raise ValueError(
-                f"{self.path} is no nerret index ({kind} is there); make one with: nerret index CORPUS {self.path}"
-            )
-        try:
-            self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
-            found = self.manifest["format"]
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{manifest} is damaged; make the index again from its corpus") from None
-        if found != FORMAT:
-            raise ValueError(
-                f"{self.path} has index format {found}, this version of nerret reads {FORMAT}; "
-                f"make the index again with: nerret index CORPUS {self.path}"
-            )
-        # every look sees what other processes have committed
-        database = lancedb.connect(self.path, read_consistency_interval=timedelta(0))
+        self.manifest = _read_manifest(self.path)
+        # an interval of zero: every look sees what other processes have committed
+        database = _connect(self.path, read_consistency_interval=timedelta(0))
         self._next_key: int | None = None
-        self._documents = database.open_table("documents")
-        self._mentions = database.open_table("mentions")
-        self._metadata = database.open_table("metadata")
+        self._first_key = 0
+        try:
+            self._documents = database.open_table("documents")
+            self._mentions = database.open_table("mentions")
+            self._metadata = database.open_table("metadata")
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{self.path} is damaged ({error}); index its corpus again under a new path") from None
 
     @classmethod
     def create(cls, path: str | Path, size: int, **manifest: Any) -> Store:
-        """Make an empty index for vectors of `size` numbers.
+        """Make an empty index for vectors of `size` numbers; one that another process has just made is opened.
 
         Raises:
             ValueError: something else is at the path.
+            OSError: the folder cannot be written.
         """
         path = Path(path)
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        if not is_vacant(path) and not (path / MANIFEST).exists():
             raise ValueError(f"{path} exists and is no nerret index; choose a new path")
-        path.mkdir(parents=True, exist_ok=True)
-        database = lancedb.connect(path)
-        key = pa.field("key", pa.int64())
-        documents = database.create_table(
-            "documents", schema=pa.schema([key, ("id", pa.string()), ("text", pa.string()), ("metadata", pa.string())])
-        )
-        documents.create_index("text", config=FTS())
-        database.create_table(
-            "mentions",
-            schema=pa.schema(
-                [key, ("start", pa.int64()), ("end", pa.int64()), ("vector", pa.list_(pa.float16(), size))]
-            ),
-        )
-        database.create_table(
-            "metadata",
-            schema=pa.schema([key, ("name", pa.string()), ("text", pa.string()), ("number", pa.float64())]),
-        )
-        manifest = {"format": FORMAT, "size": size, **manifest}
-        (path / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        with _explained(path):
+            path.mkdir(parents=True, exist_ok=True)
+            with _lock(path):
+                if not (path / MANIFEST).exists():
+                    _make_tables(path, size)
+                    _write_manifest(path, {"format": FORMAT, "size": size, **manifest})
         return cls(path)
 
     def __len__(self) -> int:
@@ -120,28 +113,40 @@ class Store:
 
         Raises:
             RuntimeError: another process still writes.
+            OSError: the disk is full or the folder read-only; what was committed is kept.
         """
-        lock = FileLock(self.path / "write.lock")
-        try:
-            lock.acquire(timeout=timeout)
-        except Timeout:
-            raise RuntimeError(f"another process writes to {self.path}; try again when it is done") from None
-        try:
-            self._next_key = self._recover()
-            before = [table.version for table in self._tables]
-            yield
-        except ValueError:
-            for table, version in zip(self._tables, before, strict=True):
-                if table.version != version:
-                    table.restore(version)
-            raise
-        finally:
-            self._next_key = None
-            lock.release()
+        with _explained(self.path), _lock(self.path, timeout):
+            self._first_key = self._next_key = self._sweep()
+            before = self._documents.version
+            try:
+                yield
+                self._sweep()
+            except ValueError:
+                if self._documents.version != before:
+                    self._documents.restore(before)
+                self._sweep()
+                raise
+            finally:
+                self._next_key = None
+
+    def consistently(self, read: Callable[[], T]) -> T:
+        """What `read` returns, read again if another process committed documents meanwhile (a few times at most)."""
+        for attempt in range(ATTEMPTS):
+            before = self._documents.version
+            try:
+                result = read()
+            except (OSError, RuntimeError):  # a file that `compact` has just removed
+                if attempt + 1 == ATTEMPTS or self._documents.version == before:
+                    raise
+                continue
+            if self._documents.version == before:
+                break
+        return result
 
     def lookup(self, ids: Sequence[str]) -> dict[str, Document]:
         """Those of the documents with these ids that are there, by id."""
-        return {document.id: document for document in self.documents(self._keys_of(ids)).values()}
+        keys = list(self._keys_of(ids).values())
+        return {document.id: document for document in self.documents(keys).values()}
 
     def write(self, encoded: Sequence[EncodedDocument]) -> None:
         """Add documents, each in the place of what has its id. All of them are there afterwards, or none.
@@ -149,114 +154,121 @@ class Store:
         Call it inside `with store.writing():`.
 
         Raises:
-            ValueError: a vector is not finite.
+            ValueError: a vector is not finite, or an id was written before inside the same `writing()`.
         """
-        ids = [one.document.id for one in encoded]
-        if not all(np.isfinite(one.vectors).all() for one in encoded):
-            raise ValueError("a vector is not finite (NaN or infinite); is the model damaged?")
         if self._next_key is None:
             raise RuntimeError("write() needs the lock: use it inside `with store.writing():`")
-        keys = list(range(self._next_key, self._next_key + len(encoded)))
+        if not encoded:
+            return
+        if not all(np.isfinite(one.vectors).all() for one in encoded):
+            raise ValueError("a vector is not finite (NaN or infinite); is the model damaged?")
+        ids = [one.document.id for one in encoded]
+        there = self._keys_of(ids)
+        twice = {name for name, key in there.items() if key >= self._first_key}
+        if twice or len(set(ids)) < len(ids):
+            name = min(twice) if twice else next(name for name in ids if ids.count(name) > 1)
+            raise ValueError(f"the id {name!r} stands twice; ids must differ")
+        keys = np.arange(self._next_key, self._next_key + len(encoded))
         self._next_key += len(encoded)
-        old = self._keys_of(ids)
-        counts = [len(one.mentions) for one in encoded]
-        size = self.manifest["size"]
-        vectors = np.concatenate([one.vectors.reshape(-1, size) for one in encoded]).astype(np.float16)
-        spans = [span for one in encoded for span in one.mentions]
-        if spans:
-            self._mentions.add(
-                pa.table(
-                    {
-                        "key": np.repeat(np.asarray(keys), counts),
-                        "start": [span.start for span in spans],
-                        "end": [span.end for span in spans],
-                        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), size),
-                    },
-                    schema=self._mentions.schema,
-                )
-            )
-        values = [row for key, one in zip(keys, encoded, strict=True) for row in _flatten(key, one.document.metadata)]
-        if values:
-            self._metadata.add(pa.Table.from_pylist(values, schema=self._metadata.schema))
-        rows = pa.table(
-            {
-                "key": keys,
-                "id": ids,
-                "text": [one.document.text for one in encoded],
-                "metadata": [json.dumps(one.document.metadata, ensure_ascii=False, default=str) for one in encoded],
-            },
-            schema=self._documents.schema,
-        )
-        self._documents.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
-        self._drop(old)
+        with ThreadPoolExecutor(1) as pool:  # so that Ctrl-C waits for commits that have begun
+            pool.submit(self._commit, encoded, keys, bool(there)).result()
+
+    def _commit(self, encoded: Sequence[EncodedDocument], keys: np.ndarray, replacing: bool) -> None:
+        """Write a batch's rows, the documents' last."""
+        mentions = _mention_rows(encoded, keys, self._mentions.schema)
+        if mentions.num_rows:
+            self._mentions.add(mentions)
+        values = _metadata_rows(encoded, keys, self._metadata.schema)
+        if values.num_rows:
+            self._metadata.add(values)
+        rows = _document_rows(encoded, keys, self._documents.schema)
+        if replacing:
+            self._documents.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+        else:
+            self._documents.add(rows)
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Remove documents; returns how many were there."""
-        keys = self._keys_of(ids)
-        for some in _chunks(keys):
-            self._documents.delete(f"key IN ({', '.join(map(str, some))})")
-        self._drop(keys)
+        """Remove documents, inside `with store.writing():`; returns how many were there."""
+        keys = list(self._keys_of(ids).values())
+        for where in _key_filters(keys):
+            self._documents.delete(where)
         return len(keys)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many mentions are not in the vector index that `optimize` pays."""
+        index = self._vector_index()
+        state = self._mentions.index_stats(index) if index else None
+        return (state.num_unindexed_rows if state else self.count_mentions()) >= APPROXIMATE_FROM
+
     def optimize(self, keep: timedelta = timedelta(minutes=10)) -> None:
-        """Bring the indexes up to date and merge small files; versions older than `keep` are removed from disk."""
-        for table in (self._mentions, self._metadata):
-            if table.count_rows() and not any(index.columns == ["key"] for index in table.list_indices()):
-                table.create_index("key", config=BTree())
-        if self.count_mentions() >= APPROXIMATE_FROM and not self._approximate():
+        """Bring the indexes up to date and merge small files; versions older than `keep` are removed from disk.
+
+        Call it inside `with store.writing():`. What a killed writer left on disk is removed with `keep` zero.
+        """
+        for table, column in ((self._documents, "id"), (self._mentions, "key"), (self._metadata, "key")):
+            if table.count_rows() and not any(index.columns == [column] for index in table.list_indices()):
+                table.create_index(column, config=BTree())
+        if self.count_mentions() >= APPROXIMATE_FROM and not self._vector_index():
             self._mentions.create_index("vector", config=IvfRq(distance_type="dot", num_bits=4))
-        for table in self._tables:
-            table.optimize(cleanup_older_than=keep)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about other users: writers are locked out, readers try again
+            for table in (self._documents, self._mentions, self._metadata):
+                table.optimize(cleanup_older_than=keep, delete_unverified=not keep)
 
-    def nearest(self, vector: np.ndarray, limit: int, keys: Iterable[int] | None = None) -> dict[int, float]:
-        """Documents' keys with the dot product of their nearest mention, of the `limit` nearest mentions."""
-        best: dict[int, float] = {}
-        for where in _key_filters(keys):
-            query = self._mentions.search(vector.astype(np.float32)).distance_type("dot").limit(limit)
-            query = query.select(["key", "vector", "_distance"])
-            if self._approximate():
-                query = query.nprobes(64).refine_factor(4)
-            rows = (query.where(where, prefilter=True) if where else query).to_arrow()
-            scores = _dot(rows["vector"], vector)
-            for key, score in zip(rows["key"].to_pylist(), scores, strict=True):
-                if score > best.get(key, -np.inf):
-                    best[key] = score
-        return best
+    def nearest(self, vector: np.ndarray, limit: int, keys: set[int] | None = None) -> dict[int, float]:
+        """Documents' keys with the dot product of their nearest mention, of the `limit` nearest mentions.
 
-    def matching(self, words: str, limit: int, keys: Iterable[int] | None = None) -> dict[int, float]:
-        """Documents' keys with their BM25 score for some words, the best `limit`."""
-        found: dict[int, float] = {}
+        With more than a few `keys` to choose from, the `limit` is of all mentions, and fewer than `limit` are chosen.
+        """
+        few = keys is not None and len(keys) <= CHUNK
+        query: Any = self._mentions.search(vector.astype(np.float32))
+        query = query.distance_type("dot").limit(limit)
+        query = query.select(["key", "vector", "_distance"])
+        if few:
+            query = query.where(_in("key", keys or [-1]), prefilter=True).bypass_vector_index()
+        elif self._vector_index():
+            query = query.minimum_nprobes(NPROBES).maximum_nprobes(0).refine_factor(REFINE)
+        rows = query.to_arrow()
+        found, scores = rows["key"].to_numpy(), _dot(rows["vector"], vector)
+        if keys is not None and not few:
+            chosen = np.isin(found, np.fromiter(keys, np.int64, len(keys)))
+            found, scores = found[chosen], scores[chosen]
+        order = np.argsort(-scores, kind="stable")
+        unique, first = np.unique(found[order], return_index=True)
+        return dict(zip(unique.tolist(), scores[order][first].tolist(), strict=True))
+
+    def matching(self, words: str, limit: int, keys: set[int] | None = None) -> dict[int, float]:
+        """Documents' keys with their BM25 score for some words, the best `limit`, or all of `keys` that have them."""
         plain = " ".join(re.findall(r"\w+", words))
         if not plain:
-            return found
-        for where in _key_filters(keys):
-            query = self._documents.search(plain, query_type="fts").select(["key", "_score"]).limit(limit)
-            rows = (query.where(where, prefilter=True) if where else query).to_arrow()
-            found |= dict(zip(rows["key"].to_pylist(), rows["_score"].to_pylist(), strict=True))
-        return found
+            return {}
+        # LanceDB can filter first, but would then count how rare a word is among the filtered documents only
+        limit = limit if keys is None else max(len(self), 1)
+        rows = self._documents.search(plain, query_type="fts").select(["key", "_score"]).limit(limit).to_arrow()
+        found = zip(rows["key"].to_pylist(), rows["_score"].to_pylist(), strict=True)
+        return {key: score for key, score in found if keys is None or key in keys}
 
     def mentions(
         self, keys: Sequence[int], vector: np.ndarray | None = None
     ) -> dict[int, list[tuple[int, int, float]]]:
         """All mentions of some documents, as start, end and dot product with `vector`, in order of their start."""
         found: dict[int, list[tuple[int, int, float]]] = {key: [] for key in keys}
-        for some in _chunks(list(keys)):
-            query = self._mentions.search().where(f"key IN ({', '.join(map(str, some))})")
-            columns = ["key", "start", "end"] + (["vector"] if vector is not None else [])
-            rows = query.select(columns).limit(self.count_mentions()).to_arrow()
-            scores = [0.0] * rows.num_rows if vector is None else _dot(rows["vector"], vector)
-            for key, *mention in zip(
-                *(rows[name].to_pylist() for name in ("key", "start", "end")), scores, strict=True
-            ):
-                found[key].append(tuple(mention))
+        columns = ["key", "start", "end"] + (["vector"] if vector is not None else [])
+        for where in _key_filters(keys):
+            rows = self._mentions.search().where(where).select(columns).limit(_ALL).to_arrow()
+            scores = np.zeros(rows.num_rows) if vector is None else _dot(rows["vector"], vector)
+            places = (rows[name].to_pylist() for name in ("key", "start", "end"))
+            for key, start, end, score in zip(*places, scores.tolist(), strict=True):
+                found[key].append((start, end, score))
         return {key: sorted(mentions) for key, mentions in found.items()}
 
     def documents(self, keys: Sequence[int]) -> dict[int, Document]:
         """Documents by key; keys that no document has are left out."""
         found = {}
-        for some in _chunks(list(keys)):
-            query = self._documents.search().where(f"key IN ({', '.join(map(str, some))})").limit(len(some))
-            for row in query.select(["key", "id", "text", "metadata"]).to_arrow().to_pylist():
+        for where in _key_filters(keys):
+            rows = self._documents.search().where(where).select(["key", "id", "text", "metadata"]).limit(_ALL)
+            for row in rows.to_arrow().to_pylist():
                 found[row["key"]] = Document(row["id"], row["text"], json.loads(row["metadata"]))
         return found
 
@@ -264,103 +276,191 @@ class Store:
         """Keys of the documents that satisfy all conditions.
 
         Args:
-            where: `{"year": 1905}`, `{"year": {">=": 1900, "<": 1910}}`, `{"tags": "sea"}` (any value of a list),
-                `{"author.name": "Ada"}` (nested); strings compare by code point, so ISO dates by time.
+            where: `{"year": 1905}`, `{"year": {">=": 1900, "<": 1910}}`, `{"author.name": "Ada"}` (nested),
+                `{"date": {">=": date(2020, 5, 1)}}` (dates are ISO strings, and strings compare by code point). A list
+                satisfies a comparison if one of its values does. `!=` is the opposite of `==` among documents that have
+                the field: `{"tags": {"!=": "sea"}}` finds those with tags none of which is "sea".
+                `{"year": {"exists": False}}` finds those without the field, or with null or an empty list in it.
+
+        Raises:
+            ValueError: an unknown comparison, or a value that cannot be compared.
         """
         keys: set[int] | None = None
-        for name, condition in where.items():
-            tests = condition if isinstance(condition, Mapping) else {"==": condition}
-            for operator, value in tests.items():
+        for name, tests in where.items():
+            for operator, value in (tests if isinstance(tests, Mapping) else {"==": tests}).items():
                 found = self._keys_where(name, operator, value)
                 keys = found if keys is None else keys & found
         return set() if keys is None else keys
 
     def _keys_where(self, name: str, operator: str, value: Any) -> set[int]:
-        if operator not in _OPERATORS:
-            raise ValueError(f"unknown comparison {operator!r} for {name!r}; accepted are {', '.join(_OPERATORS)}")
-        if isinstance(value, bool) or value is None:
-            value = json.dumps(value)
-        if isinstance(value, (int, float)):
-            test = f"number {_OPERATORS[operator]} {float(value)!r}"
-        elif isinstance(value, str):
-            test = f"text {_OPERATORS[operator]} {_quote(value)}"
-        else:
-            raise ValueError(
-                f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers and true/false"
-            )
-        query = self._metadata.search().where(f"name = {_quote(name)} AND {test}").select(["key"])
-        return set(query.limit(max(self._metadata.count_rows(), 1)).to_arrow()["key"].to_pylist())
+        if operator not in OPERATORS:
+            raise ValueError(f"unknown comparison {operator!r} for {name!r}; accepted are {', '.join(OPERATORS)}")
+        if operator == "!=":
+            return self._keys_where(name, "exists", True) - self._keys_where(name, "==", value)
+        if operator == "exists" and not isinstance(value, bool):
+            raise ValueError(f"the filter on {name!r} says exists: {value!r:.60}; accepted are true and false")
+        test = condition(name, operator, value) if operator in COMPARISONS else f"name = {quote(name)}"
+        found = set(_keys(self._metadata, test).tolist())
+        return set(_keys(self._documents).tolist()) - found if operator == "exists" and not value else found
 
-    def _approximate(self) -> bool:
-        return any(index.columns == ["vector"] for index in self._mentions.list_indices())
+    def _vector_index(self) -> str | None:
+        """The vector index's name, if there is one."""
+        return next((index.name for index in self._mentions.list_indices() if index.columns == ["vector"]), None)
 
-    @property
-    def _tables(self) -> tuple[Any, Any, Any]:
-        return self._documents, self._mentions, self._metadata
-
-    def _recover(self) -> int:
-        """Remove the remains of interrupted writes; returns a key above every one in use."""
+    def _sweep(self) -> int:
+        """Remove rows that belong to no document; returns a key above every one in use."""
         committed = _keys(self._documents)
         for table in (self._mentions, self._metadata):
-            self._drop(np.setdiff1d(_keys(table), committed).tolist())
+            for where in _key_filters(np.setdiff1d(_keys(table), committed).tolist()):
+                table.delete(where)
         return int(committed.max(initial=0)) + 1
 
-    def _keys_of(self, ids: Sequence[str]) -> list[int]:
-        keys: list[int] = []
-        for some in _chunks(list(ids)):
-            query = self._documents.search().where(f"id IN ({', '.join(map(_quote, some))})")
-            keys += query.select(["key"]).limit(len(some)).to_arrow()["key"].to_pylist()
-        return keys
-
-    def _drop(self, keys: Sequence[int]) -> None:
-        for some in _chunks(list(keys)):
-            for table in (self._mentions, self._metadata):
-                table.delete(f"key IN ({', '.join(map(str, some))})")
+    def _keys_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """Keys of those of the documents with these ids that are there."""
+        found: dict[str, int] = {}
+        for some in _chunks(ids):
+            rows = self._documents.search().where(_in("id", map(quote, some))).select(["id", "key"]).limit(_ALL)
+            table = rows.to_arrow()
+            found |= zip(table["id"].to_pylist(), table["key"].to_pylist(), strict=True)
+        return found
 
 
-def _keys(table: Any) -> np.ndarray:
-    """All keys of a table."""
-    return table.search().select(["key"]).limit(max(table.count_rows(), 1)).to_arrow()["key"].to_numpy()
+def is_vacant(path: str | Path) -> bool:
+    """Whether an index can be made here: nothing is there, an empty folder, or what a killed making left."""
+    path = Path(path)
+    if not path.exists():
+        return True
+    if not path.is_dir():
+        return False
+    names = {entry.name for entry in path.iterdir()}
+    ours = {LOCK, f"{MANIFEST}.new", *(f"{table}.lance" for table in ("documents", "mentions", "metadata"))}
+    return not names or (LOCK in names and names <= ours)
 
 
-def _dot(vectors: pa.ChunkedArray, query: np.ndarray) -> list[float]:
-    """Dot products of stored half-precision vectors with a query, in float32."""
-    flat = vectors.combine_chunks()
-    rows = flat.values.to_numpy(zero_copy_only=False)[flat.offset * flat.type.list_size :].reshape(
-        -1, flat.type.list_size
-    )
-    return [float(score) for score in rows[: len(flat)].astype(np.float32) @ query.astype(np.float32)]
+def _read_manifest(path: Path) -> dict[str, Any]:
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        kind = "a file" if path.is_file() else "a folder" if path.exists() else "nothing"
+        kind = "one whose making was interrupted" if path.exists() and is_vacant(path) and any(path.iterdir()) else kind
+        raise ValueError(f"{path} is no nerret index ({kind} is there); make one with: nerret index CORPUS {path}")
+    try:
+        fields = json.loads(manifest.read_text(encoding="utf-8"))
+        found = fields["format"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{manifest} is damaged; index its corpus again under a new path") from None
+    if found != FORMAT:
+        raise ValueError(
+            f"{path} has index format {found}, this version of nerret reads {FORMAT}; "
+            "index its corpus again under a new path: nerret index CORPUS NEW_PATH"
+        )
+    return fields
 
 
-def _flatten(key: int, value: Any, name: str = "") -> Iterable[dict[str, Any]]:
-    """Metadata as rows: nested names joined by dots, each value of a list a row of its own."""
-    if isinstance(value, Mapping):
-        for inner, one in value.items():
-            yield from _flatten(key, one, f"{name}.{inner}" if name else str(inner))
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _flatten(key, one, name)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield {"key": key, "name": name, "text": None, "number": float(value)}
-    else:
-        yield {
-            "key": key,
-            "name": name,
-            "text": value if isinstance(value, str) else json.dumps(value, default=str),
-            "number": None,
-        }
+def _write_manifest(path: Path, fields: Mapping[str, Any]) -> None:
+    """Put the manifest in its place whole: it says that the index is complete."""
+    new = path / f"{MANIFEST}.new"
+    with new.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(fields, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path / MANIFEST)
 
 
-def _key_filters(keys: Iterable[int] | None) -> Iterable[str | None]:
-    if keys is None:
-        return [None]
-    return [f"key IN ({', '.join(map(str, some))})" for some in _chunks(sorted(keys))]
+def _connect(path: Path, **options: Any) -> lancedb.DBConnection:
+    session = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=FILE_CACHE)
+    return lancedb.connect(path, session=session, **options)
 
 
-def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def _make_tables(path: Path, size: int) -> None:
+    """Make the empty tables, those that a killed making has left excepted."""
+    key, text, number = ("key", pa.int64()), pa.string(), pa.int64()
+    columns: dict[str, list[Any]] = {
+        "documents": [key, ("id", text), ("text", text), ("metadata", text)],
+        "mentions": [key, ("start", number), ("end", number), ("vector", pa.list_(pa.float16(), size))],
+        "metadata": [key, ("name", text), ("text", text), ("number", pa.float64())],
+    }
+    database = _connect(path)
+    for name, fields in columns.items():
+        table = database.create_table(name, schema=pa.schema(fields), exist_ok=True)
+        if name == "documents":
+            table.create_index("text", config=FTS(), replace=True)
+
+
+@contextmanager
+def _lock(path: Path, timeout: float = 10.0) -> Iterator[None]:
+    try:
+        with FileLock(path / LOCK, timeout=timeout):
+            yield
+    except Timeout:
+        raise RuntimeError(f"another process writes to {path}; try again when it is done") from None
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Put a full disk and a read-only folder into plain words."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        reason = next((reason for words, reason in _REASONS.items() if words in str(error)), None)
+        if reason is None:
+            raise
+        raise OSError(f"{path}: {reason} and run this again; what was committed is kept") from error
+
+
+def _mention_rows(encoded: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema) -> pa.Table:
+    size = schema.field("vector").type.list_size
+    vectors = np.concatenate([one.vectors.reshape(-1, size) for one in encoded]).astype(np.float16)
+    spans = [span for one in encoded for span in one.mentions]
+    columns = {
+        "key": np.repeat(keys, [len(one.mentions) for one in encoded]),
+        "start": [span.start for span in spans],
+        "end": [span.end for span in spans],
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), size),
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _metadata_rows(encoded: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema) -> pa.Table:
+    rows = [
+        {"key": key, "name": name, "text": text, "number": number}
+        for key, one in zip(keys.tolist(), encoded, strict=True)
+        for name, text, number in flatten(one.document.metadata)
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _document_rows(encoded: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema) -> pa.Table:
+    documents = [one.document for one in encoded]
+    columns = {
+        "key": keys,
+        "id": [document.id for document in documents],
+        "text": [document.text for document in documents],
+        "metadata": [to_json(document.metadata) for document in documents],
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _keys(table: Any, where: str | None = None) -> np.ndarray:
+    """Keys of a table's rows."""
+    rows = table.search().select(["key"]).limit(_ALL)
+    return (rows.where(where) if where else rows).to_arrow()["key"].to_numpy()
+
+
+def _dot(vectors: pa.ChunkedArray, query: np.ndarray) -> np.ndarray:
+    """Dot products of stored half-precision vectors with a query. (rows,) float32."""
+    size = vectors.type.list_size
+    rows = np.concatenate([chunk.flatten().to_numpy() for chunk in vectors.chunks] or [np.zeros(0)]).reshape(-1, size)
+    # not `rows @ query`, whose last digit depends on a row's place: equal vectors must have equal scores
+    return (rows.astype(np.float32) * query.astype(np.float32)).sum(1)
+
+
+def _in(column: str, values: Iterable[Any]) -> str:
+    return f"{column} IN ({', '.join(map(str, values))})"
+
+
+def _key_filters(keys: Iterable[int]) -> list[str]:
+    return [_in("key", some) for some in _chunks(sorted(keys))]
+
+
+def _chunks(items: Sequence[Any]) -> list[Sequence[Any]]:
     return [items[at : at + CHUNK] for at in range(0, len(items), CHUNK)]
-
-
-def _quote(value: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"

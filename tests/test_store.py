@@ -1,0 +1,373 @@
+"""The index folder: whole after every kind of interruption, right while others write, plain about what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modeling_nerret import store as store_module
+from modeling_nerret.documents import Document
+from modeling_nerret.encoding import EncodedDocument
+from modeling_nerret.spans import Span
+from modeling_nerret.store import Store, is_vacant
+
+SIZE = 8
+
+
+def encoded(name: str, text: str = "Ada in London", vector: Any = None, **metadata: Any) -> EncodedDocument:
+    if vector is None:
+        vector = np.random.default_rng(len(name)).normal(size=SIZE)
+    vectors = np.asarray([vector, vector], dtype=np.float32)
+    return EncodedDocument(Document(name, text, metadata), [Span(0, 3), Span(7, 13)], vectors)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(tmp_path / "index", SIZE, model="m", fingerprint="f")
+
+
+def noise(length: int) -> str:
+    """Text that no compression makes small."""
+    return bytes(np.random.default_rng(length).integers(97, 123, length, dtype=np.uint8)).decode()
+
+
+def fill(store: Store, *documents: EncodedDocument) -> None:
+    with store.writing():
+        store.write(documents)
+
+
+def ids(store: Store) -> set[str]:
+    return {document.id for document in store.documents(list(store.nearest(np.ones(SIZE), 1000))).values()}
+
+
+def test_a_killed_making_is_taken_up_again(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    whole = Store.create(path, SIZE, model="m", fingerprint="f")
+    for left in (
+        ["write.lock"],
+        ["write.lock", "documents.lance"],
+        ["write.lock", "documents.lance", "mentions.lance"],
+    ):
+        part = tmp_path / str(len(left))
+        part.mkdir()
+        for name in left:
+            source = whole.path / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, part / name)
+        (part / "mentions.lance" / "_versions").mkdir(parents=True, exist_ok=True)  # a table's folder, still empty
+        assert is_vacant(part)
+        with pytest.raises(ValueError, match="making was interrupted"):
+            Store(part)
+        fill(Store.create(part, SIZE, model="m", fingerprint="f"), encoded("a"))
+        assert len(Store(part)) == 1
+
+
+def test_foreign_folders_are_not_vacant(tmp_path: Path) -> None:
+    (tmp_path / "documents.lance").mkdir()  # somebody's own LanceDB
+    assert not is_vacant(tmp_path)
+    with pytest.raises(ValueError, match="exists and is no nerret index"):
+        Store.create(tmp_path, SIZE, model="m", fingerprint="f")
+
+
+def test_making_what_another_process_has_just_made_opens_it(store: Store) -> None:
+    fill(store, encoded("a"))
+    assert len(Store.create(store.path, SIZE, model="m", fingerprint="f")) == 1
+
+
+def test_an_older_format_is_refused_with_the_command(store: Store) -> None:
+    (store.path / "nerret.json").write_text(json.dumps({"format": 0}))
+    with pytest.raises(ValueError, match="nerret index CORPUS NEW_PATH"):
+        Store(store.path)
+
+
+@pytest.mark.parametrize("damage", ["manifest", "table"])
+def test_damage_is_told_in_one_line(store: Store, damage: str) -> None:
+    if damage == "manifest":
+        (store.path / "nerret.json").write_text('{"form')
+    else:
+        shutil.rmtree(store.path / "mentions.lance")
+    with pytest.raises(ValueError, match="is damaged"):
+        Store(store.path)
+
+
+def test_an_interrupted_write_is_not_seen_and_then_swept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, encoded("a"))
+
+    def cut(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_document_rows", cut)  # mentions and metadata are committed by then
+        with pytest.raises(KeyboardInterrupt):
+            fill(store, encoded("b", year=1))
+    assert store.count_mentions() == 4 and ids(store) == {"a"}
+    fill(store, encoded("c"))
+    assert store.count_mentions() == 4 and ids(store) == {"a", "c"} and store.filter({"year": 1}) == set()
+
+
+def test_a_refused_vector_takes_back_everything_replaced_ones_included(store: Store) -> None:
+    fill(store, encoded("a", "Ada in London"))
+    with pytest.raises(ValueError, match="not finite"), store.writing():
+        store.write([encoded("a", "new"), encoded("b")])
+        store.write([encoded("c", vector=np.full(SIZE, np.nan))])
+    assert store.lookup(["a", "b", "c"])["a"].text == "Ada in London"
+    assert len(store) == 1 and store.count_mentions() == 2 and ids(store) == {"a"}
+
+
+def test_an_id_twice_is_refused_across_batches(store: Store) -> None:
+    for batches in ([["a", "a"]], [["a"], ["b", "a"]]):
+        with pytest.raises(ValueError, match="'a' stands twice"), store.writing():
+            for batch in batches:
+                store.write([encoded(name) for name in batch])
+        assert len(store) == 0
+    fill(store, encoded("a"))
+    fill(store, encoded("a", "again"))
+    assert len(store) == 1 and store.count_mentions() == 2
+
+
+def test_ids_are_data(store: Store) -> None:
+    names = ["../x", "/etc/passwd", "a'b", "x" * 5000, "%", "*", "a\nb"]
+    fill(store, *map(encoded, names))
+    assert set(store.lookup(names)) == set(names)
+    assert not (store.path.parent / "x").exists()
+    with store.writing():
+        assert store.delete(["../x", "%"]) == 2
+    assert len(store) == len(names) - 2
+
+
+def test_a_second_writer_is_told(store: Store) -> None:
+    with store.writing(), pytest.raises(RuntimeError, match="another process writes"), Store(store.path).writing(0.1):
+        pass
+
+
+def test_a_second_writer_waits(store: Store) -> None:
+    def write(name: str) -> None:
+        fill(Store(store.path), encoded(name))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ids(store) == set("abcd") and store.count_mentions() == 8
+
+
+def test_readers_always_see_every_document_while_all_are_replaced_and_compacted(store: Store) -> None:
+    names = [f"d{number}" for number in range(20)]
+    fill(store, *map(encoded, names))
+    done = threading.Event()
+
+    def replace() -> None:
+        writer = Store(store.path)
+        try:
+            for number in range(8):
+                with writer.writing():
+                    writer.write([encoded(name, f"Ada in London {number}") for name in names])
+                    if number % 3 == 2:
+                        writer.optimize(timedelta(0))
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    looks = 0
+    while not done.is_set() or not looks:
+        assert store.consistently(lambda: ids(store)) == set(names)
+        looks += 1
+    thread.join()
+
+
+def test_a_full_disk_is_told_plainly_and_keeps_what_was_committed(store: Store) -> None:
+    script = """
+import resource, signal, sys
+from modeling_nerret.store import Store
+from tests.test_store import encoded, fill, noise
+store = Store(sys.argv[1])
+fill(store, encoded("a"))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    fill(store, *(encoded(f"b{number}", noise(9000 + number)) for number in range(50)))
+except OSError as error:
+    print(error)
+"""
+    told = _python(script, str(store.path))
+    assert "a file would be larger than this system allows" in told and "what was committed is kept" in told
+    assert len(told.splitlines()) == 1
+    assert ids(store) == {"a"}
+    fill(store, encoded("c"))
+    assert ids(store) == {"a", "c"} and store.count_mentions() == 4
+
+
+@pytest.mark.parametrize("words", ["No space left on device (os error 28)", "Read-only file system (os error 30)"])
+def test_the_engines_words_become_ours(store: Store, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError(f"lance error: LanceError(IO): {words}, /root/.cargo/registry/writer.rs:258:9")
+
+    monkeypatch.setattr(store_module, "_document_rows", fail)
+    with pytest.raises(OSError, match=r"the (disk is full|folder is read-only); .* what was committed is kept$"):
+        fill(store, encoded("a"))
+
+
+def test_compacting_gives_the_space_of_deleted_documents_back(store: Store) -> None:
+    fill(store, *(encoded(f"d{number}", noise(500 + number)) for number in range(500)))
+    with store.writing():
+        store.delete([f"d{number}" for number in range(450)])
+    before = store.info()["bytes"]
+    with store.writing():
+        store.optimize(timedelta(0))
+    assert store.info()["bytes"] < before / 3
+    assert ids(store) == {f"d{number}" for number in range(450, 500)}
+
+
+def test_the_vector_index_finds_what_exact_search_finds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "APPROXIMATE_FROM", 600)
+    random = np.random.default_rng(0)
+    fill(store, *(encoded(f"d{number}", vector=random.normal(size=SIZE), n=number) for number in range(400)))
+    query = random.normal(size=SIZE)
+    exact, some = store.nearest(query, 100), store.nearest(query, 800, set(range(1, 40)))
+    assert store.is_behind
+    with store.writing():
+        store.optimize()
+    assert not store.is_behind and store._vector_index()
+    fill(store, encoded("late", vector=query / np.linalg.norm(query) * 9))  # not in the vector index yet
+    found = store.nearest(query, 102)
+    late = next(key for key, document in store.documents(list(found)).items() if document.id == "late")
+    assert found.pop(late) == max(found.values(), default=0) or found
+    assert len(set(found) & set(exact)) >= 0.95 * len(exact)
+    assert store.nearest(query, 800, set(range(1, 40))) == some  # few keys: exact
+
+
+METADATA = [
+    {"year": 1815, "tags": ["sea", "city"], "date": date(2020, 5, 1)},
+    {"year": "1900", "tags": ["city"], "author": {"name": "O'Hara", "roles": [{"kind": "poet"}]}},
+    {"year": 1950.5, "draft": True, "tags": [], "date": datetime(2021, 1, 2, 3, 4)},
+    {"year": None, "nested": {"list": [[1, [2]]]}, "zip": "01234", "huge": 10**30},
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({"year": 1900}, "b"),
+        ({"year": "1900"}, "b"),
+        ({"year": {">=": 1815, "<": 1950.5}}, "ab"),
+        ({"tags": "city"}, "ab"),
+        ({"tags": {"!=": "sea"}}, "b"),
+        ({"tags": {"exists": True}}, "ab"),
+        ({"tags": {"exists": False}}, "cd"),
+        ({"year": {"exists": False}}, "d"),
+        ({"year": {"!=": 1815}}, "bc"),
+        ({"date": {">=": date(2020, 5, 1), "<": date(2021, 1, 1)}}, "a"),
+        ({"date": {">": "2020-12"}}, "c"),
+        ({"author.name": "O'Hara"}, "b"),
+        ({"author.roles.kind": "poet"}, "b"),
+        ({"nested.list": 2}, "d"),
+        ({"draft": True}, "c"),
+        ({"zip": "01234", "huge": {">": 1e29}}, "d"),
+        ({"year": 1900, "tags": "sea"}, ""),
+        ({"no' OR 1=1 --": "x"}, ""),
+    ],
+)
+def test_filters(store: Store, where: dict, expected: str) -> None:
+    fill(store, *(encoded(name, **metadata) for name, metadata in zip("abcd", METADATA, strict=True)))
+    assert "".join(sorted(one.id for one in store.documents(list(store.filter(where))).values())) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"year": {"~": 1}}, "accepted are ==, >=, <=, >, <, !=, exists"),
+        ({"year": [1900]}, "accepted are strings, numbers, dates and true/false"),
+        ({"year": {"<": float("nan")}}, "accepted are finite numbers"),
+        ({"year": {"exists": "yes"}}, "accepted are true and false"),
+    ],
+)
+def test_bad_filters_say_what_is_accepted(store: Store, where: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        store.filter(where)
+
+
+def test_many_keys_filter_as_few_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, *(encoded(f"d{number}", vector=np.eye(SIZE)[number % SIZE]) for number in range(40)))
+    query, keys = np.arange(SIZE, dtype=float), set(range(1, 31))
+    few, words = store.nearest(query, 80, keys), store.matching("London", 40, keys)
+    monkeypatch.setattr(store_module, "CHUNK", 4)
+    assert store.nearest(query, 80, keys) == few and set(few) == keys
+    assert store.matching("London", 40, keys) == words and set(words) == keys
+
+
+def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> None:
+    random = np.random.default_rng(0)
+    same = random.normal(size=SIZE)
+    many = [encoded(f"d{n}", vector=same if n % 3 == 0 else random.normal(size=SIZE)) for n in range(101)]
+    fill(store, *many)
+    query = random.normal(size=SIZE)
+    found, every = store.nearest(query, 400), store.mentions(range(1, 102), query)
+    assert len({found[key] for key in range(1, 102, 3)}) == 1
+    assert all(found[key] == max(score for _, _, score in every[key]) for key in found)
+
+
+KILLED = """
+import sys
+from modeling_nerret import store as store_module
+from modeling_nerret.store import Store
+from tests.test_store import SIZE, corpus
+store_module.APPROXIMATE_FROM = 200
+store = Store.create(sys.argv[1], SIZE, model="m", fingerprint="f")
+print("begun", flush=True)
+for batch in corpus():
+    known = store.lookup([one.document.id for one in batch])
+    with store.writing():
+        store.write([one for one in batch if one.document.id not in known])
+        store.optimize()
+print("done", flush=True)
+"""
+
+
+def corpus() -> list[list[EncodedDocument]]:
+    random = np.random.default_rng(0)
+    return [[encoded(f"{b}-{n}", vector=random.normal(size=SIZE), n=n) for n in range(50)] for b in range(6)]
+
+
+def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    path, random = tmp_path / "index", np.random.default_rng(1)
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+        time.sleep(random.uniform(0, 0.5))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        _check_whole(Store(path))
+    assert _python(KILLED, str(path)).endswith("done")
+    store = Store(path)
+    with store.writing():
+        pass
+    assert len(store) == 300 and store.count_mentions() == 600 and store._vector_index()
+    _check_whole(store)
+
+
+def _check_whole(store: Store) -> None:
+    documents = store.documents(range(1, 2000))
+    assert len({document.id for document in documents.values()}) == len(documents) == len(store)
+    assert all(len(mentions) == 2 for mentions in store.mentions(list(documents)).values())
+    assert {n for n in range(50) if store.filter({"n": n}) & set(documents)} == {
+        document.metadata["n"] for document in documents.values()
+    }
+
+
+def _python(script: str, *arguments: str) -> str:
+    process = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
