@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,8 @@ class Family:
         final_norm: path, in the stock model, of the norm after the last block; `None` if there is none.
         causal: whether a token sees only what stands before it.
         first_layer: first block whose values can be read (some stock models cannot run without a block).
+        first_position: position number of a text's first token, for stock models that would count the padding before
+            it as well; `None` where positions are relative or follow the mask.
         options: further arguments with which the stock class is built.
     """
 
@@ -32,6 +34,7 @@ class Family:
     final_norm: str | None = None
     causal: bool = False
     first_layer: int = 0
+    first_position: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -99,23 +102,24 @@ def _interleaved(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module
     return value
 
 
-_BERT = Family("encoder.layer", _own("attention.self.value"), options={"add_pooling_layer": False})
+_NO_POOLER = {"add_pooling_layer": False}
+_ROBERTA = Family("encoder.layer", _own("attention.self.value"), options=_NO_POOLER)
 _LLAMA = Family("layers", _own("self_attn.v_proj"), "input_layernorm", "norm", causal=True)
 
 FAMILIES: dict[str, Family] = {
-    "bert": _BERT,
-    "deberta-v2": Family("encoder.layer", _own("attention.self.value_proj"), first_layer=1),
-    "distilbert": Family("transformer.layer", _own("attention.v_lin")),
+    "bert": replace(_ROBERTA, first_position=0),
+    "deberta-v2": Family("encoder.layer", _own("attention.self.value_proj"), first_layer=1, first_position=0),
+    "distilbert": Family("transformer.layer", _own("attention.v_lin"), first_position=0),
     "gemma2": _LLAMA,
     "gemma3_text": _LLAMA,
-    "gpt2": Family("h", _last_columns("attn.c_attn"), "ln_1", "ln_f", causal=True),
+    "gpt2": Family("h", _last_columns("attn.c_attn"), "ln_1", "ln_f", causal=True, first_position=0),
     "gpt_neox": Family(
         "layers", _interleaved("attention.query_key_value"), "input_layernorm", "final_layer_norm", causal=True
     ),
     "llama": _LLAMA,
     "mistral": _LLAMA,
     "modernbert": Family("layers", _last_rows("attn.Wqkv"), "attn_norm", "final_norm", first_layer=1),
-    "mpnet": Family("encoder.layer", _own("attention.attn.v"), options={"add_pooling_layer": False}),
+    "mpnet": Family("encoder.layer", _own("attention.attn.v"), first_position=2, options=_NO_POOLER),
     "olmo2": Family("layers", _own("self_attn.v_proj"), None, "norm", causal=True),
     "opt": Family(
         "decoder.layers", _own("self_attn.v_proj"), "self_attn_layer_norm", "decoder.final_layer_norm", causal=True
@@ -123,8 +127,8 @@ FAMILIES: dict[str, Family] = {
     "phi3": Family("layers", _last_rows("self_attn.qkv_proj"), "input_layernorm", "norm", causal=True),
     "qwen2": _LLAMA,
     "qwen3": _LLAMA,
-    "roberta": _BERT,
-    "xlm-roberta": _BERT,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
 }
 
 
@@ -141,6 +145,15 @@ def family_of(config: PretrainedConfig) -> Family:
             f"the backbone architecture {config.model_type!r} is not supported; supported are {', '.join(FAMILIES)}. "
             "To add one, add a row to FAMILIES in modeling_nerret/backbones.py (CONTRIBUTING.md, 'Add a backbone')"
         ) from None
+
+
+def position_options(family: Family, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    """`position_ids` (batch, tokens) that count from each row's first real token, where a family needs to be told."""
+    if family.first_position is None:
+        return {}
+    before = (attention_mask.cumsum(1) == 0).sum(1, keepdim=True)  # (batch, 1), padding on the left
+    positions = torch.arange(attention_mask.shape[1], device=attention_mask.device) - before  # (batch, tokens)
+    return {"position_ids": positions.clamp(min=0) + family.first_position}
 
 
 def cut(config: PretrainedConfig, blocks: int) -> PretrainedConfig:

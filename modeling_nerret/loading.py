@@ -56,6 +56,7 @@ def load_cut(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
             **options,
             **family.options,
         )
@@ -125,15 +126,17 @@ def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
 
 
 def refuse_missing(report: Any, what: str) -> None:
-    """Refuse weights that lack some of the model's, which transformers would make up at random.
+    """Refuse weights that lack some of the model's or have other shapes, which transformers would make up at random.
 
     Raises:
         ValueError: the message names a few.
     """
+    for name, found, expected in sorted(report["mismatched_keys"]):
+        raise ValueError(f"{what}: {name} is {tuple(found)}, but the configuration needs {tuple(expected)}")
     missing, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if missing:
-        found = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
-        raise ValueError(f"{what} lacks {len(missing)} weights, such as {', '.join(missing[:3])}{found}")
+        others = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
+        raise ValueError(f"{what} lacks {len(missing)} weights, such as {', '.join(missing[:3])}{others}")
 
 
 def refuse_nan(module: nn.Module, what: str) -> None:
@@ -153,19 +156,12 @@ def readable_weights(where: Any) -> Iterator[None]:
 
     Raises:
         OSError: the file is not whole, or no safetensors.
-        ValueError: a weight has another shape than the configuration says.
     """
     try:
         yield
     except SafetensorError as error:
         raise OSError(
             f"the weights in {where} cannot be read ({error}): the file is not whole, or no safetensors; fetch it again"
-        ) from error
-    except RuntimeError as error:
-        if "size mismatch" not in str(error) and "mismatched" not in str(error):
-            raise
-        raise ValueError(
-            f"weights in {where} have other shapes than its config.json says: {' '.join(str(error).split())[:300]}"
         ) from error
 
 

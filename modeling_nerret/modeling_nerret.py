@@ -17,7 +17,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from .backbones import build_cut, family_of
+from .backbones import build_cut, family_of, position_options
 from .configuration_nerret import NerretConfig
 from .golden import check_vector, golden_vector
 from .loading import load_cut, quiet, readable_weights, refuse_missing, refuse_nan, tokenizer_fields
@@ -134,7 +134,9 @@ class NerretModel(PreTrainedModel):
         """What enters the value projection: block k's input after its norm. (batch, tokens, backbone size)."""
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        return self._ready()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        backbone = self._ready()
+        positions = position_options(family_of(backbone.config), attention_mask)
+        return backbone(input_ids=input_ids, attention_mask=attention_mask, **positions).last_hidden_state
 
     def forward(
         self,
@@ -267,6 +269,7 @@ class NerretModel(PreTrainedModel):
             OSError: checkpoint or backbone was not found, or cannot be read.
         """
         quantization, wanted = kwargs.pop("quantization_config", None), kwargs.pop("output_loading_info", False)
+        kwargs["ignore_mismatched_sizes"] = True  # the report then says which, and they are refused below
         with quiet(), readable_weights(pretrained_model_name_or_path):
             loaded: Any = super().from_pretrained(
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel
 
 from modeling_nerret import NerretModel
-from modeling_nerret.backbones import FAMILIES, Family, family_of
+from modeling_nerret.backbones import FAMILIES, Family, family_of, position_options
 from modeling_nerret.modeling_nerret import NerretHead, pool
 from tests.tiny import FAMILY_SIZES, byte_bpe, save_backbone, save_gemma3, wordpiece
 
@@ -67,8 +67,9 @@ def _check_values(folder: str, family: str, layer: int, tmp_path: Path) -> None:
     full = getattr(full, "language_model", full)
     for side in ("right", "left"):
         ids, mask = _padded(side)
-        inputs = {"input_ids": ids, "attention_mask": mask}
-        expected = _hooked_values(full, family_of(full.config), family, layer, inputs)
+        row = family_of(full.config)
+        inputs = {"input_ids": ids, "attention_mask": mask} | position_options(row, mask)
+        expected = _hooked_values(full, row, family, layer, inputs)
         with torch.no_grad():
             embeddings = model(ids, mask).embeddings
             for form in forms:

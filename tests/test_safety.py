@@ -1,0 +1,204 @@
+"""Checkpoints that are damaged, foreign or changed are refused with what came and what is accepted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel
+
+from modeling_nerret import MentionProbe, NerretModel
+from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.weights import sha256_of_weights
+from tests.tiny import save_backbone, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `backbone`, and over it the checkpoints `checkpoint` (self-contained) and `head`."""
+    folder = tmp_path_factory.mktemp("safety")
+    NerretModel.from_pretrained(save_checkpoint(folder)).save_pretrained(folder / "head", head_only=True)
+    return folder
+
+
+@pytest.fixture
+def copies(made: Path, tmp_path: Path) -> Path:
+    """The same, to be spoilt; the head-only checkpoint names the copied backbone."""
+    shutil.copytree(made, tmp_path / "made")
+    _configure(tmp_path / "made" / "head", backbone=str(tmp_path / "made" / "backbone"))
+    return tmp_path / "made"
+
+
+def _configure(folder: Path, **fields: Any) -> None:
+    """Set fields of a config.json."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def _spoil(folder: Path, name: str, number: float) -> None:
+    """Write a number into a weight, or, where it is 0, leave the weight out."""
+    weights = load_file(folder / "model.safetensors")
+    if number:
+        weights[name].view(-1)[0] = number
+    else:
+        del weights[name]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_other_backbone_weights(copies: Path) -> None:
+    name = "encoder.layer.3.output.dense.bias"  # a weight that is not even used
+    _spoil(copies / "backbone", name, 1.0)
+    with pytest.raises(ValueError, match=r"have SHA-256 .* but this head was trained on"):
+        AutoModel.from_pretrained(copies / "head")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"layer": 9}, "must be from 0 to 3"),
+        ({"layer": "seven"}, "layer is 'seven'; it must be a whole number"),
+        ({"value_size": 64}, r"head\.0\.weight is \(24, 32\), but the configuration needs \(24, 64\)"),
+        ({"hidden_size": 9}, r"head\.3\.bias is \(16,\), but the configuration needs \(9,\)"),
+        ({"pooling": "cls"}, "accepted are 'end', 'mean'"),
+        ({"layers": 3}, "unknown field 'layers' .*did you mean 'layer'"),
+        ({"backbone": None}, "names no backbone"),
+    ],
+)
+def test_configuration_that_does_not_fit(fields: dict, message: str, copies: Path) -> None:
+    _configure(copies / "head", **fields)
+    with pytest.raises(ValueError, match=message):
+        NerretModel.from_pretrained(copies / "head")
+
+
+def test_layer_that_contradicts_the_backbone_inside(copies: Path) -> None:
+    _configure(copies / "checkpoint", layer=1)
+    with pytest.raises(ValueError, match="layer is 1, but cut_config has 2 blocks"):
+        NerretModel.from_pretrained(copies / "checkpoint")
+
+
+@pytest.mark.parametrize("form", ["head", "checkpoint"])
+def test_weights_that_are_not_numbers(form: str, copies: Path) -> None:
+    _spoil(copies / form, "head.3.weight", float("nan"))
+    with pytest.raises(ValueError, match=r"3\.weight holds NaN or infinite"):
+        NerretModel.from_pretrained(copies / form)
+
+
+def test_backbone_weights_that_are_not_numbers(copies: Path) -> None:
+    _spoil(copies / "checkpoint", "backbone.encoder.layer.1.output.dense.bias", float("nan"))
+    with pytest.raises(ValueError, match="vectors with NaN or infinite numbers"):
+        NerretModel.from_pretrained(copies / "checkpoint")
+
+
+@pytest.mark.parametrize("form", ["head", "checkpoint", "backbone"])
+def test_truncated_weights(form: str, copies: Path) -> None:
+    path = copies / form / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(OSError, match="not whole, or no safetensors"):
+        NerretModel.from_backbone(copies / form, 2) if form == "backbone" else NerretModel.from_pretrained(
+            copies / form
+        )
+
+
+@pytest.mark.parametrize("form", ["head", "checkpoint"])
+def test_foreign_weights(form: str, copies: Path) -> None:
+    save_file({"stranger": torch.zeros(3)}, copies / form / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"lacks \d+ weights, such as .*it holds others instead, such as stranger"):
+        NerretModel.from_pretrained(copies / form)
+
+
+def test_backbone_that_lacks_a_weight(copies: Path) -> None:
+    _spoil(copies / "backbone", "encoder.layer.0.attention.self.query.weight", 0)
+    with pytest.raises(ValueError, match=r"lacks 1 weights, such as encoder\.layer\.0\.attention\.self\.query"):
+        NerretModel.from_backbone(copies / "backbone", 2)
+
+
+def test_a_library_that_gives_other_vectors_is_noticed(copies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers.models.bert import modeling_bert
+
+    old = modeling_bert.BertSelfOutput.forward
+    monkeypatch.setattr(modeling_bert.BertSelfOutput, "forward", lambda self, x, y: old(self, x, y) + 0.5 * x)
+    for form in ("head", "checkpoint"):
+        with pytest.raises(ValueError, match="gives other vectors here than when it was saved"):
+            load_checkpoint(str(copies / form))
+        assert NerretModel.from_pretrained(copies / form, golden_vector=None).config.layer == 2
+
+
+def test_head_only_checkpoint_brings_its_backbones_tokenizer(copies: Path) -> None:
+    whole, head = load_checkpoint(str(copies / "checkpoint")), load_checkpoint(str(copies / "head"))
+    assert head.tokenizer("ada in london") == whole.tokenizer("ada in london")
+
+
+@pytest.mark.parametrize("spoil", ["size", "weights", "nan"])
+def test_detector_that_does_not_fit(spoil: str, copies: Path) -> None:
+    path = copies / "checkpoint" / MentionProbe.config_name
+    if spoil == "size":
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"size": 9}))
+    elif spoil == "nan":
+        weights = load_file(path.with_suffix(".safetensors"))
+        save_file(weights | {"width": weights["width"] * float("nan")}, path.with_suffix(".safetensors"))
+    else:
+        path.with_suffix(".safetensors").write_bytes(b"none")
+    with pytest.raises((ValueError, OSError), match=r"is no MentionProbe|holds NaN|not whole"):
+        load_checkpoint(str(copies / "checkpoint"))
+
+
+def test_only_safetensors_are_loaded(tmp_path: Path) -> None:
+    folder = Path(save_backbone(tmp_path / "b"))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(
+        OSError, match=r"holds no model\.safetensors but pytorch_model\.bin; nerret loads safetensors only"
+    ):
+        NerretModel.from_backbone(folder, 2)
+
+
+def test_sha256_of_one_file_and_of_shards(tmp_path: Path) -> None:
+    folder = Path(save_backbone(tmp_path / "b"))
+    whole = sha256_of_weights(folder)
+    AutoModel.from_pretrained(folder).save_pretrained(tmp_path / "shards", max_shard_size="20kB")
+    assert len(list((tmp_path / "shards").glob("model-*.safetensors"))) > 1
+    sharded = sha256_of_weights(tmp_path / "shards")
+    save_file({"another": torch.zeros(1)}, tmp_path / "shards" / "consolidated.safetensors")
+    assert whole != sharded == sha256_of_weights(tmp_path / "shards")  # what transformers does not load is left out
+    next((tmp_path / "shards").glob("model-*.safetensors")).unlink()
+    with pytest.raises(OSError, match=r"which its model\.safetensors\.index\.json names"):
+        sha256_of_weights(tmp_path / "shards")
+
+
+def test_code_of_a_backbones_repository_is_never_run(tmp_path: Path) -> None:
+    folder = Path(save_backbone(tmp_path / "b"))
+    proof = tmp_path / "ran"
+    (folder / "evil.py").write_text(f"open({str(proof)!r}, 'w')\n")
+    _configure(folder, auto_map={"AutoConfig": "evil.Config", "AutoModel": "evil.Model"})
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(
+            json.loads((folder / "tokenizer_config.json").read_text())
+            | {"auto_map": {"AutoTokenizer": [None, "evil.T"]}}
+        )
+    )
+    model = NerretModel.from_backbone(folder, 2)  # a known architecture: the library's own code is used
+    model.save_pretrained(tmp_path / "head", head_only=True)
+    load_checkpoint(str(tmp_path / "head"))
+    _configure(folder, model_type="evil")
+    with pytest.raises(ValueError, match="code from its own repository, which nerret never executes"):
+        NerretModel.from_backbone(folder, 2)
+    assert not proof.exists()
+
+
+def test_quantised_backbone_under_a_float_head(made: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    from transformers import BitsAndBytesConfig
+
+    exact, ids = NerretModel.from_pretrained(made / "head"), torch.randint(4, 60, (2, 9))
+    model = NerretModel.from_pretrained(made / "head", quantization_config=BitsAndBytesConfig(load_in_8bit=True))
+    assert model.quantized and model.head[0].weight.dtype == torch.float32
+    assert torch.cosine_similarity(model(ids).embeddings, exact(ids).embeddings).min() > 0.99
+    with pytest.raises(ValueError, match="use head_only=True"):
+        model.save_pretrained(tmp_path, head_only=False)
+    with pytest.raises(ValueError, match="save it with head_only=True"):
+        NerretModel.from_pretrained(made / "checkpoint", quantization_config=BitsAndBytesConfig(load_in_8bit=True))
