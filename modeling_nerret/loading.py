@@ -25,7 +25,7 @@ UNLESS_MISSING = {
     f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors", "gated_repo")
 }
 # Families whose first position number is the padding token's id + 1
-SHIFTED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")
+SHIFTED_POSITIONS = ("roberta", "xlm-roberta")
 
 
 def load_cut(
@@ -83,7 +83,7 @@ def read_config(folder: Path) -> PretrainedConfig:
 
 def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
     """The `NerretConfig` fields that a backbone's tokenizer decides; zeros if the folder has no tokenizer."""
-    limit = getattr(config, "max_position_embeddings", None) or 512
+    limit = (getattr(config, "max_position_embeddings", None) or 512) - (family_of(config).first_position or 0)
     if config.model_type in SHIFTED_POSITIONS:
         limit -= (getattr(config, "pad_token_id", None) or 0) + 1
     limit = min(limit, 2048)
