@@ -42,7 +42,6 @@ PATHS: dict[str, tuple[str, ...]] = {
     "mistral": _LLAMA,
     "mpnet": ("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o", "output.dense"),
     "olmo2": _LLAMA,
-    "opt": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc2"),
     "qwen2": _LLAMA,
     "qwen3": _LLAMA,
     "roberta": _BERT,
@@ -58,8 +57,8 @@ def blocks_of(backbone: nn.Module, config: Any) -> nn.ModuleList:
     """
     if config.model_type not in PATHS:
         raise ValueError(
-            f"the probe cannot look into {config.model_type!r}, whose queries, keys and values are one projection or "
-            f"which is unknown; it can look into {', '.join(PATHS)}. To add one, add a row to PATHS in {__name__}"
+            f"the probe cannot look into {config.model_type!r}; it can look into {', '.join(PATHS)}. "
+            f"To add one whose queries, keys and values are projections of their own, add a row to PATHS in {__name__}"
         )
     blocks = backbone.get_submodule(family_of(config).blocks)
     assert isinstance(blocks, nn.ModuleList)

@@ -121,38 +121,35 @@ def plot_precision_recall(task: Task, outcomes: Sequence[Outcome]) -> Figure:
 
 
 def plot_probe(found: dict[str, Any]) -> Figure:
-    """The probe's heat map: blocks by components, a panel for each measure and pooling."""
-    shown = [(measure, pooling) for measure in ("auc", "r_precision") for pooling in found["poolings"]]
-    blocks, components = found["blocks"], found["components"]
-    small = len(blocks) <= 16
-    size = (1.0 + 0.72 * len(components) * len(shown), 1.9 + (0.36 if small else 0.24) * len(blocks))
+    """The probe's heat map: blocks by components, a row of panels for each measure, a column for each pooling."""
+    measures = {"auc": "ROC-AUC", "r_precision": "R-Precision, no head"}
+    blocks, components, poolings = found["blocks"], found["components"], found["poolings"]
+    size = (1.0 + 0.62 * len(components) * len(poolings), 2.2 + (0.6 if len(blocks) <= 16 else 0.46) * len(blocks))
     figure = Figure(size, layout="constrained")
-    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)
-    titles = {"auc": "ROC-AUC", "r_precision": "R-Precision, no head"}
-    for panel, (measure, pooling) in zip(panels[0], shown, strict=True):
-        values = np.array(found[measure][pooling])  # (blocks, components)
-        panel.imshow(values, aspect="auto", cmap="viridis")
-        panel.set_xticks(range(len(components)), components, rotation=40, ha="right", fontsize=9)
-        panel.set_yticks(range(len(blocks)), blocks)
-        panel.tick_params(length=0)
-        _title(panel, f"{titles[measure]}, {pooling} pooling")
-        middle = (values.min() + values.max()) / 2
-        best = np.unravel_index(values.argmax(), values.shape)
-        for at in np.ndindex(values.shape):
-            panel.text(
-                at[1],
-                at[0],
-                f"{values[at]:.2f}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="black" if values[at] > middle else "white",
-                fontweight="bold" if at == best else "normal",
-            )
-    panels[0, 0].set_ylabel("block")
+    panels = figure.subplots(len(measures), len(poolings), sharex=True, sharey=True, squeeze=False)
+    for row, (measure, title) in enumerate(measures.items()):
+        grids = [np.array(found[measure][pooling]) for pooling in poolings]  # one scale of colours for both
+        for column, pooling in enumerate(poolings):
+            panel = panels[row, column]
+            _heat(panel, grids[column], min(map(np.min, grids)), max(map(np.max, grids)))
+            panel.set_xticks(range(len(components)), components, rotation=35, ha="right", fontsize=9)
+            panel.set_yticks(range(len(blocks)), blocks)
+            panel.tick_params(length=0)
+            _title(panel, f"{title}, {pooling} pooling")
+        panels[row, 0].set_ylabel("block")
     name = found["model"].rpartition("/")[2]
-    figure.suptitle(f"{name} on {found['corpus']}, {found['n_mentions']} mentions (best in bold)", fontsize=11)
+    figure.suptitle(f"{name} on {found['corpus']}, {found['n_mentions']:,} mentions (best in bold)", fontsize=11)
     return figure
+
+
+def _heat(panel: Axes, values: np.ndarray, low: float, high: float) -> None:
+    """Values (blocks, components) as colours between two ends, and as numbers."""
+    panel.imshow(values, aspect="auto", cmap="viridis", vmin=low, vmax=high)
+    best = np.unravel_index(values.argmax(), values.shape)
+    for at in np.ndindex(*values.shape):
+        colour, weight = "black" if values[at] > (low + high) / 2 else "white", "bold" if at == best else "normal"
+        number = f"{values[at]:.2f}"
+        panel.text(at[1], at[0], number, ha="center", va="center", fontsize=8, color=colour, fontweight=weight)
 
 
 def entity_frequency(task: Task) -> np.ndarray:

@@ -235,7 +235,7 @@ def _forward(backbone: torch.nn.Module, seen: dict[str, torch.Tensor]) -> Forwar
 def _groups(numbers: list[int], mentions: int, config: Any, memory: int) -> Iterator[list[int]]:
     """Blocks that are measured in one reading of the corpus, last blocks first."""
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    block = mentions * len(POOLINGS) * 4 * (5 * config.hidden_size + inner)  # bytes, at most
+    block = mentions * len(POOLINGS) * 4 * (5 * config.hidden_size + inner)  # bytes, about
     size = max(int(memory // max(block, 1)), 1)
     for end in range(len(numbers), 0, -size):
         yield numbers[max(end - size, 0) : end]
