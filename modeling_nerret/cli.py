@@ -1,4 +1,4 @@
-"""The command `nerret`: index, search, detect, delete, info, models."""
+"""The command `nerret`: index, search, detect, delete, compact, info, models."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from transformers.utils import logging
 
-from .documents import Document
+from .documents import Document, in_groups
+from .metadata import as_number, to_json
 
 OK, FAILURE, USAGE = 0, 1, 2
 DEFAULT_MODEL = "nerret-minilm"
-CHUNK = 1_000
 
 EPILOG = """examples:
   nerret index articles.jsonl my-index
@@ -83,7 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("-k", type=_positive, default=10, help="how many documents (default: 10)")
     search.add_argument("--mode", choices=("hybrid", "vector", "lexical"), default="hybrid", help="default: hybrid")
     search.add_argument(
-        "--where", action="append", default=[], metavar="COND", help='"field=value", also != >= <= > <; may be repeated'
+        "--where",
+        action="append",
+        default=[],
+        metavar="COND",
+        help='"field=value", also != >= <= > <, or "field" alone (it is there); may be repeated',
     )
     search.add_argument("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
     search.add_argument("--json", action="store_true", help="one JSON object a line: id, score, text, mentions")
@@ -100,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     delete.add_argument("index", help="the index folder")
     delete.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
     delete.set_defaults(run=_delete)
+
+    compact = commands.add_parser("compact", help="give the space of deleted documents back to the disk")
+    compact.add_argument("index", help="the index folder")
+    compact.set_defaults(run=_compact)
 
     info = commands.add_parser("info", help="what an index holds")
     info.add_argument("index", help="the index folder")
@@ -134,50 +144,54 @@ def _positive(value: str) -> int:
 def _index(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from .corpus import BadLine, read_corpus
+    from .corpus import read_corpus
 
-    bad: list[BadLine] = []
     records = read_corpus(options.corpus, options.text_column, options.id_column)
     first = next(records, None)  # a corpus that cannot be read at all should say so before a model is loaded
+    records = chain([] if first is None else [first], records)
     retriever = _retriever(options.index, options.model, options.detector, options.device)
-    added = known = 0
-    stream = _good(records, first, bad, options.on_error == "stop")
+    counts: Counter[str] = Counter()
     with tqdm(unit=" documents", desc="indexing", file=sys.stderr, disable=None) as progress:
-        while chunk := list(islice(stream, CHUNK)):
-            there = retriever.lookup([document.id for document in chunk])
-            new = [document for document in chunk if not _same(there.get(document.id), document)]
-            retriever.add(new)
-            added, known = added + len(new), known + len(chunk) - len(new)
-            progress.update(len(chunk))
+        documents = _good(records, counts, options.on_error == "stop", progress)
+        added = retriever.add(_unknown(documents, retriever, counts, progress)).documents
     if added:
         retriever.optimize()
-    for line in bad[:20]:
-        print(f"nerret: skipped {line.where}: {line.reason}", file=sys.stderr)
     print(
-        f"{options.index}: {added} documents added, {known} were there, {len(bad)} broken lines skipped; "
+        f"{options.index}: {added} documents added, {counts['known']} were there, "
+        f"{counts['bad']} broken lines skipped; "
         f"{len(retriever)} documents, {retriever.info()['mentions']} mentions in all",
         file=sys.stderr,
     )
     return OK
 
 
-def _good(records: Iterator[Any], first: Any, bad: list[Any], stop: bool) -> Iterator[Document]:
-    """The documents among the records; the rest ends the run or is kept in `bad`."""
-    while first is not None:
-        if isinstance(first, Document):
-            yield first
+def _good(records: Iterable[Any], counts: Counter[str], stop: bool, progress: Any) -> Iterator[Document]:
+    """The documents among the records; another record ends the run, or is told and left out."""
+    for record in records:
+        if isinstance(record, Document):
+            yield record
         elif stop:
-            raise Failure(f"{first.where}: {first.reason} (--on-error skip leaves such lines out)")
+            raise Failure(f"{record.where}: {record.reason} (--on-error skip leaves such lines out)")
         else:
-            bad.append(first)
-        first = next(records, None)
+            counts["bad"] += 1
+            progress.write(f"nerret: skipped {record.where}: {record.reason}", file=sys.stderr)
+
+
+def _unknown(documents: Iterable[Document], index: Any, counts: Counter[str], progress: Any) -> Iterator[Document]:
+    """Those of the documents that the index does not hold just so."""
+    for group in in_groups(documents, lambda document: len(document.text), 1_000_000, 1_000):
+        there = index.lookup([document.id for document in group])
+        new = [document for document in group if not _same(there.get(document.id), document)]
+        counts["known"] += len(group) - len(new)
+        progress.update(len(group))
+        yield from new
 
 
 def _same(stored: Document | None, document: Document) -> bool:
     """Whether the index holds just this; metadata is compared as JSON, which is how it is stored."""
     if stored is None or stored.text != document.text:
         return False
-    return stored.metadata == json.loads(json.dumps(document.metadata, default=str))
+    return to_json(stored.metadata) == to_json(document.metadata)
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -203,9 +217,10 @@ def _detect(options: argparse.Namespace) -> int:
     from .encoding import Encoder
 
     checkpoint = load_checkpoint(options.model or DEFAULT_MODEL, options.device)
-    encoder = Encoder(
-        checkpoint.model, checkpoint.tokenizer, _detector(options.detector, options.device) or checkpoint.detector
-    )
+    detector = _detector(options.detector, options.device) or checkpoint.detector
+    if detector is None:
+        raise Failure(f"the model {checkpoint.name!r} has no detector of its own; name one with --detector")
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, detector)
     texts = [options.text] if options.text is not None else (line.rstrip("\n") for line in sys.stdin if line.strip())
     documents = (Document.from_dict({"id": str(number), "text": text}) for number, text in enumerate(texts, 1))
     for one in encoder.encode(documents):
@@ -228,6 +243,17 @@ def _delete(options: argparse.Namespace) -> int:
     return OK if removed == len(options.ids) else FAILURE
 
 
+def _compact(options: argparse.Namespace) -> int:
+    from .store import Store
+
+    store = Store(options.index)
+    before = store.info()["bytes"]
+    with store.writing():
+        store.optimize(timedelta(0))
+    print(f"{options.index}: {before:,} bytes before, {store.info()['bytes']:,} now", file=sys.stderr)
+    return OK
+
+
 def _info(options: argparse.Namespace) -> int:
     from .store import Store
 
@@ -241,9 +267,8 @@ def _models(options: argparse.Namespace) -> int:
 
     for name in built_in():
         config = json.loads((BUILT_IN / name / "config.json").read_text(encoding="utf-8"))
-        print(
-            f"{name:<16} {config['backbone']}, layer {config['layer']}, {config['pooling']} pooling, {config['hidden_size']} numbers a mention"
-        )
+        sizes = f"layer {config['layer']}, {config['pooling']} pooling, {config['hidden_size']} numbers a mention"
+        print(f"{name:<16} {config['backbone']}, {sizes}")
     return OK
 
 
@@ -268,18 +293,22 @@ def _detector(which: str, device: str) -> Any:
 
 
 def _conditions(tests: list[str]) -> dict[str, dict[str, Any]]:
-    """`["year>=1990", "topic=nature"]` as a filter; numbers are compared as numbers."""
+    """`["year>=1990", "topic=nature", "author"]` as a filter; what spells a number is compared as a number."""
     where: dict[str, dict[str, Any]] = {}
     for test in tests:
         match = re.fullmatch(r"\s*([^=!<>]+?)\s*(==|=|!=|>=|<=|>|<)\s*(.*?)\s*", test)
-        if match is None:
+        if match is not None:
+            name, operator, text = match.groups()
+            number = as_number(text)
+            value: Any = text if number is None else number
+            operator = "==" if operator == "=" else operator
+        elif re.fullmatch(r"[\w\s.-]+", test):
+            name, operator, value = test.strip(), "exists", True
+        else:
             raise Failure(f'--where {test!r} is no condition; write "field=value", or != >= <= > < in the place of =')
-        name, operator, value = match.groups()
-        try:
-            parsed: Any = float(value)
-        except ValueError:
-            parsed = value
-        where.setdefault(name, {})["==" if operator == "=" else operator] = parsed
+        if operator in where.setdefault(name, {}):
+            raise Failure(f"--where compares {name!r} twice with {operator}; a field can be compared so once")
+        where[name][operator] = value
     return where
 
 

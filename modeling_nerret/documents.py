@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
 from operator import index
-from typing import Any
+from typing import Any, TypeVar
 
 from .metadata import flatten, to_json
 from .spans import Span, check_span
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,25 @@ class Document:
         if not isinstance(mentions, (list, tuple)):
             raise ValueError(f"document {name!r:.60}: mentions are a list, not {type(mentions).__name__}")
         return cls(name, text, fields, tuple(_mention(name, text, mention) for mention in mentions))
+
+
+def in_groups(items: Iterable[T], length: Callable[[T], int], characters: int, most: int) -> Iterator[list[T]]:
+    """Items in lists that end with the one that reaches `characters` characters or `most` items.
+
+    Example:
+        >>> list(in_groups(["a", "bcd", "e", "f", "g"], len, characters=4, most=2))
+        [['a', 'bcd'], ['e', 'f'], ['g']]
+    """
+    group: list[T] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += length(item)
+        if size >= characters or len(group) == most:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _check_metadata(name: str, metadata: Mapping[str, Any]) -> None:

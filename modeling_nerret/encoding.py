@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from .detection import Detector
-from .documents import Document
+from .documents import Document, in_groups
 from .modeling_nerret import NerretModel
 from .spans import Span, best_window
 from .windows import Window, batches, make_windows, stack
 
+logger = logging.get_logger(__name__)
+
 BATCH_TOKENS = 4096
-BUFFER_CHARACTERS = 400_000
+BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 400_000, 20_000
 
 # Mentions by (owner, number) of the window that they are read in: span, and tokens [first, last) of the window
 Located = dict[tuple[int, int], list[tuple[Span, tuple[int, int]]]]
@@ -74,9 +78,16 @@ class Encoder:
         Raises:
             ValueError: a text is over the window and `on_long` is `"error"`.
         """
-        iterator = iter(documents)
-        while chunk := _take(iterator, BUFFER_CHARACTERS):
-            yield from self._encode_chunk(chunk)
+        chunks = in_groups(documents, lambda document: len(document.text), BUFFER_CHARACTERS, BUFFER_DOCUMENTS)
+        waiting: tuple[list[Document], Future[list[Window]]] | None = None
+        with ThreadPoolExecutor(1) as pool:  # makes the next documents' windows while the model reads these
+            for chunk in chunks:
+                following = chunk, pool.submit(self._make_windows, chunk)
+                if waiting is not None:
+                    yield from self._encode_chunk(waiting[0], waiting[1].result())
+                waiting = following
+            if waiting is not None:
+                yield from self._encode_chunk(waiting[0], waiting[1].result())
 
     @torch.inference_mode()
     def embed_queries(self, queries: Sequence[str]) -> np.ndarray:
@@ -101,10 +112,13 @@ class Encoder:
         ids, mask = stack(windows, self.model.device)
         return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
 
-    def _encode_chunk(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+    def _make_windows(self, documents: Sequence[Document]) -> list[Window]:
         windows = make_windows(self.tokenizer, [document.text for document in documents], self.model.config.max_tokens)
         if self.on_long == "error" and len(windows) > len(documents):
             self._refuse_long(documents, windows)
+        return windows
+
+    def _encode_chunk(self, documents: Sequence[Document], windows: list[Window]) -> list[EncodedDocument]:
         found: list[list[tuple[Span, np.ndarray]]] = [[] for _ in documents]
         covers: list[list[tuple[int, int]]] = [[] for _ in documents]
         for window in windows:
@@ -117,7 +131,7 @@ class Encoder:
         if known is not None:
             windows = self._needed(windows, known)
         for batch in batches(windows, self.batch_tokens):
-            for owner, span, vector in self._encode_batch(documents, batch, covers, unmapped, known):
+            for owner, span, vector in self._encode_or_halve(documents, batch, covers, unmapped, known):
                 found[owner].append((span, vector))
         encoded = []
         for document, mentions, missed in zip(documents, found, unmapped, strict=True):
@@ -129,6 +143,30 @@ class Encoder:
             stacked = np.stack(vectors) if vectors else np.zeros((0, size), dtype=np.float32)
             encoded.append(EncodedDocument(document, [span for span, _ in mentions], stacked))
         return encoded
+
+    def _encode_or_halve(
+        self,
+        documents: Sequence[Document],
+        batch: list[Window],
+        covers: list[list[tuple[int, int]]],
+        unmapped: list[set[Span]],
+        known: Located | None,
+    ) -> list[tuple[int, Span, np.ndarray]]:
+        """As `_encode_batch`; where memory runs out, half of the batch at a time, and smaller batches from then on."""
+        try:
+            return list(self._encode_batch(documents, batch, covers, unmapped, known))
+        except (MemoryError, RuntimeError) as error:
+            if len(batch) == 1 or not _is_out_of_memory(error):
+                raise
+        # not in the handler, which would keep the failed call's tensors
+        half = len(batch) // 2
+        self.batch_tokens = min(self.batch_tokens, len(batch[0].ids) * half)
+        logger.warning("memory ran out; going on with batches of %d tokens", self.batch_tokens)
+        return [
+            one
+            for part in (batch[:half], batch[half:])
+            for one in self._encode_or_halve(documents, part, covers, unmapped, known)
+        ]
 
     @torch.inference_mode()
     def _encode_batch(
@@ -206,14 +244,7 @@ class Encoder:
         )
 
 
-def _take(documents: Iterator[Document], characters: int) -> list[Document]:
-    """The next documents, some `characters` characters in all, at least one unless there are no more."""
-    taken = list(islice(documents, 1))
-    size = sum(len(document.text) for document in taken)
-    while taken and size < characters:
-        following = next(documents, None)
-        if following is None:
-            break
-        taken.append(following)
-        size += len(following.text)
-    return taken
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch says so, in the words of its allocators for CPU and accelerators."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in words or "allocate memory" in words

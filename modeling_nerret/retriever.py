@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +12,12 @@ import numpy as np
 
 from .checkpoints import DEFAULT, Checkpoint, load_checkpoint
 from .detection import Detector
-from .documents import Document
-from .encoding import BATCH_TOKENS, EncodedDocument, Encoder, Report
+from .documents import Document, in_groups
+from .encoding import BATCH_TOKENS, Encoder, Report
 from .store import MANIFEST, Store, is_vacant
 
 MODES = ("hybrid", "vector", "lexical")
-COMMIT_DOCUMENTS, COMMIT_CHARACTERS = 5_000, 2_000_000  # of one commit at most, a single document excepted
+COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # that are committed together
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class EntityRetriever:
             OSError: the disk is full or the folder read-only.
         """
         self.encoder.report = Report()
-        groups = _groups(self.encoder.encode(map(_document, documents)))
+        encoded = self.encoder.encode(map(_document, documents))
+        groups = in_groups(encoded, lambda one: len(one.document.text), COMMIT_CHARACTERS, COMMIT_DOCUMENTS)
         first = next(groups, None)  # before an index is made, so that bad input leaves nothing behind
         if first is None:
             return self.encoder.report
@@ -299,17 +300,3 @@ def index_model(path: str | Path) -> str | None:
 
 def _document(entry: Mapping[str, Any] | Document) -> Document:
     return entry if isinstance(entry, Document) else Document.from_dict(entry)
-
-
-def _groups(encoded: Iterable[EncodedDocument]) -> Iterator[list[EncodedDocument]]:
-    """What to commit together."""
-    group: list[EncodedDocument] = []
-    characters = 0
-    for one in encoded:
-        group.append(one)
-        characters += len(one.document.text)
-        if len(group) == COMMIT_DOCUMENTS or characters >= COMMIT_CHARACTERS:
-            yield group
-            group, characters = [], 0
-    if group:
-        yield group

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from modeling_nerret import EntityRetriever, GivenSpans
 from modeling_nerret.checkpoints import load_checkpoint
-from modeling_nerret.encoding import Encoder
 from modeling_nerret.documents import Document
+from modeling_nerret.encoding import EncodedDocument, Encoder
+from modeling_nerret.spans import Span
+from modeling_nerret.store import _mention_rows
 from tests.tiny import save_checkpoint
 
 DOCUMENTS = [
@@ -222,3 +226,105 @@ def test_on_long_error_names_the_document(tiny_checkpoint: str) -> None:
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector, on_long="error")
     with pytest.raises(ValueError, match="document 'b' is over 64 tokens"):
         list(encoder.encode([Document("a", "Ada"), Document("b", "Ada " * 99)]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_an_id_twice_in_one_call_is_refused_wherever_it_stands(
+    tmp_path: Path, tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", size)
+    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
+    with pytest.raises(ValueError, match="'a' stands twice"):
+        retriever.add([{"id": name, "text": "Ada in London"} for name in "abcda"])
+    assert len(retriever) == 0 and retriever.search("city") == []
+
+
+def test_compacting_changes_no_answer(retriever: EntityRetriever) -> None:
+    retriever.delete(["a", "b"])
+    before = retriever.search("city", k=4)
+    retriever.compact()
+    assert retriever.search("city", k=4) == before
+
+
+def test_remains_of_a_killed_writer_take_no_documents_place(retriever: EntityRetriever) -> None:
+    store = retriever._open
+    query = retriever.encoder.embed_queries(["city"])[0]
+    left = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.stack([query] * 900))]
+    store._mentions.add(_mention_rows(left, np.asarray([99]), store._mentions.schema))
+    for mode in ("hybrid", "vector"):
+        assert set(_ids(retriever, mode=mode)) == {"a", "b", "c", "d"}
+
+
+def test_ties_stand_in_order_of_their_ids(tmp_path: Path, tiny_checkpoint: str) -> None:
+    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
+    names = [f"d{number:02}" for number in range(30)]
+    retriever.add([{"id": name, "text": "Ada in London"} for name in names[::-1]])
+    assert [hit.id for hit in retriever.search("city", k=7)] == names[:7]
+    assert [name for name, _ in retriever.rank("city", k=30, mode="vector")] == names
+
+
+def test_k_beyond_the_corpus(retriever: EntityRetriever) -> None:
+    for mode in ("hybrid", "vector", "lexical"):
+        assert len(retriever.search("city", k=10**12, mode=mode)) == (1 if mode == "lexical" else 4)
+
+
+def test_a_making_that_was_killed_is_an_empty_index(tmp_path: Path, tiny_checkpoint: str) -> None:
+    path = tmp_path / "index"
+    (path / "documents.lance").mkdir(parents=True)
+    (path / "write.lock").touch()
+    retriever = EntityRetriever(path, tiny_checkpoint)
+    assert len(retriever) == 0 and retriever.search("city") == []
+    retriever.add(DOCUMENTS)
+    assert len(EntityRetriever(path, tiny_checkpoint)) == 4
+
+
+def test_another_process_may_make_the_index_meanwhile(tmp_path: Path, tiny_checkpoint: str) -> None:
+    first, second = (EntityRetriever(tmp_path / "index", tiny_checkpoint) for _ in range(2))
+    first.add(DOCUMENTS[:2])
+    second.add(DOCUMENTS[2:])
+    assert set(_ids(first)) == set(_ids(second)) == {"a", "b", "c", "d"}
+    other = save_checkpoint(tmp_path / "other", layer=1)
+    late = EntityRetriever(tmp_path / "late", other)
+    EntityRetriever(tmp_path / "late", tiny_checkpoint).add(DOCUMENTS)
+    with pytest.raises(ValueError, match="was made with the model"):
+        late.add(DOCUMENTS)
+
+
+def test_what_was_committed_is_kept_when_the_stream_breaks(
+    retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", 2)
+    monkeypatch.setattr("modeling_nerret.encoding.BUFFER_DOCUMENTS", 2)
+
+    def stream() -> Iterator[dict]:
+        yield from ({"id": f"n{number}", "text": "Ada"} for number in range(8))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retriever.add(stream())
+    kept = len(retriever) - 4
+    assert 2 <= kept < 8 and kept % 2 == 0
+    assert retriever.add({"id": f"n{number}", "text": "Ada"} for number in range(8)).documents == 8
+    assert len(retriever) == 12
+
+
+def test_smaller_batches_are_tried_when_memory_runs_out(tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    documents = [Document(str(n), "Ada wrote notes in London. " * (1 + n % 5)) for n in range(12)]
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector)
+    expected = list(encoder.encode(documents))
+    whole = checkpoint.model.hidden_states
+
+    def small(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if ids.numel() > 100:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        return whole(ids, mask)
+
+    monkeypatch.setattr(checkpoint.model, "hidden_states", small)
+    for one, other in zip(encoder.encode(documents), expected, strict=True):
+        assert [span[:2] for span in one.mentions] == [span[:2] for span in other.mentions]
+        assert np.allclose(one.vectors, other.vectors, atol=1e-5)
+    assert encoder.batch_tokens <= 100
+    monkeypatch.setattr(checkpoint.model, "hidden_states", lambda *_: (_ for _ in ()).throw(RuntimeError("other")))
+    with pytest.raises(RuntimeError, match="other"):
+        list(encoder.encode(documents))
