@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from huggingface_hub.constants import HF_HOME
+from huggingface_hub import HfApi, constants
 from tqdm import tqdm
 
 from eval.corpora import EXCLUDED, Labelled, Names, Task, make_task
@@ -82,6 +82,8 @@ def _tagged(name: str, folder: Path | None) -> Iterator[Labelled]:
 def _rows(repository: str, config: str, revision: str | None, split: str, folder: Path | None) -> Any:
     if folder is None:
         try:
+            if not constants.HF_HUB_OFFLINE:  # fails at once without a network, where the library tries for minutes
+                HfApi().dataset_info(repository, timeout=10)
             return datasets.load_dataset(repository, config, revision=revision, split=split)
         except Exception as error:  # which transport library raises depends on the version of datasets
             raise OSError(
@@ -117,7 +119,7 @@ def from_tags(id_: str, tokens: Sequence[str], tags: Sequence[str]) -> Labelled:
 
 def neretrieve(folder: Path | None, limit: int | None = None) -> Iterator[Labelled]:
     """The paragraphs that the test labels name, in the labels' order."""
-    folder = folder or Path(HF_HOME) / "neretrieve"
+    folder = folder or Path(constants.HF_HOME) / "neretrieve"
     entries = {entry["id"]: entry for entry in islice(_lines(folder, LABELS), limit)}
     texts = {entry["id"]: entry["content"] for entry in _lines(folder, CORPUS) if entry["id"] in entries}
     for id_, entry in entries.items():

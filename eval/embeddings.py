@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import HfApi, snapshot_download
 
 from eval.ranking import best_per_document
 from eval.trial import Answer, Answers, System, Trial
@@ -48,11 +49,28 @@ def sentences(name: str) -> System:
 
     Raises:
         ValueError: another word than `instruct` after the `@`.
+        OSError: there is no such model.
     """
     model, _, how = name.partition("@")
     if how not in ("", "instruct"):
         raise ValueError(f"'st:{name}' ends in '@{how}'; write 'st:{model}' or 'st:{model}@instruct'")
+    _refuse_absent(model)
     return partial(_by_sentence, model, how == "instruct")
+
+
+def _refuse_absent(model: str) -> None:
+    """Say at once that a model is nowhere, which the library does only after minutes of trying."""
+    if Path(model).is_dir() or model in PACKAGED:
+        return
+    reasons = []
+    for look in (partial(snapshot_download, local_files_only=True), partial(HfApi().model_info, timeout=10)):
+        try:
+            look(model)
+            return
+        except Exception as error:  # which transport library raises depends on the version of huggingface_hub
+            reasons.append(" ".join(str(error).split())[:160])
+    where = f"no such folder, not in the Hugging Face cache, and the Hub gave none ({reasons[-1]})"
+    raise OSError(f"there is no model {model!r}: {where}")
 
 
 def _by_sentence(name: str, instructed: bool, trial: Trial) -> Answers:

@@ -264,6 +264,7 @@ def test_an_instruction_is_a_prompt_before_the_type(task: Task, monkeypatch: pyt
             asked.append((prompt, texts[0]))
             return np.eye(len(texts), 16)
 
+    monkeypatch.setattr(embeddings, "_refuse_absent", lambda model: None)
     monkeypatch.setattr(embeddings, "_sentence_model", lambda *arguments: Model())
     for name in ("any/model@instruct", "intfloat/e5-mistral-7b-instruct@instruct", "nvidia/NV-Embed-v2@instruct"):
         measure(Trial(task, "gold"), name, build(f"st:{name}"))
@@ -274,6 +275,14 @@ def test_an_instruction_is_a_prompt_before_the_type(task: Task, monkeypatch: pyt
     assert queries[1][0] == queries[2][0]
     assert re.fullmatch(r"Instruct: .*\nQuery: ", queries[1][0])
     assert documents[2][1].endswith("london</s>")
+
+
+def test_a_model_that_runs_its_own_code_must_be_trusted(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "_refuse_absent", lambda model: None)
+    with pytest.raises(
+        ValueError, match="runs code from its repository; read it, then allow it with --trust-remote-code"
+    ):
+        measure(Trial(task, "gold"), "nv", build("st:nvidia/NV-Embed-v2"))
 
 
 def test_gliner_passes_over_every_document_for_every_type(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +325,7 @@ def test_gliner_passes_over_every_document_for_every_type(task: Task, monkeypatc
         ),
         (["CORPUS", "--systems", "bare:x"], "'bare:x' is not bare:BACKBONE@LAYER"),
         (["CORPUS", "--systems", "st:x@prompt"], "write 'st:x' or 'st:x@instruct'"),
-        (["CORPUS", "--systems", "st:nvidia/NV-Embed-v2"], "allow it with --trust-remote-code"),
+        (["CORPUS", "--systems", "st:no/such-model"], "there is no model 'no/such-model': no such folder"),
         (["CORPUS", "--systems", ","], "--systems is empty"),
         (["CORPUS", "--systems", "gliner:x"], "pip install 'nerret[gliner]'"),
         (["CORPUS", "--spans", "silver"], "--spans has 'silver'; write gold, predicted, or gold,predicted"),
@@ -537,6 +546,7 @@ def test_the_hub_is_asked_for_all_splits(tmp_path: Path, monkeypatch: pytest.Mon
         asked.append((name, config, revision, split))
         return datasets.Dataset.from_parquet(str(tmp_path / config / split / "0000.parquet"), keep_in_memory=True)
 
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     assert benchmarks.load("multiconer2").types == ["station", "artist"]
     assert [one[3] for one in asked] == ["train", "validation", "test"]
@@ -584,6 +594,7 @@ def test_a_benchmark_that_cannot_be_reached_says_what_to_do(tmp_path: Path, monk
     def refuse(*arguments: Any, **options: Any) -> None:
         raise OSError("no network")
 
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets, "load_dataset", refuse)
     monkeypatch.setattr(benchmarks.urllib.request, "urlopen", refuse)
     for name in benchmarks.NAMES[:2]:
