@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_proposals_do_not_depend_on_the_batch() -> None:
 def test_flat_spans_are_apart_and_nested_ones_never_cross() -> None:
     spans = [Span(a, b) for a in range(6) for b in range(a + 1, 7)]
     flat, nested = select(spans, nested=False), select(spans, nested=True)
-    assert all(one.end <= other.start for one, other in zip(flat, flat[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(flat))
     for one in nested:
         for other in nested:
             crossing = one.start < other.start < one.end < other.end
@@ -103,3 +104,7 @@ def test_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) -> Non
         for span in spans:
             assert window.span[0] <= span.start < span.end <= window.span[1]
             assert text[span.start : span.end].strip() and 0 <= span.score <= 1
+    long = "the river in london was born in paris " * 40  # one window, four times the classifier's own
+    (window,) = make_windows(tokenizer, [long], 400)
+    (spans,) = detector.propose([Document("a", long)], [window], None)
+    assert max(span.end for span in spans) > len(long) * 0.9

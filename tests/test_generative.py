@@ -1,0 +1,126 @@
+"""Detectors of other makers: a generative extractor and GLiNER, with recorded answers and tiny random models."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from modeling_nerret import NerretModel
+from modeling_nerret.documents import Document
+from modeling_nerret.encoding import Encoder
+from modeling_nerret.generative import GenerativeExtractor
+from modeling_nerret.gliner_detector import Gliner, parts
+from modeling_nerret.windows import make_windows
+from tests.tiny import SIZES, byte_bpe, save_backbone, wordpiece
+
+TEXTS = ["Ada wrote notes.", "The river in Paris was born in London, in the city of the river Ada."]
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("llm")
+    torch.manual_seed(0)
+    sizes = SIZES | {"max_position_embeddings": 2048, "eos_token_id": 7}
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(byte_bpe()), **sizes)).save_pretrained(folder)
+    byte_bpe().save_pretrained(folder)
+    return str(folder)
+
+
+def test_recorded_copies_become_spans_of_each_window(language_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor = GenerativeExtractor(language_model, batch_size=2)
+    text = "london by the river " * 6
+    windows = make_windows(wordpiece(), [text, "Ada"], 16)
+    assert len(windows) > 3
+    asked = []
+    monkeypatch.setattr(
+        extractor, "write", lambda texts: [asked.append(t) or t.replace("river", "##River##") for t in texts]
+    )
+    proposed = extractor.propose([Document("a", text), Document("b", "Ada")], windows, None)
+    assert asked == [window.text[slice(*window.span)] for window in windows]
+    rivers = {at for at in range(len(text)) if text.startswith("river", at)}
+    assert {span.start for spans in proposed[:-1] for span in spans} == rivers
+    assert all(text[span.start : span.end] == "river" for spans in proposed[:-1] for span in spans)
+    assert proposed[-1] == []
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_padding_changes_no_answer_and_prompts_are_not_part_of_it(language_model: str, chat: bool) -> None:
+    extractor = GenerativeExtractor(language_model)
+    if chat:
+        extractor.tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<bot>"
+    together = extractor.write(TEXTS)
+    alone = [answer for text in TEXTS for answer in extractor.write([text])]
+    shortest = min(len(answer) for answer in alone)
+    assert shortest > 0  # a random model writes until it must stop, which depends on the longest text of its batch
+    assert [answer[:shortest] for answer in together] == [answer[:shortest] for answer in alone]
+    assert not any("Text:" in answer or "Copy" in answer for answer in together)
+
+
+def test_a_random_model_invents_nothing(language_model: str, tmp_path: Path) -> None:
+    model = NerretModel.from_backbone(save_backbone(tmp_path / "b"), layer=2, head_size=8, hidden_size=8)
+    encoder = Encoder(model, wordpiece(), GenerativeExtractor(language_model))
+    for one in encoder.encode(Document(text, text) for text in TEXTS):
+        assert all(one.document.text[start:end].strip() for start, end, _ in one.mentions)
+
+
+def test_a_prompt_without_a_place_for_the_text(language_model: str) -> None:
+    with pytest.raises(ValueError, match="must hold .text"):
+        GenerativeExtractor(language_model, prompt="Mark the entities.")
+
+
+class _Gliner:
+    """As much of a GLiNER as the detector uses; it takes every word with a capital for an entity of two types."""
+
+    config = SimpleNamespace(max_len=6)
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> _Gliner:
+        return cls()
+
+    def to(self, device: str) -> _Gliner:
+        return self
+
+    def eval(self) -> _Gliner:
+        return self
+
+    def inference(self, texts: list[str], types: list[str], threshold: float, batch_size: int) -> list[list[dict]]:
+        assert all(len(text.split()) <= self.config.max_len for text in texts) and batch_size == 8
+        return [
+            [
+                {"start": at, "end": at + len(word), "text": word, "label": label, "score": score}
+                for word in text.split()
+                if word[0].isupper() and (at := text.index(word)) >= 0
+                for label, score in ((types[0], threshold), (types[1], 0.9))
+            ]
+            for text in texts
+        ]
+
+
+def test_gliners_entities_are_spans_of_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gliner", SimpleNamespace(GLiNER=_Gliner))
+    text = "the river in London was born in Paris and Ada wrote notes"
+    windows = make_windows(wordpiece(), [text, "in the city"], 20)
+    proposed = Gliner("any/name").propose([Document("a", text), Document("b", "in the city")], windows, None)
+    found = sorted(set(span for spans in proposed for span in spans))
+    assert [text[start:end] for start, end, _ in found] == ["London", "Paris", "Ada"]
+    assert {span.score for span in found} == {0.9} and proposed[-1] == []
+
+
+def test_parts_cover_a_text_and_hold_no_more_words_than_allowed() -> None:
+    text = "One two three. Four, five six! " * 5
+    cut = parts(text, 4, len(text), 9)
+    assert cut[0][0] == 4 and cut[-1][1] == len(text)
+    assert all(one[1] == other[0] for one, other in pairwise(cut))
+    assert all(text[end - 1] in ".!" for _, end in cut[:-1])
+
+
+def test_without_gliner_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gliner", None)
+    with pytest.raises(ImportError, match=r"pip install 'nerret\[gliner\]'"):
+        Gliner("any/name")
