@@ -126,7 +126,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--detector",
         metavar="WHICH",
         default="probe",
-        help="probe (the model's own, default), given (mentions in the corpus), or hf:NAME (a token classifier)",
+        help="probe (the model's own, default), given (mentions in the corpus), hf:NAME (a token classifier), "
+        "gliner:NAME (GLiNER), or generative:NAME (a language model)",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps")
 
@@ -282,14 +283,20 @@ def _retriever(index: str, model: str | None, detector: str, device: str) -> Any
 
 def _detector(which: str, device: str) -> Any:
     from .detection import GivenSpans, TokenClassifier
+    from .generative import GenerativeExtractor
+    from .gliner_detector import Gliner
 
     if which == "probe":
         return None
     if which == "given":
         return GivenSpans()
-    if which.startswith("hf:"):
-        return TokenClassifier(which[3:], device)
-    raise Failure(f"--detector {which!r} is unknown; accepted are probe, given, hf:NAME")
+    makers = {"hf": TokenClassifier, "gliner": Gliner, "generative": GenerativeExtractor}
+    kind, _, name = which.partition(":")
+    if kind not in makers or not name:
+        raise Failure(
+            f"--detector {which!r} is unknown; accepted are probe, given, hf:NAME, gliner:NAME, generative:NAME"
+        )
+    return makers[kind](name, device)
 
 
 def _conditions(tests: list[str]) -> dict[str, dict[str, Any]]:

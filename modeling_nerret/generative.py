@@ -73,7 +73,7 @@ class GenerativeExtractor:
     @torch.inference_mode()
     def write(self, texts: Sequence[str]) -> list[str]:
         """The model's answers, its likeliest words each time (greedy decoding)."""
-        asked = [self.prompt.format(text=text) for text in texts]
+        asked = [self.prompt.replace("{text}", text) for text in texts]
         chat = bool(self.tokenizer.chat_template)
         if chat:
             asked = [self._as_chat(message) for message in asked]

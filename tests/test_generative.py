@@ -70,7 +70,7 @@ def test_a_random_model_invents_nothing(language_model: str, tmp_path: Path) -> 
 
 
 def test_a_prompt_without_a_place_for_the_text(language_model: str) -> None:
-    with pytest.raises(ValueError, match="must hold .text"):
+    with pytest.raises(ValueError, match=r"must hold \{text\}"):
         GenerativeExtractor(language_model, prompt="Mark the entities.")
 
 
