@@ -67,7 +67,7 @@ def plot_bars(task: Task, outcomes: Sequence[Outcome]) -> Figure:
     axes.grid(axis="x", color=GREY, linewidth=0.6)
     axes.set_axisbelow(True)
     _title(axes, f"R-Precision per type (relevant documents), {_where(task, outcomes[0])}")
-    axes.legend(loc="lower right", framealpha=1, edgecolor="none")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
