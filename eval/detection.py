@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tqdm import tqdm
@@ -13,6 +13,8 @@ from modeling_nerret.checkpoints import DEFAULT, load_checkpoint
 from modeling_nerret.detection import Detector, TokenClassifier
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import BATCH_TOKENS, Encoder
+from modeling_nerret.generative import GenerativeExtractor
+from modeling_nerret.gliner_detector import Gliner
 from modeling_nerret.spans import Span
 
 LEAST_JACCARD = 0.8  # the paper's
@@ -48,19 +50,24 @@ def detect(
 
     Args:
         documents: the texts; their own mentions are not read.
-        name: a checkpoint with a detector, or `hf:MODEL`, a token classifier.
+        name: a checkpoint with a detector, or `hf:MODEL` (a token classifier), `gliner:MODEL`, `generative:MODEL`.
         device: where it runs.
         batch_tokens: most tokens of a batch, padding included.
 
     Raises:
         OSError: there is no such checkpoint.
         ValueError: the checkpoint has no detector.
+        ImportError: the detector needs a package that is not installed.
     """
-    classifier = name.removeprefix("hf:")
-    checkpoint = load_checkpoint(DEFAULT if name.startswith("hf:") else name, device)
-    detector: Detector | None = checkpoint.detector
-    if name.startswith("hf:"):
-        detector = TokenClassifier(classifier, device)
+    kind, _, outside = name.partition(":")
+    makers: dict[str, Callable[[str, str], Detector]] = {
+        "hf": TokenClassifier,
+        "gliner": Gliner,
+        "generative": GenerativeExtractor,
+    }
+    other = kind in makers and bool(outside)
+    checkpoint = load_checkpoint(DEFAULT if other else name, device)
+    detector = makers[kind](outside, device) if other else checkpoint.detector
     if detector is None:
         raise ValueError(f"the checkpoint {name!r} has no detector; use another with --detector, such as {DEFAULT}")
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, detector, batch_tokens)

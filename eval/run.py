@@ -187,7 +187,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="FILE", help="write results as JSON")
     add("--report", type=Path, metavar="FILE", help="write wrong and missed documents of each type: .md or .html")
     add("--plot", type=Path, metavar="DIR", help="draw pictures; bars compare the first two systems")
-    add("--detector", default=DEFAULT, metavar="NAME", help="finds predicted mentions: checkpoint or hf:MODEL")
+    add(
+        "--detector",
+        default=DEFAULT,
+        metavar="NAME",
+        help="finds predicted mentions: a checkpoint, hf:MODEL (token classifier), gliner:MODEL or generative:MODEL",
+    )
     add("--detection", action="store_true", help="also score the detector (needs --spans predicted)")
     add("--device", default="cpu", help="cpu (default), cuda, mps")
     add("--dtype", default="float32", help="of backbones: float32 (default), bfloat16, float16")

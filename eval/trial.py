@@ -24,7 +24,7 @@ class Options:
         batch_size: texts of a batch; systems that batch by tokens take 128 tokens for a text.
         dtype: of backbones' weights.
         seed: of what is random.
-        detector: what finds predicted mentions: a checkpoint, or `hf:MODEL` (a token classifier).
+        detector: what finds predicted mentions, see `detect`.
         trust_remote_code: whether models may run code from their repositories.
     """
 
