@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
+from itertools import pairwise
+
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from modeling_nerret.spans import best_window, check_span
+from modeling_nerret import GivenSpans, NerretModel
+from modeling_nerret.documents import Document
+from modeling_nerret.encoding import Encoder, Report
+from modeling_nerret.spans import Span, best_window, check_span
 from modeling_nerret.windows import batches, make_windows, stack
-from tests.tiny import byte_bpe, unigram, wordpiece
+from tests.tiny import byte_bpe, save_backbone, unigram, wordpiece
 
 TOKENIZERS = {"wordpiece": wordpiece(), "byte_bpe": byte_bpe(), "unigram": unigram()}
 UGLY = "Ada\tmet\r\nthe  river, ＬＯＮＤＯＮ 😀 é e\u0301 東京 שלום\u200f مرحبا\x00 end"
@@ -70,11 +77,61 @@ def test_a_short_mention_is_whole_in_its_window(length: int, causal: bool, data:
     assert left <= start and end <= right
 
 
+MODELS = {"wordpiece": "bert", "byte_bpe": "llama", "unigram": "xlm-roberta"}
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
+    made = {}
+    for name, family in MODELS.items():
+        folder = save_backbone(tmp_path_factory.mktemp(name), family, TOKENIZERS[name])
+        model = NerretModel.from_backbone(folder, layer=1, max_tokens=12, head_size=8, hidden_size=8)
+        made[name] = Encoder(model, TOKENIZERS[name], GivenSpans())
+    return made
+
+
+LETTERS = st.sampled_from(
+    "aAbé東京😀👩\u200d👧ñ\u0301ÅΩшשלוםمرحبا\u200f\u202eﬁＡ½ \t\r\n\xa0\u3000.,-'#0\x00\x07\x7f\ufeff\ufffd"
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(text=st.text(LETTERS, min_size=1, max_size=80) | st.text(min_size=1, max_size=30), data=st.data())
+def test_every_mention_is_embedded_or_counted(encoders: dict[str, Encoder], text: str, data: st.DataObject) -> None:
+    assume(text.strip() and _is_unicode(text))
+    place = st.integers(0, len(text))
+    pairs = data.draw(st.lists(st.tuples(place, place).map(sorted), max_size=6))
+    spans = [Span(start, end) for start, end in pairs if text[start:end].strip()]
+    for encoder in encoders.values():
+        encoder.report = Report()
+        (encoded,) = encoder.encode([Document("a", text, mentions=tuple(spans))])
+        report = encoder.report
+        assert (report.documents, report.characters, report.mentions) == (1, len(text), len(encoded.mentions))
+        assert report.mentions + report.unmapped == len(set(spans))
+        assert encoded.mentions == sorted(set(encoded.mentions)) and set(encoded.mentions) <= set(spans)
+        assert encoded.vectors.shape == (len(encoded.mentions), 8)
+        assert np.allclose(np.linalg.norm(encoded.vectors, axis=1), 1, atol=1e-5)
+        # only what a tokenizer drops has no token
+        assert all(set(map(_kind, text[start:end])) <= DROPPED for start, end, _ in set(spans) - set(encoded.mentions))
+
+
+# Kinds of characters (Unicode) that tokenizers drop: control, format, unassigned, private, space, combining marks
+DROPPED = {"Cc", "Cf", "Cn", "Co", "Zs", "Zl", "Zp", "Mn"}
+
+
+def _kind(letter: str) -> str:
+    return "Cc" if letter == "\ufffd" else unicodedata.category(letter)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def test_windows_overlap_and_offsets_stay_global() -> None:
     text = " ".join(["london", "river", "paris"] * 20)
     windows = make_windows(TOKENIZERS["wordpiece"], [text], 16)
     assert len(windows) > 3 and [window.number for window in windows] == list(range(len(windows)))
-    for one, following in zip(windows, windows[1:], strict=False):
+    for one, following in pairwise(windows):
         assert following.span[0] < one.span[1]
     for window in windows:
         start, end = window.offsets[1]
