@@ -178,9 +178,11 @@ class EntityRetriever:
 
         def read() -> list[Hit]:
             ranked = self._rank(type_query, vector, k, where, mode, min_score)
-            keys = [] if mode == "lexical" else [key for key, _, _ in ranked]
-            mentions = self._open.mentions(keys, vector)
-            return [self._hit(document, score, mentions.get(key, [])) for key, document, score in ranked]
+            keys = [key for key, _, _ in ranked]
+            documents = self._open.documents(keys)
+            mentions = self._open.mentions([] if mode == "lexical" else keys, vector)
+            there = [(key, score) for key, _, score in ranked if key in documents]
+            return [self._hit(documents[key], score, mentions.get(key, [])) for key, score in there]
 
         return self._store.consistently(read)
 
@@ -197,7 +199,7 @@ class EntityRetriever:
         if self._store is None:
             return []
         ranked = self._store.consistently(lambda: self._rank(type_query, vector, k, where, mode, min_score))
-        return [(document.id, score) for _, document, score in ranked]
+        return [(name, score) for _, name, score in ranked]
 
     def _checked(self, type_query: str, k: int, mode: str) -> np.ndarray:
         """The query's vector (hidden_size,), the other arguments being checked too."""
@@ -215,8 +217,8 @@ class EntityRetriever:
         where: Mapping[str, Any] | None,
         mode: str,
         min_score: float | None,
-    ) -> list[tuple[int, Document, float]]:
-        """Key, document and score of the best `k`."""
+    ) -> list[tuple[int, str, float]]:
+        """Key, id and score of the best `k`."""
         keys = self._open.filter(where) if where else None
         most = max(len(self._open), self._open.count_mentions(), 1)
         k = min(k, most if keys is None else len(keys))
@@ -243,17 +245,18 @@ class EntityRetriever:
         bonus = {key: config.lexical_weight * score / (score + config.lexical_half) for key, score in lexical.items()}
         return {key: float(np.float32(score + bonus.get(key, 0.0))) for key, score in nearest.items()}
 
-    def _best(self, scores: dict[int, float], k: int) -> list[tuple[int, Document, float]]:
-        """The best `k` of the scored documents that are still there, ties in order of their ids."""
+    def _best(self, scores: dict[int, float], k: int) -> list[tuple[int, str, float]]:
+        """Key, id and score of the best `k` of the scored documents that are still there; ties in order of ids."""
         ranked = sorted(scores, key=lambda key: -scores[key])
         while ranked and k:
             level = scores[ranked[min(k, len(ranked)) - 1]]
             candidates = [key for key in ranked if scores[key] >= level]  # the k-th score may be shared by many
-            documents = self._open.documents(candidates)
-            if len(documents) >= min(k, len(ranked)):
-                best = sorted(documents, key=lambda key: (-scores[key], documents[key].id))[:k]
-                return [(key, documents[key], scores[key]) for key in best]
-            gone = set(candidates) - set(documents)  # replaced, deleted, or of an interrupted write
+            ids = self._open.ids(candidates)
+            if len(ids) >= min(k, len(ranked)):
+                return [
+                    (key, ids[key], scores[key]) for key in sorted(ids, key=lambda key: (-scores[key], ids[key]))[:k]
+                ]
+            gone = set(candidates) - set(ids)  # replaced, deleted, or of an interrupted write
             ranked = [key for key in ranked if key not in gone]
         return []
 

@@ -37,7 +37,7 @@ MANIFEST, LOCK = "nerret.json", "write.lock"
 APPROXIMATE_FROM = 20_000  # mentions; below, an exact scan is fast enough
 CHUNK = 5_000  # keys of one filter expression
 ATTEMPTS = 5  # to read between two commits of another process
-NPROBES, REFINE = 64, 4  # partitions that a search reads, and vectors per result whose exact score is computed
+NPROBES = 64  # partitions (of some 8,000 mentions) that a search reads at least
 _ALL = 2**31 - 1  # rows; LanceDB would return ten
 INDEX_CACHE, FILE_CACHE = 2 << 30, 64 << 20  # bytes
 
@@ -206,7 +206,8 @@ class Store:
 
         Call it inside `with store.writing():`. What a killed writer left on disk is removed with `keep` zero.
         """
-        for table, column in ((self._documents, "id"), (self._mentions, "key"), (self._metadata, "key")):
+        keyed = [(table, "key") for table in (self._documents, self._mentions, self._metadata)]
+        for table, column in [*keyed, (self._documents, "id")]:
             if table.count_rows() and not any(index.columns == [column] for index in table.list_indices()):
                 table.create_index(column, config=BTree())
         if self.count_mentions() >= APPROXIMATE_FROM and not self._vector_index():
@@ -219,6 +220,7 @@ class Store:
     def nearest(self, vector: np.ndarray, limit: int, keys: set[int] | None = None) -> dict[int, float]:
         """Documents' keys with the dot product of their nearest mention, of the `limit` nearest mentions.
 
+        The vector index chooses by 4-bit vectors, so that those at the end of the `limit` are not surely the nearest.
         With more than a few `keys` to choose from, the `limit` is of all mentions, and fewer than `limit` are chosen.
         """
         few = keys is not None and len(keys) <= CHUNK
@@ -228,7 +230,7 @@ class Store:
         if few:
             query = query.where(_in("key", keys or [-1]), prefilter=True).bypass_vector_index()
         elif self._vector_index():
-            query = query.minimum_nprobes(NPROBES).maximum_nprobes(0).refine_factor(REFINE)
+            query = query.minimum_nprobes(NPROBES).maximum_nprobes(0)  # 0: more, where these hold too few
         rows = query.to_arrow()
         found, scores = rows["key"].to_numpy(), _dot(rows["vector"], vector)
         if keys is not None and not few:
@@ -262,6 +264,14 @@ class Store:
             for key, start, end, score in zip(*places, scores.tolist(), strict=True):
                 found[key].append((start, end, score))
         return {key: sorted(mentions) for key, mentions in found.items()}
+
+    def ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """Ids of documents by key; keys that no document has are left out."""
+        found: dict[int, str] = {}
+        for where in _key_filters(keys):
+            rows = self._documents.search().where(where).select(["key", "id"]).limit(_ALL).to_arrow()
+            found |= zip(rows["key"].to_pylist(), rows["id"].to_pylist(), strict=True)
+        return found
 
     def documents(self, keys: Sequence[int]) -> dict[int, Document]:
         """Documents by key; keys that no document has are left out."""

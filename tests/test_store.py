@@ -236,7 +236,7 @@ def test_the_vector_index_finds_what_exact_search_finds(store: Store, monkeypatc
     random = np.random.default_rng(0)
     fill(store, *(encoded(f"d{number}", vector=random.normal(size=SIZE), n=number) for number in range(400)))
     query = random.normal(size=SIZE)
-    exact, some = store.nearest(query, 100), store.nearest(query, 800, set(range(1, 40)))
+    exact, some = store.nearest(query, 50), store.nearest(query, 800, set(range(1, 40)))
     assert store.is_behind
     with store.writing():
         store.optimize()

@@ -1,0 +1,135 @@
+"""Search time, recall and size of an index of 10,000 to 500,000 mentions, against the memory bandwidth of the machine.
+
+    python -m benchmarks.index_search CORPUS.jsonl
+
+The mentions are those of a corpus's first sentences, embedded by the default model and multiplied with noise, so that
+they lie as real ones do; a document has three. Recall is of documents, against an exact scan in float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import show
+from modeling_nerret import EntityRetriever
+from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.documents import Document
+from modeling_nerret.encoding import EncodedDocument, Encoder
+from modeling_nerret.spans import Span
+from modeling_nerret.store import Store
+
+QUERIES = ["politician", "river", "football club", "film", "disease", "company", "airport", "award", "island", "song"]
+QUERIES += ["war", "university", "religion", "programming language", "ship", "car", "book", "painting", "law", "actor"]
+PER_DOCUMENT = 3
+NOISE = 0.5
+
+
+def main() -> None:
+    """Measure each size and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, help='JSONL with "text"')
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 500_000], help="mentions")
+    parser.add_argument("--sentences", type=int, default=1000)
+    options = parser.parse_args()
+    checkpoint = load_checkpoint()
+    real = _real_vectors(checkpoint, options.corpus, options.sentences)
+    names = {"model": checkpoint.name, "fingerprint": checkpoint.fingerprint}
+    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    try:
+        for size in options.sizes:
+            store = Store.create(folder / str(size), real.shape[1], **names)
+            vectors = np.concatenate(list(_fill(store, real, size)))  # (mentions, hidden_size), in order of keys
+            retriever = EntityRetriever(store.path, checkpoint)
+            show(size, **_measure(retriever, vectors))
+            shutil.rmtree(store.path)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _real_vectors(checkpoint, corpus: Path, sentences: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+    with corpus.open(encoding="utf-8") as file:
+        texts = [json.loads(line)["text"] for line in islice(file, sentences)]
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector)
+    return np.concatenate([one.vectors for one in encoder.encode(Document(str(n), t) for n, t in enumerate(texts))])
+
+
+def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Write `size` mentions; yields their vectors as they are stored."""
+    random = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(5000)] + QUERIES * 50
+    spans = [Span(4 * number, 4 * number + 3) for number in range(PER_DOCUMENT)]
+    begun = time.perf_counter()
+    with store.writing():
+        for first in range(0, size // PER_DOCUMENT, 5000):
+            rows = range(first, min(first + 5000, size // PER_DOCUMENT))
+            noise = random.normal(scale=NOISE / real.shape[1] ** 0.5, size=(len(rows) * PER_DOCUMENT, real.shape[1]))
+            vectors = real[random.integers(len(real), size=len(noise))] + noise
+            vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+            texts = [" ".join(random.choice(words, 20)) for _ in rows]
+            split = vectors.reshape(len(rows), PER_DOCUMENT, -1)
+            documents = [Document(f"{row:06}", text) for row, text in zip(rows, texts, strict=True)]
+            store.write([EncodedDocument(one, spans, own) for one, own in zip(documents, split, strict=True)])
+            yield vectors
+        written = time.perf_counter()
+        store.optimize()
+    show("writing", seconds=written - begun, optimize_seconds=time.perf_counter() - written)
+
+
+def _measure(retriever: EntityRetriever, vectors: np.ndarray) -> dict[str, float]:
+    info = retriever.info()
+    found: dict[str, float] = {"bytes_per_mention": info["bytes"] / info["mentions"]}
+    found["vector_mb_f16"] = vectors.nbytes / 2e6
+    found["bound_ms"] = 1000 * (vectors.nbytes / 2) / _bandwidth()
+    queries = retriever.encoder.embed_queries(QUERIES)
+    found["query_embedding_ms"] = _times(lambda query: retriever.encoder.embed_queries([query]))[0]
+    exact = (vectors @ queries.T).reshape(-1, PER_DOCUMENT, len(QUERIES)).max(1).T  # (queries, documents)
+    store, by_query = retriever._open, dict(zip(QUERIES, queries, strict=True))
+    for k in (10, 1000):
+        best = np.argsort(-exact, 1, kind="stable")[:, :k]
+        lists = [[int(name) for name, _ in retriever.rank(query, k, mode="vector")] for query in QUERIES]
+        assert all(len(set(one)) == min(k, exact.shape[1]) for one in lists)
+        recalls = [len(set(one) & set(own.tolist())) / k for one, own in zip(lists, best, strict=True)]
+        found[f"recall@{k}"] = float(np.mean(recalls))
+        for name, act in {
+            "store": lambda query, k=k: store.nearest(by_query[query], max(2 * k, 200)),
+            "rank": lambda query, k=k: retriever.rank(query, k, mode="vector"),
+            "search": lambda query, k=k: retriever.search(query, k, mode="vector"),
+            "hybrid": lambda query, k=k: retriever.search(query, k),
+        }.items():
+            found[f"{name}_k{k}_p50_ms"], found[f"{name}_k{k}_p95_ms"] = _times(act)
+    return found
+
+
+def _times(act: Callable[[str], object], rounds: int = 2) -> tuple[float, float]:
+    """Milliseconds of one call: median and 95th percentile over all queries."""
+    times = []
+    for _ in range(rounds):
+        for query in QUERIES:
+            begun = time.perf_counter()
+            act(query)
+            times.append(1000 * (time.perf_counter() - begun))
+    return float(np.median(times)), float(np.percentile(times, 95))
+
+
+def _bandwidth() -> float:
+    """Bytes that this machine reads from memory in a second, one thread: the best of some sums over 256 MB."""
+    block = np.ones(64 << 20, dtype=np.float32)
+    times = []
+    for _ in range(7):
+        begun = time.perf_counter()
+        block.view(np.int64).max()
+        times.append(time.perf_counter() - begun)
+    return block.nbytes / min(times)
+
+
+if __name__ == "__main__":
+    main()

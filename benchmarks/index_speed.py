@@ -1,0 +1,96 @@
+"""`nerret index` against a bare forward pass of the same cut backbone, and against sentence-transformers.
+
+    python -m benchmarks.index_speed CORPUS.jsonl
+
+In each round, on the same sentences: (a) the cut backbone alone, on windows made and batched beforehand, sorted by
+length over the whole corpus (ideal batching); (b) `EntityRetriever.add` and `optimize` into a new index, which is what
+`nerret index` does once the model is loaded: detect, embed, store; (c) `SentenceTransformer.encode` with the whole
+MiniLM. Rounds alternate and the medians are compared, so that a busy machine slows all three. Tokens are those of the
+windows, padding excluded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from benchmarks import show
+from modeling_nerret import EntityRetriever
+from modeling_nerret.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.encoding import BATCH_TOKENS
+from modeling_nerret.weights import find_backbone
+from modeling_nerret.windows import Window, batches, make_windows, stack
+
+
+def main() -> None:
+    """Measure and print the medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, help='JSONL with "text"')
+    parser.add_argument("--sentences", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with options.corpus.open(encoding="utf-8") as file:
+        texts = [json.loads(line)["text"] for line in islice(file, options.sentences)]
+    checkpoint = load_checkpoint()
+    config = checkpoint.model.config
+    windows = make_windows(checkpoint.tokenizer, texts, config.max_tokens)
+    tokens = sum(len(window.ids) for window in windows)
+    whole = SentenceTransformer(str(find_backbone(config.backbone, config.backbone_revision)), device="cpu")
+    times: dict[str, list[tuple[float, float]]] = {"bare": [], "index": [], "encode": []}
+    for _ in range(options.rounds):
+        times["bare"].append(_bare(checkpoint, windows, options.batch_tokens))
+        times["index"].append(_index(checkpoint, texts, options.batch_tokens))
+        begun = time.perf_counter(), time.process_time()
+        whole.encode(texts)
+        times["encode"].append(_since(begun))
+    for clock, at in (("wall", 0), ("cpu", 1)):
+        median = {name: float(np.median([one[at] for one in rounds])) for name, rounds in times.items()}
+        show(f"{clock} seconds", **median)
+        show(
+            f"{clock} ratios",
+            tokens_per_second_of_index=tokens / median["index"],
+            index_over_bare=median["bare"] / median["index"],
+            index_over_encode=median["encode"] / median["index"],
+        )
+
+
+@torch.inference_mode()
+def _bare(checkpoint: Checkpoint, windows: list[Window], batch_tokens: int) -> tuple[float, float]:
+    prepared = [stack(batch) for batch in batches(windows, batch_tokens)]
+    begun = time.perf_counter(), time.process_time()
+    for ids, mask in prepared:
+        checkpoint.model.hidden_states(ids, mask)
+    return _since(begun)
+
+
+def _index(checkpoint: Checkpoint, texts: list[str], batch_tokens: int) -> tuple[float, float]:
+    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    try:
+        begun = time.perf_counter(), time.process_time()
+        retriever = EntityRetriever(folder / "index", checkpoint, batch_tokens=batch_tokens)
+        retriever.add({"id": number, "text": text} for number, text in enumerate(texts))
+        retriever.optimize()
+        return _since(begun)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _since(begun: tuple[float, float]) -> tuple[float, float]:
+    """Seconds of wall clock and of processors."""
+    return time.perf_counter() - begun[0], time.process_time() - begun[1]
+
+
+if __name__ == "__main__":
+    main()
