@@ -15,8 +15,8 @@ from transformers.utils import logging
 from .detection import Detector
 from .documents import Document, in_groups
 from .modeling_nerret import NerretModel
-from .spans import Span, best_window
-from .windows import Window, batches, make_windows, stack
+from .spans import Span
+from .windows import TextWindows, Window, batches, by_text, make_windows, stack
 
 logger = logging.get_logger(__name__)
 
@@ -120,18 +120,16 @@ class Encoder:
 
     def _encode_chunk(self, documents: Sequence[Document], windows: list[Window]) -> list[EncodedDocument]:
         found: list[list[tuple[Span, np.ndarray]]] = [[] for _ in documents]
-        covers: list[list[tuple[int, int]]] = [[] for _ in documents]
-        for window in windows:
-            covers[window.owner].append(window.span)
+        texts = by_text(windows, len(documents))
         self.report.documents += len(documents)
         self.report.characters += sum(len(document.text) for document in documents)
         self.report.windows += len(windows)
         unmapped: list[set[Span]] = [set() for _ in documents]
-        known = None if self.detector.reads_states else self._read_spans(documents, windows, covers, unmapped)
+        known = None if self.detector.reads_states else self._read_spans(documents, windows, texts, unmapped)
         if known is not None:
             windows = self._needed(windows, known)
         for batch in batches(windows, self.batch_tokens):
-            for owner, span, vector in self._encode_or_halve(documents, batch, covers, unmapped, known):
+            for owner, span, vector in self._encode_or_halve(documents, batch, texts, unmapped, known):
                 found[owner].append((span, vector))
         encoded = []
         for document, mentions, missed in zip(documents, found, unmapped, strict=True):
@@ -148,13 +146,13 @@ class Encoder:
         self,
         documents: Sequence[Document],
         batch: list[Window],
-        covers: list[list[tuple[int, int]]],
+        texts: list[TextWindows],
         unmapped: list[set[Span]],
         known: Located | None,
     ) -> list[tuple[int, Span, np.ndarray]]:
         """As `_encode_batch`; where memory runs out, half of the batch at a time, and smaller batches from then on."""
         try:
-            return list(self._encode_batch(documents, batch, covers, unmapped, known))
+            return list(self._encode_batch(documents, batch, texts, unmapped, known))
         except (MemoryError, RuntimeError) as error:
             if len(batch) == 1 or not _is_out_of_memory(error):
                 raise
@@ -165,7 +163,7 @@ class Encoder:
         return [
             one
             for part in (batch[:half], batch[half:])
-            for one in self._encode_or_halve(documents, part, covers, unmapped, known)
+            for one in self._encode_or_halve(documents, part, texts, unmapped, known)
         ]
 
     @torch.inference_mode()
@@ -173,7 +171,7 @@ class Encoder:
         self,
         documents: Sequence[Document],
         batch: list[Window],
-        covers: list[list[tuple[int, int]]],
+        texts: list[TextWindows],
         unmapped: list[set[Span]],
         known: Located | None,
     ) -> Iterator[tuple[int, Span, np.ndarray]]:
@@ -181,7 +179,7 @@ class Encoder:
         states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
         located = known
         if located is None:
-            located = self._locate(batch, self.detector.propose(documents, batch, states), covers, unmapped)
+            located = self._locate(batch, self.detector.propose(documents, batch, states), texts, unmapped)
         rows, owners, spans = [], [], []
         for row, window in enumerate(batch):
             for span, tokens in located[window.owner, window.number]:
@@ -196,7 +194,7 @@ class Encoder:
         self,
         batch: Sequence[Window],
         proposed: Sequence[Sequence[Span]],
-        covers: list[list[tuple[int, int]]],
+        texts: list[TextWindows],
         unmapped: list[set[Span]],
     ) -> Located:
         """Of each window's proposed spans those that no other window shows better, with their tokens."""
@@ -204,26 +202,24 @@ class Encoder:
         for window, spans in zip(batch, proposed, strict=True):
             own = located[window.owner, window.number] = []
             for span in spans:
-                if best_window(covers[window.owner], span.start, span.end, self.model.causal) != window.number:
-                    continue
-                tokens = window.token_span(span.start, span.end)
-                if tokens is None:
+                place = texts[window.owner].place(span.start, span.end, self.model.causal)
+                if place is None:
                     unmapped[window.owner].add(span)
-                else:
-                    own.append((span, tokens))
+                elif place[0] == window.number:
+                    own.append((span, place[1]))
         return located
 
     def _read_spans(
         self,
         documents: Sequence[Document],
         windows: Sequence[Window],
-        covers: list[list[tuple[int, int]]],
+        texts: list[TextWindows],
         unmapped: list[set[Span]],
     ) -> Located:
         """All windows' spans of a detector that needs no hidden states."""
         located: Located = {}
         for batch in batches(windows, self.batch_tokens):
-            located |= self._locate(batch, self.detector.propose(documents, batch, None), covers, unmapped)
+            located |= self._locate(batch, self.detector.propose(documents, batch, None), texts, unmapped)
         return located
 
     def _needed(self, windows: Sequence[Window], known: Located) -> list[Window]:

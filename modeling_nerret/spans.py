@@ -58,27 +58,38 @@ def token_span(offsets: np.ndarray, text: str, start: int, end: int) -> tuple[in
 
 
 def best_window(windows: Sequence[tuple[int, int]], start: int, end: int, causal: bool) -> int | None:
-    """Which of a document's windows shows a mention best: with most left context (causal) or most context at its poorer side.
-
-    `windows` are spans of characters in order. A mention that no window holds whole (longer than their overlap) goes to
-    the window that holds its end, or else most of it; `None` if none touches it. Text edges count as full context.
+    """The first of `windows_by_context`, `None` if there is none.
 
     Example:
-        >>> best_window([(0, 50), (30, 80)], 35, 40, causal=False), best_window([(0, 50), (30, 80)], 35, 40, causal=True)
+        >>> windows = [(0, 50), (30, 80)]
+        >>> best_window(windows, 35, 40, causal=False), best_window(windows, 35, 40, causal=True)
         (0, 0)
-        >>> best_window([(0, 50), (30, 80)], 44, 48, causal=False)
+        >>> best_window(windows, 44, 48, causal=False)
         1
+    """
+    return next(iter(windows_by_context(windows, start, end, causal)), None)
+
+
+def windows_by_context(windows: Sequence[tuple[int, int]], start: int, end: int, causal: bool) -> list[int]:
+    """Which of a document's windows show a mention, the best first.
+
+    The best has most left context (causal) or most context at its poorer side; text edges count as full context. For a
+    mention that no window holds whole (longer than their overlap) it is the one that holds its end, or else most of it.
+
+    Args:
+        windows: spans of characters, in order.
+        start: first character of the mention.
+        end: character after its last.
+        causal: whether a token sees only what is before it.
     """
     low = bisect_right(windows, start, key=lambda window: window[1])
     high = bisect_left(windows, end, key=lambda window: window[0])
-    best, best_rank = None, None
+    ranks = {}
     for number in range(low, high):
         left, right = windows[number]
         before = float("inf") if number == 0 else start - left
         after = float("inf") if number == len(windows) - 1 else right - end
         whole = left <= start and end <= right
         context = before if causal else min(before, after)
-        rank = (whole, end <= right, context if whole else min(end, right) - max(start, left))
-        if best_rank is None or rank > best_rank:
-            best, best_rank = number, rank
-    return best
+        ranks[number] = (whole, end <= right, context if whole else min(end, right) - max(start, left))
+    return sorted(ranks, key=lambda number: ranks[number], reverse=True)

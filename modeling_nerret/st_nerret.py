@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerBase
 
 from .loading import load_tokenizer
 from .modeling_nerret import NerretModel
-from .spans import best_window, check_span
-from .windows import Window, make_windows, stack
+from .spans import check_span
+from .windows import by_text, make_windows, stack
 
 ACCEPTED = 'a string (a type query) or {"text": ..., "start": ..., "end": ...} (a mention in its text)'
 
@@ -55,21 +55,17 @@ class NerretTransformer(InputModule):
         """
         items = [_as_mention(item, prompt) for item in inputs]
         windows = make_windows(self.tokenizer, [text for text, _, _ in items], self.max_seq_length)
-        owned: list[list[Window]] = [[] for _ in items]
-        for window in windows:
-            owned[window.owner].append(window)
         chosen, spans = [], []
-        for item, (text, start, end), own in zip(inputs, items, owned, strict=True):
-            if isinstance(item, str) and len(own) > 1:
+        for item, (text, start, end), own in zip(inputs, items, by_text(windows, len(items)), strict=True):
+            if isinstance(item, str) and len(own.windows) > 1:
                 raise ValueError(
                     f"a type query of {len(item)} characters exceeds {self.max_seq_length} tokens; shorten it"
                 )
-            best = best_window([window.span for window in own], start, end, self.model.causal)
-            tokens = None if best is None else own[best].token_span(start, end)
-            if best is None or tokens is None:
+            place = own.place(start, end, self.model.causal)
+            if place is None:
                 raise ValueError(f"no token of this model covers {text[start:end]!r}; it cannot be embedded")
-            chosen.append(own[best])
-            spans.append(tokens)
+            chosen.append(own.windows[place[0]])
+            spans.append(place[1])
         first, last = zip(*spans, strict=True)
         ids, mask = stack(chosen)
         return {"input_ids": ids, "attention_mask": mask, "first": torch.tensor(first), "last": torch.tensor(last)}

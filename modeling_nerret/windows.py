@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .spans import token_span
+from .spans import token_span, windows_by_context
 
 OVERLAP = 8  # a window shares one eighth of its tokens with the next one
 
@@ -41,6 +41,39 @@ class Window:
     def until(self, tokens: int) -> Window:
         """This window without what stands after its first `tokens` tokens."""
         return replace(self, ids=self.ids[:tokens], offsets=self.offsets[:tokens])
+
+
+class TextWindows:
+    """The windows of one text, in order; they say where a mention is read."""
+
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+        self.spans: list[tuple[int, int]] = []
+
+    def append(self, window: Window) -> None:
+        """Add the next window."""
+        self.windows.append(window)
+        self.spans.append(window.span)
+
+    def place(self, start: int, end: int, causal: bool) -> tuple[int, tuple[int, int]] | None:
+        """The window that shows the mention `[start, end)` best, and its tokens `[first, last)` there.
+
+        A window that shows none of the mention's tokens, because only white space of it or characters without a token
+        lie there, is passed over; `None` if no window shows any.
+        """
+        for number in windows_by_context(self.spans, start, end, causal):
+            tokens = self.windows[number].token_span(start, end)
+            if tokens is not None:
+                return number, tokens
+        return None
+
+
+def by_text(windows: Iterable[Window], texts: int) -> list[TextWindows]:
+    """The windows of each of `texts` texts."""
+    grouped = [TextWindows() for _ in range(texts)]
+    for window in windows:
+        grouped[window.owner].append(window)
+    return grouped
 
 
 def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[Window]:

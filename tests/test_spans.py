@@ -14,7 +14,7 @@ from modeling_nerret import GivenSpans, NerretModel
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder, Report
 from modeling_nerret.spans import Span, best_window, check_span
-from modeling_nerret.windows import batches, make_windows, stack
+from modeling_nerret.windows import batches, by_text, make_windows, stack
 from tests.tiny import byte_bpe, save_backbone, unigram, wordpiece
 
 TOKENIZERS = {"wordpiece": wordpiece(), "byte_bpe": byte_bpe(), "unigram": unigram()}
@@ -37,6 +37,14 @@ def test_surrounding_white_space_changes_nothing(name: str) -> None:
     (window,) = make_windows(TOKENIZERS[name], [text], 500)
     start = text.index("Ada")
     assert window.token_span(start - 2, start + 5) == window.token_span(start, start + 3)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_window_that_shows_only_a_mentions_spaces_is_passed_over(name: str) -> None:
+    text = "ada0000" + " " * 12
+    (own,) = by_text(make_windows(TOKENIZERS[name], [text], 8), 1)
+    number, _ = own.place(0, len(text), causal=False)
+    assert own.spans[number][0] < 7
 
 
 def test_span_inside_a_token_takes_the_whole_token() -> None:
