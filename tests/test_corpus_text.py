@@ -10,7 +10,11 @@ import pytest
 from training.corpus.build import CorpusError, parse, read_domain, read_types
 from training.corpus.check import HERE, faults, frame_of, read_built, shared
 
-TYPES = {"place": {"parents": []}, "city": {"parents": ["place"]}, "port": {"parents": ["city", "place"]}}
+TYPES: dict[str, dict] = {
+    "place": {"parents": [], "wordings": ["place", "spot"]},
+    "city": {"parents": ["place"], "wordings": ["city", "spot"]},
+    "port": {"parents": ["city", "place"], "wordings": ["port"]},
+}
 
 
 def test_the_corpus_has_no_fault() -> None:

@@ -46,6 +46,8 @@ def faults(types: dict[str, dict[str, Any]], documents: list[dict[str, Any]]) ->
         for name, found in entities(types, documents).items()
         if len(found) < MIN_ENTITIES
     )
+    wordings = Counter(wording for entry in types.values() for wording in entry["wordings"])
+    yield from (f"the wording {wording!r} names {times} types" for wording, times in wordings.items() if times > 1)
     for frame, times in Counter(frame_of(document) for document in documents).items():
         if times > MAX_FRAME:
             yield f"the frame {frame[:80]!r} stands {times} times"

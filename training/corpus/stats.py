@@ -52,7 +52,7 @@ def draw(domains: Counter, manners: Counter, names: dict[str, int], words: Any, 
     low_left.hist(np.clip(list(names.values()), 0, 200), bins=40, color="#4878a8")
     title = f"different entities of the {len(names)} types (200 and more together)"
     low_left.set(title=title, xlabel="entities", ylabel="types")
-    low_right.hist(words, bins=40, color="#4878a8")
+    low_right.hist(words, bins=np.arange(words.min(), words.max() + 2), color="#4878a8")
     low_right.set(title="length of the texts", xlabel="words", ylabel="texts")
     figure.savefig(path, dpi=110)
 
