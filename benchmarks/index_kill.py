@@ -2,7 +2,7 @@
 
     python -m benchmarks.index_kill [--kills 20]
 
-A corpus of 8,000 documents is indexed by a tiny model; every second kill falls while the index is optimised (when the
+A corpus of 2,000 documents is indexed by a tiny model; every second kill falls while the index is optimised (when the
 vector index is built and files are merged), the others anywhere, the making of the index included. After each kill the
 index must open and hold only whole documents; then the command is run again. A run that ends before its kill is
 checked whole, and the next starts a new index.
@@ -12,34 +12,44 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from modeling_nerret.store import APPROXIMATE_FROM, Store, is_vacant
+import torch
+
+from modeling_nerret import cli, encoding
+from modeling_nerret import retriever as retriever_module
+from modeling_nerret import store as store_module
+from modeling_nerret.store import Store, is_vacant
 from tests.tiny import save_checkpoint
 
-DOCUMENTS, MENTIONS = 8_000, 3
-CHILD = """
-import sys, torch
-from modeling_nerret import cli, encoding, retriever, store
-torch.set_num_threads(1)
-retriever.COMMIT_DOCUMENTS = encoding.BUFFER_DOCUMENTS = 400
-optimize = store.Store.optimize
-def told(self, *arguments):
-    print("optimizing", flush=True)
-    optimize(self, *arguments)
-store.Store.optimize = told
-print("begun", flush=True)
-sys.exit(cli.main(sys.argv[1:]))
-"""
+DOCUMENTS, MENTIONS = 2_000, 3
+CONTEXT = multiprocessing.get_context("forkserver")  # what is imported once is there in every run
+
+
+def _index(told: Connection, arguments: list[str]) -> None:
+    """`nerret index` in a process of its own, in small commits; tells when it begins and when it optimises."""
+    torch.set_num_threads(1)
+    retriever_module.COMMIT_DOCUMENTS = encoding.BUFFER_DOCUMENTS = 100
+    store_module.APPROXIMATE_FROM = DOCUMENTS  # so that so few documents need a vector index
+    optimize = Store.optimize
+
+    def telling(store: Store, keep: timedelta = timedelta(minutes=10)) -> None:
+        told.send("optimizing")
+        optimize(store, keep)
+
+    Store.optimize = telling  # type: ignore[method-assign]
+    told.send("begun")
+    sys.exit(cli.main(arguments))
 
 
 def main() -> None:
@@ -48,9 +58,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    assert DOCUMENTS * MENTIONS >= APPROXIMATE_FROM
+    CONTEXT.set_forkserver_preload(["modeling_nerret.cli", "transformers.models.bert.modeling_bert", "tests.tiny"])
     chance = random.Random(options.seed)
-    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    folder = Path(tempfile.mkdtemp())
     try:
         corpus, expected = _corpus(folder / "corpus.jsonl")
         model = save_checkpoint(folder)
@@ -90,26 +100,31 @@ def _corpus(path: Path) -> tuple[Path, dict[str, tuple[str, list[tuple[int, int]
 
 def _run(corpus: Path, index: Path, model: str, after: float | None = None, inside: bool = False) -> tuple[str, float]:
     """Run `nerret index`; with `after`, kill it so many seconds after it began (or `inside` optimize). How it ended."""
+    told, tells = CONTEXT.Pipe(duplex=False)
     arguments = ["index", str(corpus), str(index), "--model", model, "--detector", "given"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    begun = process.stdout.readline()
-    assert begun == "begun\n", process.communicate()[1]
-    time_begun = time.perf_counter()
-    if after is not None and (not inside or process.stdout.readline()):
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-    rest, errors = process.communicate()
-    seconds = time.perf_counter() - time_begun
-    if process.returncode == -signal.SIGKILL:
-        optimizing = inside or "optimizing" in rest
+    process = CONTEXT.Process(target=_index, args=(tells, arguments))
+    process.start()
+    tells.close()
+    assert told.recv() == "begun"
+    begun = time.perf_counter()
+    optimizing = inside and _next(told) == "optimizing"
+    process.join(after)
+    process.kill()
+    process.join()
+    seconds = time.perf_counter() - begun
+    if process.exitcode == -signal.SIGKILL:
+        optimizing = optimizing or _next(told) == "optimizing"
         return ("killed while optimizing" if optimizing else "killed while writing"), seconds
-    assert process.returncode == 0, errors
+    assert process.exitcode == 0
     return "ran to its end", seconds
+
+
+def _next(told: Connection) -> str | None:
+    """What the other process tells next; `None` if it has ended."""
+    try:
+        return told.recv()
+    except EOFError:
+        return None
 
 
 def _check(path: Path, expected: dict[str, tuple[str, list[tuple[int, int]]]], complete: bool = False) -> int:
@@ -128,7 +143,7 @@ def _check(path: Path, expected: dict[str, tuple[str, list[tuple[int, int]]]], c
     assert store.filter({"n": {">=": 0}}) >= set(documents)
     if complete:
         assert store.count_mentions() == DOCUMENTS * MENTIONS
-        assert store.filter({"n": {">=": 0}}) == set(documents) and not store.is_behind
+        assert store.filter({"n": {">=": 0}}) == set(documents) and store._vector_index()
     return len(documents)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     checkpoint = load_checkpoint()
     real = _real_vectors(checkpoint, options.corpus, options.sentences)
     names = {"model": checkpoint.name, "fingerprint": checkpoint.fingerprint}
-    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    folder = Path(tempfile.mkdtemp())
     try:
         for size in options.sizes:
             store = Store.create(folder / str(size), real.shape[1], **names)

@@ -55,6 +55,11 @@ def main() -> None:
         begun = time.perf_counter(), time.process_time()
         whole.encode(texts)
         times["encode"].append(_since(begun))
+        _report(times, tokens)
+
+
+def _report(times: dict[str, list[tuple[float, float]]], tokens: int) -> None:
+    """Print the medians of the rounds so far, by wall clock and by processor time."""
     for clock, at in (("wall", 0), ("cpu", 1)):
         median = {name: float(np.median([one[at] for one in rounds])) for name, rounds in times.items()}
         show(f"{clock} seconds", **median)
@@ -76,7 +81,7 @@ def _bare(checkpoint: Checkpoint, windows: list[Window], batch_tokens: int) -> t
 
 
 def _index(checkpoint: Checkpoint, texts: list[str], batch_tokens: int) -> tuple[float, float]:
-    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    folder = Path(tempfile.mkdtemp())
     try:
         begun = time.perf_counter(), time.process_time()
         retriever = EntityRetriever(folder / "index", checkpoint, batch_tokens=batch_tokens)

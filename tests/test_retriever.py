@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import torch
 
 from modeling_nerret import EntityRetriever, GivenSpans
 from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.cli import main
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import EncodedDocument, Encoder
 from modeling_nerret.spans import Span
-from modeling_nerret.store import _mention_rows
+from modeling_nerret.store import Store, _mention_rows
 from tests.tiny import save_checkpoint
 
 DOCUMENTS = [
@@ -328,3 +330,39 @@ def test_smaller_batches_are_tried_when_memory_runs_out(tiny_checkpoint: str, mo
     monkeypatch.setattr(checkpoint.model, "hidden_states", lambda *_: (_ for _ in ()).throw(RuntimeError("other")))
     with pytest.raises(RuntimeError, match="other"):
         list(encoder.encode(documents))
+
+
+def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
+    tmp_path: Path, tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    corpus, index = tmp_path / "corpus.txt", str(tmp_path / "index")
+    corpus.write_text("".join(f"Ada wrote notes {number}\n" for number in range(8)))
+    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", 2)
+    write = Store.write
+
+    def interrupted(store: Store, encoded: list[EncodedDocument]) -> None:
+        write(store, encoded)
+        if len(store) == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", interrupted)
+        assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
+    assert capsys.readouterr().err == (
+        "nerret: interrupted; what was committed is kept, run the command again to go on\n"
+    )
+    assert len(Store(index)) == 4
+    assert main(["index", str(corpus), index]) == 0
+    assert "4 documents added, 4 were there" in capsys.readouterr().err
+
+
+def test_compact_and_fields_alone_on_the_command_line(
+    retriever: EntityRetriever, capsys: pytest.CaptureFixture
+) -> None:
+    path = str(retriever.path)
+    assert main(["search", path, "city", "--where", "author.name", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "b"
+    assert main(["search", path, "city", "--where", "tags=sea", "--where", "tags=city"]) == 1
+    assert "compares 'tags' twice" in capsys.readouterr().err
+    assert main(["compact", path]) == 0
+    assert "bytes before" in capsys.readouterr().err

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
+import resource
 import shutil
 import signal
-import subprocess
-import sys
 import threading
-import time
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -188,24 +188,23 @@ def test_readers_always_see_every_document_while_all_are_replaced_and_compacted(
     thread.join()
 
 
+def _fill_a_small_disk(path: Path, told: Connection) -> None:
+    store = Store(path)
+    fill(store, encoded("a"))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    try:
+        fill(store, *(encoded(f"b{number}", noise(9000 + number)) for number in range(50)))
+    except OSError as error:
+        told.send(str(error))
+
+
 def test_a_full_disk_is_told_plainly_and_keeps_what_was_committed(store: Store) -> None:
-    script = """
-import resource, signal, sys
-from modeling_nerret.store import Store
-from tests.test_store import encoded, fill, noise
-store = Store(sys.argv[1])
-fill(store, encoded("a"))
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-try:
-    fill(store, *(encoded(f"b{number}", noise(9000 + number)) for number in range(50)))
-except OSError as error:
-    print(error)
-"""
-    told = _python(script, str(store.path))
-    assert "a file would be larger than this system allows" in told and "what was committed is kept" in told
-    assert len(told.splitlines()) == 1
-    assert ids(store) == {"a"}
+    process, told = _start(_fill_a_small_disk, store.path)
+    message = told.recv()
+    process.join()
+    assert "a file would be larger than this system allows" in message and "what was committed is kept" in message
+    assert "\n" not in message and ids(store) == {"a"}
     fill(store, encoded("c"))
     assert ids(store) == {"a", "c"} and store.count_mentions() == 4
 
@@ -319,21 +318,16 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> No
     assert all(found[key] == max(score for _, _, score in every[key]) for key in found)
 
 
-KILLED = """
-import sys
-from modeling_nerret import store as store_module
-from modeling_nerret.store import Store
-from tests.test_store import SIZE, corpus
-store_module.APPROXIMATE_FROM = 200
-store = Store.create(sys.argv[1], SIZE, model="m", fingerprint="f")
-print("begun", flush=True)
-for batch in corpus():
-    known = store.lookup([one.document.id for one in batch])
-    with store.writing():
-        store.write([one for one in batch if one.document.id not in known])
-        store.optimize()
-print("done", flush=True)
-"""
+def index(path: Path, told: Connection) -> None:
+    """Index `corpus()` as far as it is not there yet."""
+    store_module.APPROXIMATE_FROM = 200
+    store = Store.create(path, SIZE, model="m", fingerprint="f")
+    told.send("begun")
+    for batch in corpus():
+        known = store.lookup([one.document.id for one in batch])
+        with store.writing():
+            store.write([one for one in batch if one.document.id not in known])
+            store.optimize()
 
 
 def corpus() -> list[list[EncodedDocument]]:
@@ -342,20 +336,17 @@ def corpus() -> list[list[EncodedDocument]]:
 
 
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    path, random = tmp_path / "index", np.random.default_rng(1)
-    for _ in range(2):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        time.sleep(random.uniform(0, 0.5))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    path = tmp_path / "index"
+    for after in (*np.random.default_rng(1).uniform(0, 0.6, 4), None):
+        process, told = _start(index, path)
+        assert told.recv() == "begun"
+        process.join(after)
+        process.kill()
+        process.join()
         _check_whole(Store(path))
-    assert _python(KILLED, str(path)).endswith("done")
+    assert process.exitcode == 0
     store = Store(path)
-    with store.writing():
-        pass
     assert len(store) == 300 and store.count_mentions() == 600 and store._vector_index()
-    _check_whole(store)
 
 
 def _check_whole(store: Store) -> None:
@@ -367,7 +358,12 @@ def _check_whole(store: Store) -> None:
     }
 
 
-def _python(script: str, *arguments: str) -> str:
-    process = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120)
-    assert process.returncode == 0, process.stderr
-    return process.stdout.strip()
+def _start(work: Callable[[Path, Connection], None], path: Path) -> tuple[Any, Connection]:
+    """Do some work in another process; returns the process and where it tells something."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["modeling_nerret.store"])
+    told, tells = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(path, tells))
+    process.start()
+    tells.close()
+    return process, told
