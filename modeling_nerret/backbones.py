@@ -168,7 +168,7 @@ def cut(config: PretrainedConfig, blocks: int) -> PretrainedConfig:
             f"so layer must be from 0 to {config.num_hidden_layers - 1}"
         )
     config = copy.deepcopy(config)
-    for name in ("layer_types", "attention_layers", "global_attn_every_n_layers"):
+    for name in ("layer_types", "attention_layers"):
         if isinstance(getattr(config, name, None), list):
             setattr(config, name, getattr(config, name)[:blocks])
     config.num_hidden_layers = blocks
