@@ -2,7 +2,7 @@
 
     python -m benchmarks.index_kill [--kills 20]
 
-A corpus of 2,000 documents is indexed by a tiny model; every second kill falls while the index is optimised (when the
+A corpus of 2,000 documents is indexed by a tiny model; every second kill falls while the index is compacted (when the
 vector index is built and files are merged), the others anywhere, the making of the index included. After each kill the
 index must open and hold only whole documents; then the command is run again. A run that ends before its kill is
 checked whole, and the next starts a new index.
@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,17 +36,17 @@ CONTEXT = multiprocessing.get_context("forkserver")  # what is imported once is 
 
 
 def _index(told: Connection, arguments: list[str]) -> None:
-    """`nerret index` in a process of its own, in small commits; tells when it begins and when it optimises."""
+    """`nerret index` in a process of its own, in small commits; tells when it begins and when it compacts."""
     torch.set_num_threads(1)
     retriever_module.COMMIT_DOCUMENTS = encoding.BUFFER_DOCUMENTS = 100
     store_module.APPROXIMATE_FROM = DOCUMENTS  # so that so few documents need a vector index
-    optimize = Store.optimize
+    compact = Store.compact
 
-    def telling(store: Store, keep: timedelta = timedelta(minutes=10)) -> None:
-        told.send("optimizing")
-        optimize(store, keep)
+    def telling(store: Store) -> None:
+        told.send("compacting")
+        compact(store)
 
-    Store.optimize = telling  # type: ignore[method-assign]
+    Store.compact = telling  # type: ignore[method-assign]
     told.send("begun")
     sys.exit(cli.main(arguments))
 
@@ -99,7 +98,7 @@ def _corpus(path: Path) -> tuple[Path, dict[str, tuple[str, list[tuple[int, int]
 
 
 def _run(corpus: Path, index: Path, model: str, after: float | None = None, inside: bool = False) -> tuple[str, float]:
-    """Run `nerret index`; with `after`, kill it so many seconds after it began (or `inside` optimize). How it ended."""
+    """Run `nerret index`, killed `after` seconds (of compacting, if `inside`); how it ended and how long it took."""
     told, tells = CONTEXT.Pipe(duplex=False)
     arguments = ["index", str(corpus), str(index), "--model", model, "--detector", "given"]
     process = CONTEXT.Process(target=_index, args=(tells, arguments))
@@ -107,14 +106,14 @@ def _run(corpus: Path, index: Path, model: str, after: float | None = None, insi
     tells.close()
     assert told.recv() == "begun"
     begun = time.perf_counter()
-    optimizing = inside and _next(told) == "optimizing"
+    compacting = inside and _next(told) == "compacting"
     process.join(after)
     process.kill()
     process.join()
     seconds = time.perf_counter() - begun
     if process.exitcode == -signal.SIGKILL:
-        optimizing = optimizing or _next(told) == "optimizing"
-        return ("killed while optimizing" if optimizing else "killed while writing"), seconds
+        compacting = compacting or _next(told) == "compacting"
+        return ("killed while compacting" if compacting else "killed while writing"), seconds
     assert process.exitcode == 0
     return "ran to its end", seconds
 

@@ -43,10 +43,8 @@ def main() -> None:
             return
         retriever = EntityRetriever(folder / "index", options.model)
         retriever.add(_told(corpus))
-        retriever.optimize()
-        show("at the end", most_mb=_most_mb(), mentions=retriever.info()["mentions"], bytes=retriever.info()["bytes"])
         retriever.compact()
-        show("compacted", bytes=retriever.info()["bytes"])
+        show("at the end", most_mb=_most_mb(), mentions=retriever.info()["mentions"], bytes=retriever.info()["bytes"])
     finally:
         shutil.rmtree(folder)
 

@@ -80,8 +80,8 @@ def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
             store.write([EncodedDocument(one, spans, own) for one, own in zip(documents, split, strict=True)])
             yield vectors
         written = time.perf_counter()
-        store.optimize()
-    show("writing", seconds=written - begun, optimize_seconds=time.perf_counter() - written)
+        store.compact()
+    show("writing", seconds=written - begun, compact_seconds=time.perf_counter() - written)
 
 
 def _measure(retriever: EntityRetriever, vectors: np.ndarray) -> dict[str, float]:

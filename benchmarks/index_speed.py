@@ -3,7 +3,7 @@
     python -m benchmarks.index_speed CORPUS.jsonl
 
 In each round, on the same sentences: (a) the cut backbone alone, on windows made and batched beforehand, sorted by
-length over the whole corpus (ideal batching); (b) `EntityRetriever.add` and `optimize` into a new index, which is what
+length over the whole corpus (ideal batching); (b) `EntityRetriever.add` and `compact` into a new index, which is what
 `nerret index` does once the model is loaded: detect, embed, store; (c) `SentenceTransformer.encode` with the whole
 MiniLM. Rounds alternate and the medians are compared, so that a busy machine slows all three. Tokens are those of the
 windows, padding excluded.
@@ -86,7 +86,7 @@ def _index(checkpoint: Checkpoint, texts: list[str], batch_tokens: int) -> tuple
         begun = time.perf_counter(), time.process_time()
         retriever = EntityRetriever(folder / "index", checkpoint, batch_tokens=batch_tokens)
         retriever.add({"id": number, "text": text} for number, text in enumerate(texts))
-        retriever.optimize()
+        retriever.compact()
         return _since(begun)
     finally:
         shutil.rmtree(folder)

@@ -77,7 +77,7 @@ def _through_index(name: str, model: str, mode: str, trial: Trial) -> Answers:
         options.batch_size * 128,
     )
     retriever.add(tqdm(documents, desc=f"{name}, {trial.spans} mentions", disable=None))
-    retriever.optimize()
+    retriever.compact()
     mentions = retriever.info()["mentions"]
     size = 2.0 * loaded.model.config.hidden_size * mentions / len(documents)
     return Answers(_from_index(folder, retriever, trial, mode), mentions, size, given=not own)

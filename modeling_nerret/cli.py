@@ -8,7 +8,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     delete.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
     delete.set_defaults(run=_delete)
 
-    compact = commands.add_parser("compact", help="give the space of deleted documents back to the disk")
+    compact = commands.add_parser("compact", help="give the space of deleted and replaced documents back to the disk")
     compact.add_argument("index", help="the index folder")
     compact.set_defaults(run=_compact)
 
@@ -156,7 +155,7 @@ def _index(options: argparse.Namespace) -> int:
         documents = _good(records, counts, options.on_error == "stop", progress)
         added = retriever.add(_unknown(documents, retriever, counts, progress)).documents
     if added:
-        retriever.optimize()
+        retriever.compact()
     print(
         f"{options.index}: {added} documents added, {counts['known']} were there, "
         f"{counts['bad']} broken lines skipped; "
@@ -250,7 +249,7 @@ def _compact(options: argparse.Namespace) -> int:
     store = Store(options.index)
     before = store.info()["bytes"]
     with store.writing():
-        store.optimize(timedelta(0))
+        store.compact()
     print(f"{options.index}: {before:,} bytes before, {store.info()['bytes']:,} now", file=sys.stderr)
     return OK
 

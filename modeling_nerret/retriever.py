@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,21 +124,17 @@ class EntityRetriever:
             for group in groups:
                 self._open.write(group)
             if self._open.is_behind:
-                self._open.optimize()
+                self._open.compact()
         return self.encoder.report
 
-    def optimize(self) -> None:
-        """Bring the index's own indexes up to date after many additions; searches are right without, but slower."""
-        self._maintain(timedelta(minutes=10))
-
     def compact(self) -> None:
-        """As `optimize`, and give the space of deleted and replaced documents back to the disk."""
-        self._maintain(timedelta(0))
+        """Bring the index's own indexes up to date after many changes, and give unused space back to the disk.
 
-    def _maintain(self, keep: timedelta) -> None:
+        Searches are right without, but slower. `add` does it by itself after many additions.
+        """
         if self._store is not None:
             with self._store.writing():
-                self._store.optimize(keep)
+                self._store.compact()
 
     def delete(self, ids: str | Sequence[str]) -> int:
         """Remove documents by id; returns how many were there."""

@@ -20,6 +20,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+os.environ.setdefault("LANCEDB_LOG", "error")  # read at import; it warns of corpora with many equal mentions
+
 import lancedb
 import numpy as np
 import pyarrow as pa
@@ -136,7 +138,7 @@ class Store:
             try:
                 result = read()
             except (OSError, RuntimeError):  # a file that `compact` has just removed
-                if attempt + 1 == ATTEMPTS or self._documents.version == before:
+                if attempt + 1 == ATTEMPTS:
                     raise
                 continue
             if self._documents.version == before:
@@ -196,15 +198,15 @@ class Store:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so many mentions are not in the vector index that `optimize` pays."""
+        """Whether so many mentions are not in the vector index that `compact` pays."""
         index = self._vector_index()
         state = self._mentions.index_stats(index) if index else None
         return (state.num_unindexed_rows if state else self.count_mentions()) >= APPROXIMATE_FROM
 
-    def optimize(self, keep: timedelta = timedelta(minutes=10)) -> None:
-        """Bring the indexes up to date and merge small files; versions older than `keep` are removed from disk.
+    def compact(self) -> None:
+        """Bring the indexes up to date, merge small files, and remove what deletions and killed writers left on disk.
 
-        Call it inside `with store.writing():`. What a killed writer left on disk is removed with `keep` zero.
+        Call it inside `with store.writing():`.
         """
         keyed = [(table, "key") for table in (self._documents, self._mentions, self._metadata)]
         for table, column in [*keyed, (self._documents, "id")]:
@@ -213,9 +215,9 @@ class Store:
         if self.count_mentions() >= APPROXIMATE_FROM and not self._vector_index():
             self._mentions.create_index("vector", config=IvfRq(distance_type="dot", num_bits=4))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about other users: writers are locked out, readers try again
+            warnings.simplefilter("ignore", UserWarning)  # of other users: writers are locked out, readers try again
             for table in (self._documents, self._mentions, self._metadata):
-                table.optimize(cleanup_older_than=keep, delete_unverified=not keep)
+                table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
     def nearest(self, vector: np.ndarray, limit: int, keys: set[int] | None = None) -> dict[int, float]:
         """Documents' keys with the dot product of their nearest mention, of the `limit` nearest mentions.

@@ -79,10 +79,10 @@ def test_deleting_leaves_the_others_untouched(retriever: EntityRetriever) -> Non
     assert all(after[name].mentions == before[name].mentions for name in after)
 
 
-def test_reopening_and_optimizing_give_the_same_answers(retriever: EntityRetriever, tiny_checkpoint: str) -> None:
+def test_reopening_and_compacting_give_the_same_answers(retriever: EntityRetriever, tiny_checkpoint: str) -> None:
     before = retriever.search("city", k=4)
     assert EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4) == before
-    retriever.optimize()
+    retriever.compact()
     again = EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4)
     assert [(hit.id, hit.mentions) for hit in again] == [(hit.id, hit.mentions) for hit in before]
 
