@@ -345,9 +345,13 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
         if len(store) == 4:
             signal.raise_signal(signal.SIGINT)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "write", interrupted)
-        assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores Ctrl-C
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "write", interrupted)
+            assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == (
         "nerret: interrupted; what was committed is kept, run the command again to go on\n"
     )
