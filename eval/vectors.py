@@ -12,8 +12,8 @@ import torch
 from tqdm import tqdm
 
 from modeling_nerret.modeling_nerret import pool
-from modeling_nerret.spans import Span, best_window
-from modeling_nerret.windows import Window, batches, make_windows, stack
+from modeling_nerret.spans import Span
+from modeling_nerret.windows import TextWindows, Window, batches, by_text, make_windows, stack
 
 Forward = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
 logger = logging.getLogger(__name__)
@@ -76,13 +76,11 @@ def read_mentions(
         description: what the progress bar says.
     """
     windows = make_windows(reader.tokenizer, [text for text, _ in texts], reader.max_tokens)
-    covers: list[list[tuple[int, int]]] = [[] for _ in texts]
-    for window in windows:
-        covers[window.owner].append(window.span)
+    shown = by_text(windows, len(texts))
     parts: dict[tuple[str, str], list[np.ndarray]] = {}
     places: list[tuple[int, Span]] = []
     for batch in tqdm(list(batches(windows, reader.batch_tokens)), desc=description, disable=None):
-        rows, found = _token_spans(batch, texts, covers, reader.causal)
+        rows, found = _token_spans(batch, texts, shown, reader.causal)
         if not rows:
             continue
         places += found
@@ -113,17 +111,15 @@ def read_phrases(reader: Reader, phrases: Sequence[str], forward: Forward, pooli
 def _token_spans(
     batch: Sequence[Window],
     texts: Sequence[tuple[str, Sequence[Span]]],
-    covers: Sequence[Sequence[tuple[int, int]]],
+    shown: Sequence[TextWindows],
     causal: bool,
 ) -> tuple[list[tuple[int, int, int]], list[tuple[int, Span]]]:
     """Row, first and last token + 1, and owner and place, of each mention that a window of the batch shows best."""
     rows, places = [], []
     for row, window in enumerate(batch):
         for span in dict.fromkeys(texts[window.owner][1]):
-            if best_window(covers[window.owner], span.start, span.end, causal) != window.number:
-                continue
-            tokens = window.token_span(span.start, span.end)
-            if tokens is not None:
-                rows.append((row, *tokens))
+            place = shown[window.owner].place(span.start, span.end, causal)
+            if place is not None and place[0] == window.number:
+                rows.append((row, *place[1]))
                 places.append((window.owner, span))
     return rows, places

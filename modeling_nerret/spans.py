@@ -57,19 +57,6 @@ def token_span(offsets: np.ndarray, text: str, start: int, end: int) -> tuple[in
     return (int(covering[0]), int(covering[-1]) + 1) if len(covering) else None
 
 
-def best_window(windows: Sequence[tuple[int, int]], start: int, end: int, causal: bool) -> int | None:
-    """The first of `windows_by_context`, `None` if there is none.
-
-    Example:
-        >>> windows = [(0, 50), (30, 80)]
-        >>> best_window(windows, 35, 40, causal=False), best_window(windows, 35, 40, causal=True)
-        (0, 0)
-        >>> best_window(windows, 44, 48, causal=False)
-        1
-    """
-    return next(iter(windows_by_context(windows, start, end, causal)), None)
-
-
 def windows_by_context(windows: Sequence[tuple[int, int]], start: int, end: int, causal: bool) -> list[int]:
     """Which of a document's windows show a mention, the best first.
 
@@ -81,6 +68,13 @@ def windows_by_context(windows: Sequence[tuple[int, int]], start: int, end: int,
         start: first character of the mention.
         end: character after its last.
         causal: whether a token sees only what is before it.
+
+    Example:
+        >>> windows = [(0, 50), (30, 80)]
+        >>> windows_by_context(windows, 35, 40, causal=False), windows_by_context(windows, 35, 40, causal=True)
+        ([0, 1], [0, 1])
+        >>> windows_by_context(windows, 44, 48, causal=False)
+        [1, 0]
     """
     low = bisect_right(windows, start, key=lambda window: window[1])
     high = bisect_left(windows, end, key=lambda window: window[0])

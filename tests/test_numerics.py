@@ -12,7 +12,7 @@ from modeling_nerret import GivenSpans, NerretModel
 from modeling_nerret.backbones import FAMILIES
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
-from modeling_nerret.spans import Span, best_window
+from modeling_nerret.spans import Span, windows_by_context
 from modeling_nerret.windows import make_windows
 from tests.tiny import byte_bpe, save_backbone, wordpiece
 
@@ -83,7 +83,7 @@ def test_a_windows_place_in_its_text(model: NerretModel) -> None:
     assert [span.start for span in encoded.mentions] == starts
     covers = [window.span for window in windows]
     for (start, end, _), vector in zip(encoded.mentions, encoded.vectors, strict=True):
-        left, right = covers[best_window(covers, start, end, model.causal)]
+        left, right = covers[windows_by_context(covers, start, end, model.causal)[0]]
         alone = Document("b", text[left:right], mentions=(Span(start - left, end - left),))
         assert _distance(vector, next(iter(Encoder(model, tokenizer, GivenSpans()).encode([alone]))).vectors[0]) < CLOSE
 

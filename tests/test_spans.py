@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modeling_nerret import GivenSpans, NerretModel
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder, Report
-from modeling_nerret.spans import Span, best_window, check_span
+from modeling_nerret.spans import Span, check_span, windows_by_context
 from modeling_nerret.windows import batches, by_text, make_windows, stack
 from tests.tiny import byte_bpe, save_backbone, unigram, wordpiece
 
@@ -67,8 +67,7 @@ def test_any_span_is_covered_by_its_tokens_or_has_none(text: str, name: str, dat
     end = data.draw(st.integers(start + 1, len(text)))
     windows = make_windows(TOKENIZERS[name], [text], 16)
     assert windows[0].span[0] == 0 and windows[-1].span[1] == len(text)
-    best = best_window([window.span for window in windows], start, end, causal=False)
-    assert best is not None
+    best = windows_by_context([window.span for window in windows], start, end, causal=False)[0]
     tokens = windows[best].token_span(start, end)
     if tokens is not None:
         offsets = windows[best].offsets[slice(*tokens)]
@@ -81,7 +80,7 @@ def test_a_short_mention_is_whole_in_its_window(length: int, causal: bool, data:
     windows = [(at, min(at + 32, length)) for at in range(0, max(length - 4, 1), 28)]
     start = data.draw(st.integers(0, length - 1))
     end = data.draw(st.integers(start + 1, min(start + 4, length)))
-    left, right = windows[best_window(windows, start, end, causal)]
+    left, right = windows[windows_by_context(windows, start, end, causal)[0]]
     assert left <= start and end <= right
 
 

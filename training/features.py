@@ -20,8 +20,8 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel, pool
-from modeling_nerret.spans import Span, best_window
-from modeling_nerret.windows import batches, make_windows, stack
+from modeling_nerret.spans import Span
+from modeling_nerret.windows import batches, by_text, make_windows, stack
 from training.data import Annotated, read_annotated
 
 CHUNK = 512  # texts held in memory at once
@@ -94,20 +94,16 @@ def value_vectors(
 ) -> dict[tuple[int, Span], np.ndarray]:
     """Pooled value vectors, before the head, of given spans, by number of the text and span; (value_size,) float32."""
     windows = make_windows(tokenizer, [text for text, _ in texts], model.config.max_tokens)
-    covers: list[list[tuple[int, int]]] = [[] for _ in texts]
-    for window in windows:
-        covers[window.owner].append(window.span)
+    places = by_text(windows, len(texts))
     found: dict[tuple[int, Span], np.ndarray] = {}
     for batch in batches(windows, BATCH_TOKENS):
         values = model.value_states(*stack(batch, model.device))  # (windows, tokens, value_size)
         rows, keys = [], []
         for row, window in enumerate(batch):
             for span in texts[window.owner][1]:
-                if best_window(covers[window.owner], span.start, span.end, model.causal) != window.number:
-                    continue
-                tokens = window.token_span(span.start, span.end)
-                if tokens is not None:
-                    rows.append((row, *tokens))
+                place = places[window.owner].place(span.start, span.end, model.causal)
+                if place is not None and place[0] == window.number:
+                    rows.append((row, *place[1]))
                     keys.append((window.owner, span))
         if rows:
             vectors = pool(values, torch.tensor(rows), model.config.pooling).cpu().numpy()  # (mentions, value_size)
