@@ -1,0 +1,1 @@
+"""Everything that becomes a repository of the Hugging Face Hub."""
