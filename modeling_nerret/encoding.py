@@ -21,7 +21,7 @@ from .windows import TextWindows, Window, batches, by_text, make_windows, stack
 logger = logging.get_logger(__name__)
 
 BATCH_TOKENS = 4096
-BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 400_000, 20_000
+BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 200_000, 2_000
 
 # Mentions by (owner, number) of the window that they are read in: span, and tokens [first, last) of the window
 Located = dict[tuple[int, int], list[tuple[Span, tuple[int, int]]]]

@@ -116,11 +116,13 @@ def unigram() -> PreTrainedTokenizerFast:
     )
 
 
-def save_backbone(folder: Path, family: str = "bert", tokenizer: PreTrainedTokenizerFast | None = None) -> str:
+def save_backbone(
+    folder: Path, family: str = "bert", tokenizer: PreTrainedTokenizerFast | None = None, **fields: int
+) -> str:
     """A stock model of a family with random weights, saved; the same weights every time."""
     tokenizer = tokenizer or wordpiece()
     torch.manual_seed(0)
-    sizes = SIZES | FAMILY_SIZES[family]
+    sizes = SIZES | FAMILY_SIZES[family] | fields
     config = AutoConfig.for_model(family.partition(" ")[0], vocab_size=len(tokenizer), **sizes)
     return _save(AutoModel.from_config(config), tokenizer, folder)
 
