@@ -1,8 +1,8 @@
 """A checkpoint as stock sentence-transformers modules: no code of its own, so that it runs where none is allowed.
 
-Transformer (the cut backbone) -> Pooling -> Dense (value projection) -> Dense -> Dense (head) -> Normalize. A type query
-is pooled over its own tokens; where that is their mean, a stock WordWeights module before the Pooling gives the
-tokenizer's special tokens the weight 0. The files have the form that sentence-transformers 4.0.2 with transformers
+Transformer (the cut backbone) -> Pooling -> Dense (value projection) -> Dense -> Dense (head) -> Normalize. A query is
+pooled over its own tokens; where that is their mean, a stock WordWeights module before the Pooling gives the tokenizer's
+special tokens the weight 0. The files have the form that sentence-transformers 4.0.2 with transformers
 4.51.3 reads as well as today's.
 """
 
@@ -17,8 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
 
-from hub_card.repository import write_json, write_modules, write_st_config
-from modeling_nerret.backbones import family_of
+from hub_card.repository import pad_token, write_json, write_modules, write_st_config
 from modeling_nerret.checkpoints import Checkpoint
 
 # What a stock model has but nothing here reads
@@ -64,8 +63,8 @@ def refuse_other_vectors(model: Any) -> None:
         raise ValueError("the weights of a quantised backbone cannot be written; load the checkpoint without it")
     if config.pooling == "end" and not model.causal:
         raise ValueError(
-            f"no native form: the vector of an {config.cut_config['model_type']} model with pooling 'end' is that of the "
-            "last token before the special ones, which no stock module picks; train with pooling 'mean', or omit --native"
+            f"no native form: with pooling 'end' the vector of this {model.backbone.config.model_type} model is that of "
+            "the last token before the special ones, which no stock module picks; train with pooling 'mean'"
         )
     if config.pooling == "end" and config.suffix_tokens:
         raise ValueError(
@@ -139,8 +138,7 @@ def _write_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     fast.backend_tokenizer.no_padding()
     fast.backend_tokenizer.save(str(folder / "tokenizer.json"))
     named = {name: str(getattr(fast, name)) for name in SPECIAL if getattr(fast, name, None) is not None}
-    if "pad_token" not in named:  # batches need one; the attention mask hides it
-        named["pad_token"] = named.get("eos_token") or str(fast.convert_ids_to_tokens(0))
+    named["pad_token"] = pad_token(fast)
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
     config |= {"model_max_length": fast.model_max_length, "padding_side": "right"}
     write_json(folder / "tokenizer_config.json", config | named)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from sentence_transformers import SentenceTransformer
 
 from hub_card.sources import AUTO_MAP, MODULE, copy_sources
 from modeling_nerret.checkpoints import Checkpoint
+from modeling_nerret.st_nerret import NerretTransformer
 
 ENDPOINT_FILES = ("handler.py", "requirements.txt")
+TOLERANCE, HALF_TOLERANCE = 1e-5, 0.05  # of a number of a vector of length 1
 # What the code that travels along needs; checked by sentence-transformers before it loads anything
 REQUIREMENTS = {"transformers": ">=5.5,<6", "sentence-transformers": ">=6.0,<7"}
 
@@ -25,18 +30,56 @@ def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
         ValueError: the checkpoint's backbone is quantised.
     """
     checkpoint.model.save_pretrained(folder, head_only=False)
-    update_json(folder / "config.json", auto_map=AUTO_MAP)
-    checkpoint.tokenizer.save_pretrained(folder)
+    _write_config(folder / "config.json")
+    _write_tokenizer(checkpoint.tokenizer, folder)
     if checkpoint.detector is not None:
         checkpoint.detector.save_pretrained(folder)
     copy_sources(folder)
     write_modules(folder, [("", MODULE)])
-    write_json(folder / "nerret_st_config.json", {})
     write_st_config(folder, REQUIREMENTS)
     for name in ENDPOINT_FILES:
         own = Path(__file__).parent / name
         if own.exists():
             shutil.copyfile(own, folder / name)
+
+
+def compare(checkpoint: Checkpoint, folder: Path, queries: Sequence[str]) -> float:
+    """Largest difference between a written repository's vectors of type queries and the checkpoint's.
+
+    Raises:
+        ValueError: it is larger than rounding can make it.
+    """
+    written = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True, local_files_only=True)
+    model: Any = checkpoint.model
+    expected = SentenceTransformer(modules=[NerretTransformer(model, checkpoint.tokenizer)], device=str(model.device))
+    found = [encoder.eval().encode(list(queries)) for encoder in (written, expected)]  # (queries, hidden_size) each
+    difference = float(np.abs(found[0] - found[1]).max())
+    if not difference < (TOLERANCE if model.dtype == torch.float32 else HALF_TOLERANCE):
+        raise ValueError(
+            f"the repository gives other vectors than the checkpoint (by {difference:.1e}); it was not kept"
+        )
+    return difference
+
+
+def pad_token(tokenizer: Any) -> str:
+    """The token that fills up batches; tokenizers without one get another, which the attention mask hides."""
+    return str(tokenizer.pad_token or tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0))
+
+
+def _write_config(path: Path) -> None:
+    """Add where the code is, and leave out the paths of this machine."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["cut_config"].pop("_name_or_path", None)
+    if config["backbone"] and Path(config["backbone"]).exists():
+        config["backbone"] = None
+    write_json(path, config | {"auto_map": AUTO_MAP})
+
+
+def _write_tokenizer(tokenizer: Any, folder: Path) -> None:
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) | {"pad_token": pad_token(tokenizer)}
+    write_json(path, {name: value for name, value in config.items() if name not in ("is_local", "local_files_only")})
 
 
 def write_modules(folder: Path, modules: list[tuple[str, str]]) -> None:
@@ -64,11 +107,6 @@ def write_st_config(folder: Path, requirements: dict[str, str] | None = None) ->
     if requirements is not None:
         config |= {"model_type": "SentenceTransformer", "requirements": requirements}
     write_json(folder / "config_sentence_transformers.json", config)
-
-
-def update_json(path: Path, **fields: Any) -> None:
-    """Change fields of a JSON file."""
-    write_json(path, json.loads(path.read_text(encoding="utf-8")) | fields)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,0 +1,85 @@
+"""What may be shipped: licences of backbones and of the sets that a checkpoint was trained on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class TrainingSet(NamedTuple):
+    """A set of training texts: its licence, as the Hub or its authors write it, and what it holds."""
+
+    licence: str
+    what: str
+
+
+# Only sets whose licence allows a shipped checkpoint; a set that is not here is refused
+TRAINING_SETS = {
+    "corpus": TrainingSet("CC0-1.0", "nerret's own open-type corpus, 9,472 texts with 1,160 types"),
+    "yago43ket": TrainingSet("CC BY 4.0", "names of entities with Wikipedia-category and WordNet types of YAGO"),
+    "dynamicner": TrainingSet("Apache-2.0", "DynamicNER, sentences with fine types"),
+    "wikigold": TrainingSet("CC BY 4.0", "WikiGold, Wikipedia sentences"),
+    "btc": TrainingSet("CC BY 4.0", "Broad Twitter Corpus"),
+    "wnut17": TrainingSet("CC BY 4.0", "WNUT 17, social media"),
+    "litbank": TrainingSet("CC BY 4.0", "LitBank, English fiction"),
+    "snips": TrainingSet("CC0-1.0", "Snips, slots of spoken requests"),
+    "sgd_slots": TrainingSet("CC BY-SA 4.0", "Schema-Guided Dialogue, slots of dialogues"),
+    "stackoverflow_ner": TrainingSet("MIT", "StackOverflow NER, software"),
+    "somesci": TrainingSet("CC BY 4.0", "SoMeSci, software in science"),
+    "tdmsci": TrainingSet("Apache-2.0", "TDMSci, tasks, datasets and metrics"),
+    "cyner": TrainingSet("MIT", "CyNER, security"),
+    "bio_bionlp13cg": TrainingSet("CC BY", "BioNLP 2013 Cancer Genetics"),
+    "bio_bionlp11id": TrainingSet("CC BY", "BioNLP 2011 Infectious Diseases"),
+    "bio_craft": TrainingSet("CC BY", "CRAFT, biomedical articles"),
+    "bio_bc5cdr": TrainingSet("CC BY", "BC5CDR, chemicals and diseases"),
+    "bio_ncbi_disease": TrainingSet("CC BY", "NCBI Disease"),
+    "anem": TrainingSet("CC BY-SA 3.0", "AnEM, anatomy"),
+    "wnut20_wetlab": TrainingSet("MIT", "WNUT 20, laboratory protocols"),
+    "materials_synthesis": TrainingSet("MIT", "materials synthesis procedures"),
+    "tasteset": TrainingSet("MIT", "TASTEset, recipes"),
+    "geo_ner": TrainingSet("CC BY-SA 4.0", "geology"),
+    "re3d": TrainingSet("OGL and CC", "re3d, defence and security"),
+    "music_ner": TrainingSet("MIT", "music"),
+    "textile_synth": TrainingSet("CC BY 4.0", "textile heritage, synthetic"),
+}
+# The licence of a backbone is that of the weights in a self-contained checkpoint; by the start of its repository's name
+BACKBONES = {
+    "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
+    "meta-llama/Llama-3.1-": "llama3.1",
+    "Qwen/Qwen3-": "apache-2.0",
+}
+
+
+def licence_of(backbone: str | None, given: str | None) -> str:
+    """The licence of a checkpoint, by the Hub's identifier.
+
+    Raises:
+        ValueError: it is not known and was not given.
+    """
+    known = next((licence for start, licence in BACKBONES.items() if (backbone or "").startswith(start)), None)
+    if given or known:
+        return str(given or known)
+    raise ValueError(
+        f"the licence of the backbone {backbone!r} is not known here; look it up and give --license, such as apache-2.0"
+    )
+
+
+def training_sets(recipe: dict[str, Any] | None) -> dict[str, list[str]]:
+    """Names of the sets that a recipe trained on, each with the parts of the model that saw it.
+
+    Raises:
+        ValueError: a set is not among those that may train a shipped checkpoint.
+
+    Example:
+        >>> training_sets({"head": {"sets": [{"name": "corpus"}]}, "detector": {"sets": [{"name": "corpus"}]}})
+        {'corpus': ['head', 'detector']}
+    """
+    found: dict[str, list[str]] = {}
+    for part, fields in (recipe or {}).items():
+        for one in fields.get("sets", []) if isinstance(fields, dict) else []:
+            found.setdefault(one["name"], []).append(part)
+    if unknown := [name for name in found if name not in TRAINING_SETS]:
+        raise ValueError(
+            f"trained on {', '.join(unknown)}, whose licence forbids a shipped checkpoint or is not known here; if it "
+            "allows one, add it to TRAINING_SETS in hub_card/licences.py"
+        )
+    return found
