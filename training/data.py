@@ -1,24 +1,148 @@
-"""Annotated text in one form: the project's JSONL, read as texts with typed mentions."""
+"""Annotated text as training sees it: texts with typed mentions, and sets of them whose labels are complete."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from modeling_nerret.spans import Span
+from training.reading import Annotated, is_name_of_file, read
+
+__all__ = ["Annotated", "Data", "Source", "read_annotated", "read_source", "read_type_names", "split"]
+
+CORPUS = Path(__file__).parent / "corpus"
 
 
 @dataclass(frozen=True)
-class Annotated:
-    """A text and its mentions, each with the plain names of all its types."""
+class Source:
+    """A set of texts whose labels are complete among themselves, so that its types may contrast each other.
 
-    id: str
-    text: str
-    mentions: dict[Span, tuple[str, ...]]
+    Args:
+        name: what it is called in logs.
+        weight: how often it is drawn from, relative to others.
+        texts: the texts, mentions with the plain names of all their types.
+        wordings: each type's ways to be asked for, its plain name first.
+        related: for each type those that a mention of it may have as well: parents, children, namesakes.
+    """
+
+    name: str
+    weight: float
+    texts: list[Annotated]
+    wordings: dict[str, list[str]]
+    related: dict[str, set[str]] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """SHA-256 of what it holds."""
+        texts = [(text.text, list(text.mentions.items())) for text in self.texts]
+        return hashlib.sha256(repr((texts, self.wordings)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the user gave as `--data`.
+
+    Args:
+        folder: where sets are found by their names.
+        own: files and Hugging Face ids, which the set `data` stands for.
+    """
+
+    folder: Path = Path("data")
+    own: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> Data:
+        """From command-line values: folders, files and `hf:` names, the last folder counting.
+
+        Raises:
+            OSError: a file or folder is missing.
+        """
+        folders = [Path(name) for name in given if not name.startswith("hf:") and Path(name).is_dir()]
+        own = tuple(name for name in given if name.startswith("hf:") or not Path(name).is_dir())
+        for name in own:
+            if not name.startswith("hf:") and not Path(name).exists():
+                raise FileNotFoundError(f"--data {name}: there is no such file or folder")
+        return cls(folders[-1] if folders else Path("data"), own)
+
+
+def read_source(entry: dict[str, Any], data: Data) -> list[Source]:
+    """The sources of an entry of `sets`; several only for the set `data` of several files, which share its weight.
+
+    Args:
+        entry: `name`, `weight` and `names` (plain names of raw labels). A name is `corpus` (the project's own), `data`
+            (all that the user gave), that of a set in the user's folder (NAME.jsonl with types.json), or a file there
+            or `hf:` name as in `training.reading`.
+        data: what the user gave.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is malformed, or a name points out of its folder.
+    """
+    name, weight, names = entry["name"], float(entry.get("weight", 1.0)), dict(entry.get("names", {}))
+    if name == "corpus":
+        return [_corpus(weight)]
+    if name == "data":
+        if not data.own:
+            raise ValueError("the recipe's set 'data' is your own: name it with --data FILE (or --data hf:ID)")
+        return [_source(one, weight / len(data.own), list(read(one, names))) for one in data.own]
+    if name.startswith("hf:"):
+        return [_source(name, weight, list(read(name, names)))]
+    path = inside(data.folder, name if is_name_of_file(name) else f"{name}.jsonl")
+    if not path.exists():
+        raise FileNotFoundError(f"the set {name!r} is not in {data.folder} (no {path.name}); say where with --data DIR")
+    types = path.parent / "types.json"
+    if types.exists():
+        names = json.loads(types.read_text(encoding="utf-8")).get(name, {}) | names
+    return [_source(name, weight, list(read(str(path), names)))]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file `name` of a folder.
+
+    Raises:
+        ValueError: the name points out of the folder.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"the set {name!r} lies outside of {folder}; sets of a recipe are names inside --data")
+    return path
+
+
+def _source(name: str, weight: float, texts: list[Annotated]) -> Source:
+    types = sorted({plain for text in texts for found in text.mentions.values() for plain in found})
+    if not types:
+        raise ValueError(f"{name}: there is no mention in it to learn from")
+    return Source(
+        Path(name).stem if is_name_of_file(name) else name, weight, texts, {plain: [plain] for plain in types}
+    )
+
+
+def _corpus(weight: float) -> Source:
+    """The project's corpus, with its wordings and definitions."""
+    entries = [json.loads(line) for line in (CORPUS / "types.jsonl").read_text(encoding="utf-8").splitlines()]
+    paths = sorted(path for path in CORPUS.glob("*.jsonl") if path.name != "types.jsonl")
+    texts = [text for path in paths for text in read_annotated(path)]
+    wordings = {entry["id"]: [*entry["wordings"], entry["definition"]] for entry in entries}
+    return Source("corpus", weight, texts, wordings, _related(entries))
+
+
+def _related(entries: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
+    """Types that are no negatives of each other: parent and child, and types that share a wording."""
+    related: dict[str, set[str]] = defaultdict(set)
+    owners: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        for wording in entry["wordings"]:
+            owners[wording.casefold()].add(entry["id"])
+        for parent in entry["parents"]:
+            owners[f"{entry['id']} < {parent}"] = {entry["id"], parent}
+    for same in owners.values():
+        for one in same:
+            related[one] |= same - {one}
+    return {name: found for name, found in related.items() if found}
 
 
 def read_type_names(path: Path, key: str | None = None) -> dict[str, str]:
@@ -30,27 +154,12 @@ def read_type_names(path: Path, key: str | None = None) -> dict[str, str]:
 
 
 def read_annotated(path: Path, names: dict[str, str] | None = None) -> Iterator[Annotated]:
-    """Texts of a JSONL file (`id`, `text`, `mentions: [{"start", "end", "type"}]`) in order.
-
-    Args:
-        path: the file.
-        names: plain names of raw labels; a label that is not among them stands for itself.
-    """
-    names = names or {}
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            entry = json.loads(line)
-            types: dict[Span, list[str]] = defaultdict(list)
-            for mention in entry["mentions"]:
-                name = names.get(mention["type"], mention["type"])
-                span = Span(mention["start"], mention["end"])
-                if name not in types[span]:
-                    types[span].append(name)
-            yield Annotated(entry["id"], entry["text"], {span: tuple(found) for span, found in sorted(types.items())})
+    """Texts of a JSONL file in order; see `training.reading`."""
+    return read(str(path), names)
 
 
 def split(items: Sequence[Annotated], share: float, seed: int) -> tuple[list[Annotated], list[Annotated]]:
-    """A random split into the rest and a `share` in (0, 1) held out; the same for the same seed."""
+    """A random split into the rest and a `share` in [0, 1) held out; the same for the same seed."""
     order = list(range(len(items)))
     random.Random(seed).shuffle(order)
     held = set(order[: int(len(items) * share)])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import IterableDataset
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from modeling_nerret.detection import MentionProbe, gather, words_of
+from modeling_nerret.detection import MentionProbe, ProbeConfig, gather, select, words_of
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import batches, make_windows, stack
-from training.data import Annotated, read_annotated
-from training.fitting import fit
+from training.data import Annotated, Source, split
+from training.fitting import GOAL, Schedule, fit
 
 
 @dataclass
@@ -51,38 +49,39 @@ class DetectorTraining(nn.Module):
         return {"loss": losses / (gold == 1).sum().clamp(min=1)}
 
 
-class WordBatches(IterableDataset):
-    """An endless stream of batches of texts, each drawn as often as its set's weight says."""
+class WordBatches:
+    """Batches of texts, each drawn as often as its set's weight says; batch n depends on seed and n."""
 
     def __init__(self, sets: Sequence[Sequence[Words]], weights: Sequence[float], max_words: int, size: int, seed: int):
-        self.sets, self.weights, self.max_words, self.size, self.seed = sets, weights, max_words, size, seed
+        self.sets, self.max_words, self.size, self.seed = sets, max_words, size, seed
+        self.share = np.array(weights) / sum(weights)
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        """Batches `first`, `last` (b, words, state_size), `shapes`, and `gold` (b, words, max_words), -1 padding."""
-        random = np.random.default_rng(self.seed)
-        share = np.array(self.weights) / sum(self.weights)
-        while True:
-            chosen = random.choice(len(self.sets), self.size, p=share)
-            yield self._stack([self._any(self.sets[at], random) for at in chosen.tolist()])
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        """`first`, `last` (b, words, state_size), `shapes`, and `gold` (b, words, max_words), -1 for padding."""
+        random = np.random.default_rng((self.seed, number))
+        chosen = random.choice(len(self.sets), self.size, p=self.share)
+        return stack_words([self._any(self.sets[at], random) for at in chosen.tolist()], self.max_words)
 
     @staticmethod
     def _any(texts: Sequence[Words], random: np.random.Generator) -> Words:
         return texts[int(random.integers(len(texts)))]
 
-    def _stack(self, texts: Sequence[Words]) -> dict[str, torch.Tensor]:
-        width = max(len(text.first) for text in texts)
-        gold = torch.full((len(texts), width, self.max_words), -1.0)
-        for row, text in enumerate(texts):
-            words = len(text.first)
-            extra = torch.arange(self.max_words)
-            gold[row, :words] = torch.where(torch.arange(words)[:, None] + extra < words, 0.0, -1.0)
-            for begin, further in text.gold:
-                gold[row, begin, further] = 1.0
-        padded = {
-            name: nn.utils.rnn.pad_sequence([getattr(text, name).float() for text in texts], batch_first=True)
-            for name in ("first", "last", "shapes")
-        }
-        return padded | {"gold": gold}
+
+def stack_words(texts: Sequence[Words], max_words: int) -> dict[str, torch.Tensor]:
+    """A batch of texts, as `WordBatches` gives it."""
+    width = max(len(text.first) for text in texts)
+    gold = torch.full((len(texts), width, max_words), -1.0)
+    for row, text in enumerate(texts):
+        words = len(text.first)
+        extra = torch.arange(max_words)
+        gold[row, :words] = torch.where(torch.arange(words)[:, None] + extra < words, 0.0, -1.0)
+        for begin, further in text.gold:
+            gold[row, begin, further] = 1.0
+    padded = {
+        name: nn.utils.rnn.pad_sequence([getattr(text, name).float() for text in texts], batch_first=True)
+        for name in ("first", "last", "shapes")
+    }
+    return padded | {"gold": gold}
 
 
 @torch.inference_mode()
@@ -101,8 +100,8 @@ def read_words(
             if len(one):
                 gold = _gold(one, texts[window.owner].mentions, max_words)
                 some = slice(0, len(one))
-                states_of = [tensor[row, some].half().clone() for tensor in (first, last)]
-                found[window.owner] = Words(states_of[0], states_of[1], shapes[row, some].clone(), gold)
+                states_of = [tensor[row, some].half().cpu().clone() for tensor in (first, last)]
+                found[window.owner] = Words(states_of[0], states_of[1], shapes[row, some].cpu().clone(), gold)
         progress.update(len(batch))
     return [found[owner] for owner in sorted(found)]
 
@@ -119,34 +118,70 @@ def _gold(words: np.ndarray, mentions: dict[Span, Any] | Sequence[Span], max_wor
     return found
 
 
-def read_set(name: str, folder: Path) -> list[Annotated]:
-    """The texts of a set of `folder`, or of the project's corpus."""
-    if name != "corpus":
-        return list(read_annotated(folder / f"{name}.jsonl"))
-    home = Path(__file__).parent / "corpus"
-    return [
-        text for path in sorted(home.glob("*.jsonl")) if path.name != "types.jsonl" for text in read_annotated(path)
-    ]
+@torch.inference_mode()
+def measure_probe(probe: MentionProbe, texts: Sequence[Words], size: int = 32) -> dict[str, float]:
+    """Precision, recall and F1 (`goal`) of exact spans, recall with overlap, and the loss.
+
+    Spans are those that the probe proposes at its threshold; gold mentions that no whole words make are not counted.
+    """
+    training, device = probe.training, next(probe.parameters()).device
+    module = DetectorTraining(probe).eval()
+    losses, right, touched, proposed, gold = [], 0, 0, 0, 0
+    for at in range(0, len(texts), size):
+        some = texts[at : at + size]
+        batch = {name: one.to(device) for name, one in stack_words(some, probe.config.max_words).items()}
+        losses.append(float(module(**batch)["loss"]))
+        scores = probe(batch["first"], batch["last"], batch["shapes"]).sigmoid().cpu().numpy()
+        for row, text in enumerate(some):
+            found = _chosen(scores[row], probe.config)
+            own = {(begin, begin + further + 1) for begin, further in text.gold}
+            right += len(own & found)
+            touched += sum(any(left < end and start < to for left, to in found) for start, end in own)
+            proposed, gold = proposed + len(found), gold + len(own)
+    probe.train(training)
+    precision, recall = right / max(proposed, 1), right / max(gold, 1)
+    return {
+        "precision": precision,
+        "recall": recall,
+        "recall_overlap": touched / max(gold, 1),
+        "proposals_per_mention": proposed / max(gold, 1),
+        "loss": sum(losses) / max(len(losses), 1),
+        GOAL: 2 * precision * recall / max(precision + recall, 1e-9),
+    }
+
+
+def _chosen(scores: np.ndarray, config: ProbeConfig) -> set[tuple[int, int]]:
+    """Spans in words `[first, last + 1)` that the probe's rule takes of scores (words, max_words)."""
+    begin, extra = np.nonzero(scores > config.threshold)
+    order = np.argsort(-scores[begin, extra], kind="stable")
+    spans = [Span(int(begin[at]), int(begin[at] + extra[at]) + 1) for at in order]
+    return {span[:2] for span in select(spans, config.nested)}
 
 
 def train_detector(
     model: NerretModel,
     tokenizer: PreTrainedTokenizerBase,
     probe: MentionProbe,
+    sources: Sequence[Source],
     recipe: dict[str, Any],
-    data: Path,
     folder: Path,
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Train a probe in place on a recipe's `[[detector.sets]]`; returns the Trainer's log."""
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Train a probe in place; returns the Trainer's log and what was read and held out."""
     width = probe.config.max_words
-    sets = [read_words(model, tokenizer, read_set(one["name"], data), width, one["name"]) for one in recipe["sets"]]
-    batches_ = WordBatches(sets, [one["weight"] for one in recipe["sets"]], width, recipe["texts"], seed)
-    log = fit(DetectorTraining(probe), batches_, folder, recipe["steps"], recipe["rate"], seed)
+    kept, held, facts = [], [], []
+    for source in sources:
+        rest, apart = split(source.texts, recipe["held_out"]["texts"], seed=0)
+        kept.append(read_words(model, tokenizer, rest, width, source.name))
+        held += read_words(model, tokenizer, apart, width, f"{source.name}, held out")
+        mentions = sum(len(text.gold) for text in kept[-1])
+        whole = sum(len(text.mentions) for text in rest)
+        facts.append({"name": source.name, "weight": source.weight, "texts": len(rest), "mentions": mentions})
+        facts[-1] |= {"lost": whole - mentions, "held_out_texts": len(apart)}
+    batches_ = WordBatches(
+        kept, [source.weight for source in sources], width, recipe["detector"]["texts"], recipe["seed"]
+    )
+    before = measure_probe(probe, held) if held else {}
+    measure = (lambda: measure_probe(probe, held)) if held else None
+    log = fit(DetectorTraining(probe), batches_, folder, Schedule.of(recipe, "detector"), measure)
     probe.eval()
-    return log
-
-
-def write_log(path: Path, log: list[dict[str, Any]]) -> None:
-    """Keep a Trainer's log as JSON."""
-    path.write_text(json.dumps(log, indent=2) + "\n", encoding="utf-8")
+    return log, {"sets": facts, "before": before, "after": measure_probe(probe, held) if held else {}}

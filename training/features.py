@@ -1,19 +1,22 @@
-"""Value vectors of annotated mentions and of type names: computed once, kept on disk as Arrow.
+"""Value vectors of annotated mentions and of phrases: computed once, kept on disk as Arrow, read through memory maps.
 
-One dataset per text file, named by what its numbers depend on: the file's content, the backbone's weights, layer and
-pooling. A run that is interrupted begins again with the file it was in.
+A set of texts is a folder of the cache, named by what its numbers depend on: texts and spans, the weights that are run,
+tokenizer, layer and pooling. In it lies a file for every `CHUNK` texts, moved there when it is whole: a run that is
+killed goes on after the last one, and two runs may fill the same cache.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
@@ -22,70 +25,128 @@ from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel, pool
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import batches, by_text, make_windows, stack
-from training.data import Annotated, read_annotated
+from training.data import Annotated
 
-CHUNK = 512  # texts held in memory at once
+CHUNK = 512  # texts held in memory, and texts of a file
 logger = logging.getLogger(__name__)
 
 
-def cache_key(model: NerretModel, *parts: str | bytes) -> str:
-    """A name for numbers that depend on the backbone, layer, pooling and the given parts."""
-    config = model.config
-    digest = hashlib.sha256(f"{config.backbone_sha256} {config.layer} {config.pooling} {config.max_tokens}".encode())
-    for part in parts:
-        digest.update(b"\0" + (part.encode() if isinstance(part, str) else part))
-    return digest.hexdigest()[:24]
+class Rows:
+    """Rows of a matrix that lies in several memory-mapped pieces; only rows that are asked for are read."""
+
+    def __init__(self, pieces: Sequence[np.ndarray]):
+        self.pieces = [piece for piece in pieces if len(piece)]
+        self.ends = np.cumsum([len(piece) for piece in self.pieces])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def __getitem__(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """The given rows. (rows, size) float32."""
+        rows = np.asarray(rows, dtype=np.int64)
+        found = np.empty((len(rows), self.pieces[0].shape[1]), dtype=np.float32)
+        owner = np.searchsorted(self.ends, rows, side="right")
+        for at in np.unique(owner):
+            piece = self.pieces[at]
+            some = owner == at
+            found[some] = piece[rows[some] - (self.ends[at] - len(piece))]
+        return found
 
 
-def cached(folder: Path, key: str, rows: Iterable[dict[str, Any]], features: datasets.Features) -> datasets.Dataset:
-    """The dataset `key` of a cache folder, made from `rows` if it is not there yet; memory-mapped, rows as numpy."""
-    path = folder / key
-    if not (path / "dataset_info.json").exists():
-        writer = datasets.arrow_writer.ArrowWriter(path=str(folder / f"{key}.partial"), features=features)
-        for row in rows:
-            writer.write(row)
-        writer.finalize()
-        datasets.Dataset.from_file(str(folder / f"{key}.partial")).save_to_disk(path)
-        (folder / f"{key}.partial").unlink()
-    return datasets.load_from_disk(str(path)).with_format("numpy")
+@dataclass(frozen=True)
+class MentionFeatures:
+    """Mentions in order of their text and place.
+
+    Args:
+        owners: (mentions,), number of each mention's text.
+        spans: where each stands in it.
+        vectors: (mentions, value_size), kept as float16.
+        lost: how many mentions have no token and are left out.
+    """
+
+    owners: np.ndarray
+    spans: list[Span]
+    vectors: Rows
+    lost: int
 
 
-def mention_features(
-    model: NerretModel, tokenizer: PreTrainedTokenizerBase, path: Path, names: dict[str, str], cache: Path
-) -> datasets.Dataset:
-    """A row per mention of a file: `text` (its number), `start`, `end`, `types` (plain names), `vector` (float16)."""
-    features = datasets.Features(
-        {
-            "text": datasets.Value("int32"),
-            "start": datasets.Value("int32"),
-            "end": datasets.Value("int32"),
-            "types": datasets.List(datasets.Value("string")),
-            "vector": datasets.List(datasets.Value("float16"), length=model.config.value_size),
-        }
-    )
-    cache.mkdir(parents=True, exist_ok=True)
-    key = cache_key(model, "mentions", path.read_bytes(), repr(sorted(names.items())))
-    return cached(cache, key, _mention_rows(model, tokenizer, list(read_annotated(path, names)), path.stem), features)
+class FeatureCache:
+    """Value vectors by a model, from a folder where they are there and into it where they are not.
 
+    Args:
+        model: the model; its head is not used.
+        tokenizer: its tokenizer.
+        folder: the cache; it may be deleted at any time between runs.
+    """
 
-def _mention_rows(
-    model: NerretModel, tokenizer: PreTrainedTokenizerBase, texts: list[Annotated], name: str
-) -> Iterator[dict[str, Any]]:
-    lost = 0
-    for at in tqdm(range(0, len(texts), CHUNK), desc=f"value vectors of {name}", disable=None):
-        some = texts[at : at + CHUNK]
-        found = value_vectors(model, tokenizer, [(text.text, list(text.mentions)) for text in some])
-        lost += sum(len(text.mentions) for text in some) - len(found)
-        for (owner, span), vector in found.items():
-            yield {
-                "text": at + owner,
-                "start": span.start,
-                "end": span.end,
-                "types": list(some[owner].mentions[span]),
-                "vector": vector.astype(np.float16),
+    def __init__(self, model: NerretModel, tokenizer: PreTrainedTokenizerBase, folder: Path):
+        self.model, self.tokenizer, self.folder = model, tokenizer, folder
+        config = model.config
+        self.key = f"{weights_digest(model)} {config.layer} {config.pooling} {config.max_tokens} "
+        self.key += hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+
+    def mentions(self, texts: Sequence[Annotated], name: str) -> MentionFeatures:
+        """Vectors of all mentions of texts."""
+        digest = hashlib.sha256(self.key.encode())
+        for text in texts:
+            digest.update(repr((text.text, [span[:2] for span in text.mentions])).encode())
+        folder = self.folder / digest.hexdigest()[:24]
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = []
+        for at in tqdm(range(0, len(texts), CHUNK), desc=f"value vectors of {name}", disable=None):
+            path = folder / f"{at // CHUNK:06}.arrow"
+            if not path.exists():
+                self._write(path, at, texts[at : at + CHUNK])
+            parts.append(datasets.Dataset.from_file(str(path)).data.table)
+        table = pa.concat_tables(parts)
+        columns = [table.column(column).to_numpy() for column in ("text", "start", "end")]
+        spans = [Span(int(start), int(end)) for start, end in zip(*columns[1:], strict=True)]
+        lost = sum(len(text.mentions) for text in texts) - len(spans)
+        if lost:
+            logger.warning("%s: %d mentions have no token and were left out", name, lost)
+        size = self.model.config.value_size
+        pieces = [
+            chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, size) for chunk in table.column("vector").chunks
+        ]
+        return MentionFeatures(columns[0].astype(np.int64), spans, Rows(pieces), lost)
+
+    def phrases(self, phrases: Sequence[str], name: str) -> np.ndarray:
+        """Vectors of whole phrases, such as type names. (phrases, value_size) float32.
+
+        Raises:
+            ValueError: a phrase has no character that the tokenizer knows.
+        """
+        found = self.mentions([Annotated("", one, {Span(0, len(one)): ()}) for one in phrases], f"types of {name}")
+        if missing := set(range(len(phrases))) - set(found.owners.tolist()):
+            raise ValueError(f"{name}: the type {phrases[min(missing)]!r} has no characters that the model can read")
+        return found.vectors[np.arange(len(phrases))]
+
+    def _write(self, path: Path, first: int, texts: Sequence[Annotated]) -> None:
+        found = value_vectors(self.model, self.tokenizer, [(text.text, list(text.mentions)) for text in texts])
+        size = self.model.config.value_size
+        vectors = np.array(list(found.values()), dtype=np.float16).reshape(-1)
+        table = pa.table(
+            {
+                "text": pa.array([first + owner for owner, _ in found], pa.int64()),
+                "start": pa.array([span.start for _, span in found], pa.int64()),
+                "end": pa.array([span.end for _, span in found], pa.int64()),
+                "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors), size),
             }
-    if lost:
-        logger.warning("%s: %d mentions have no token and were left out", name, lost)
+        )
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        partial.replace(path)
+
+
+def weights_digest(model: NerretModel) -> str:
+    """SHA-256 of the weights that make value vectors, as they are in memory: dtype and adapters count too."""
+    digest = hashlib.sha256()
+    for part in (model.backbone, model.value_projection):
+        for name, tensor in sorted(part.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 @torch.inference_mode()
@@ -109,9 +170,3 @@ def value_vectors(
             vectors = pool(values, torch.tensor(rows), model.config.pooling).cpu().numpy()  # (mentions, value_size)
             found |= dict(zip(keys, vectors, strict=True))
     return dict(sorted(found.items(), key=lambda item: item[0]))
-
-
-def phrase_vectors(model: NerretModel, tokenizer: PreTrainedTokenizerBase, phrases: Sequence[str]) -> np.ndarray:
-    """Pooled value vectors of whole phrases, such as type names. (phrases, value_size) float32."""
-    found = value_vectors(model, tokenizer, [(phrase, [Span(0, len(phrase))]) for phrase in phrases])
-    return np.stack([found[at, Span(0, len(phrase))] for at, phrase in enumerate(phrases)])

@@ -2,74 +2,171 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from accelerate import PartialState
 from torch import nn
-from transformers import PreTrainedTokenizerBase
 
 from modeling_nerret.modeling_nerret import NerretHead, NerretModel
-from training.data import read_type_names
-from training.features import mention_features, phrase_vectors
-from training.fitting import fit
-from training.losses import info_nce
-from training.sampling import Pool, TypeBatches
+from training.data import Source
+from training.features import FeatureCache
+from training.fitting import GOAL, Batches, Schedule, fit
+from training.holdout import HeldOut, hold_out, measure
+from training.losses import hardest, info_nce, mention_contrast, triplet
+from training.sampling import Pool, TypeBatches, load_pool
+from training.triplets import TripletBatches, hard_rows, limit_instances
+
+Log = list[dict[str, Any]]
 
 
 class HeadTraining(nn.Module):
-    """A head with its loss, as the Trainer wants it."""
+    """A head with its loss, as the Trainer wants it; the mean over all sizes that its vectors may be cut to."""
 
-    def __init__(self, head: NerretHead, temperature: float):
+    def __init__(self, head: NerretHead, recipe: dict[str, Any]):
         super().__init__()
-        self.head, self.temperature = head, temperature
+        self.head, self.recipe = head, recipe
+        width = head[-1].out_features
+        for size in recipe["matryoshka"]:
+            if not 0 < size < width:
+                raise ValueError(f"head.matryoshka has {size!r}; sizes are whole numbers between 0 and {width}")
+        self.sizes = [*recipe["matryoshka"], width]
 
-    def forward(self, types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Loss of a batch; see `TypeBatches`."""
-        types, mentions = (nn.functional.normalize(self.head(vectors), dim=-1) for vectors in (types, mentions))
-        return {"loss": info_nce(types, mentions, matches, self.temperature)}
-
-
-def load_pool(
-    model: NerretModel, tokenizer: PreTrainedTokenizerBase, recipe: dict[str, Any], folder: Path, cache: Path
-) -> Pool:
-    """A pool from an entry of `sets`: a file of `folder`, or the corpus with its wordings and definitions."""
-    name = recipe["name"]
-    if name == "corpus":
-        home = Path(__file__).parent / "corpus"
-        entries = [json.loads(line) for line in (home / "types.jsonl").read_text(encoding="utf-8").splitlines()]
-        wordings = {entry["id"]: [*entry["wordings"], entry["definition"]] for entry in entries}
-        paths, names = sorted(path for path in home.glob("*.jsonl") if path.name != "types.jsonl"), {}
-    else:
-        names = read_type_names(folder / "types.json", name)
-        paths = [folder / f"{name}.jsonl"]
-        wordings = {plain: [plain] for plain in sorted(set(names.values()))}
-    numbers = {plain: number for number, plain in enumerate(wordings)}
-    parts = [mention_features(model, tokenizer, path, names, cache) for path in paths]
-    phrases = [phrase for found in wordings.values() for phrase in found]
-    ends = np.cumsum([len(found) for found in wordings.values()])
-    return Pool(
-        name,
-        recipe["weight"],
-        np.concatenate([_matrix(part) for part in parts]),
-        [frozenset(numbers[plain] for plain in types) for part in parts for types in part["types"]],
-        phrase_vectors(model, tokenizer, phrases),
-        [range(end - len(found), end) for end, found in zip(ends, wordings.values(), strict=True)],
-    )
+    def mean_over_sizes(
+        self, loss: Callable[..., torch.Tensor], *values: torch.Tensor, **others: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The mean loss of value vectors (n, value_size) each, once they are vectors of length 1 of each size."""
+        vectors = [self.head(one) for one in values]  # (n, width) each
+        losses = [
+            loss(*(nn.functional.normalize(one[:, :size], dim=-1) for one in vectors), **others) for size in self.sizes
+        ]
+        return {"loss": torch.stack(losses).mean()}
 
 
-def _matrix(part: Any) -> np.ndarray:
-    """All vectors of a features dataset. (mentions, value_size) float16."""
-    return np.concatenate([batch["vector"] for batch in part.iter(4096)])
+class Contrastive(HeadTraining):
+    """Types against mentions in both directions, and mentions against mentions where the recipe gives it a weight."""
+
+    def forward(
+        self, types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor, ignored: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Loss of a batch of `TypeBatches`."""
+        return self.mean_over_sizes(self._loss, types, mentions, matches=matches, ignored=ignored)
+
+    def _loss(
+        self, types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor, ignored: torch.Tensor
+    ) -> torch.Tensor:
+        temperature, weight = self.recipe["temperature"], self.recipe["mention_weight"]
+        found = info_nce(types, mentions, matches, temperature, ignored if self.recipe["mask_related"] else None)
+        return found + weight * mention_contrast(mentions, matches, temperature) if weight else found
+
+
+class Triplets(HeadTraining):
+    """The paper's triplets, and that of the batch's hardest negative by the weight of the step."""
+
+    def forward(
+        self, type: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor, number: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Loss of a batch of `TripletBatches`."""
+        return self.mean_over_sizes(self._loss, type, positives, negatives, number=number)
+
+    def _loss(
+        self, type: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor, number: torch.Tensor
+    ) -> torch.Tensor:
+        anchor, margin = type.expand_as(positives), self.recipe["margin"]
+        found = triplet(anchor, positives, negatives, margin)
+        first, last = self.recipe["hardest"]
+        if not (first or last):
+            return found
+        weight = first + (last - first) * number[0] / max(self.recipe["steps"] - 1, 1)
+        return found + weight * triplet(anchor, positives, hardest(anchor, negatives), margin)
+
+
+def prepare(
+    sources: Sequence[Source], cache: FeatureCache, recipe: dict[str, Any]
+) -> tuple[list[Pool], dict[str, HeldOut]]:
+    """Pools for training, and what is held out of each, by `SOURCE types` and `SOURCE entities`."""
+    pools: list[Pool] = []
+    held: dict[str, HeldOut] = {}
+    for source in sources:
+        pool = load_pool(source, cache)
+        names = [
+            source.texts[owner].text[span.start : span.end]
+            for owner, span in zip(pool.owners.tolist(), pool.spans, strict=True)
+        ]
+        pool, apart = hold_out(pool, names, recipe["held_out"]["types"], recipe["held_out"]["entities"])
+        if not len(pool.types):
+            raise ValueError(f"{source.name}: nothing is left to train on; lower held_out.types and held_out.entities")
+        pools.append(pool)
+        held |= {f"{source.name} {kind}": one for kind, one in apart.items()}
+    return pools, held
+
+
+def batches_of(pools: Sequence[Pool], sources: Sequence[Source], recipe: dict[str, Any]) -> Batches:
+    """The batches that the recipe's objective is trained on."""
+    own, seed = recipe["head"], recipe["seed"]
+    if own["objective"] == "info_nce":
+        return TypeBatches(pools, own["types"], own["per_type"], own["balance"], seed)
+    hard = [
+        hard_rows(pool, source.texts, list(source.wordings), own["hard_sentences"]) if own["hard"] else {}
+        for pool, source in zip(pools, sources, strict=True)
+    ]
+    limited = [limit_instances(pool, own["instances"], seed) for pool in pools]
+    return TripletBatches(limited, hard, own["batch"], own["hard"], seed)
+
+
+def measure_all(model: NerretModel, held: dict[str, HeldOut], temperature: float) -> dict[str, float]:
+    """Numbers of every held-out set, and their mean R-Precision as `goal`."""
+    training = model.head.training
+    model.head.eval()
+    device = next(model.head.parameters()).device
+
+    def embed(values: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(model.head(values.to(device)), dim=-1)
+
+    found = {
+        f"{name} {key}".replace(" ", "_"): value
+        for name, one in held.items()
+        for key, value in measure(embed, one, temperature).items()
+    }
+    model.head.train(training)
+    ranked = [value for name, value in found.items() if name.endswith("_r_precision")]
+    return found | {GOAL: sum(ranked) / len(ranked)}
 
 
 def train_head(
-    model: NerretModel, pools: list[Pool], recipe: dict[str, Any], folder: Path, seed: int
-) -> list[dict[str, Any]]:
-    """Train the model's head in place; returns the Trainer's log."""
-    batches = TypeBatches(pools, recipe["types"], recipe["per_type"], recipe["balance"], seed)
-    log = fit(HeadTraining(model.head, recipe["temperature"]), batches, folder, recipe["steps"], recipe["rate"], seed)
+    model: NerretModel, sources: Sequence[Source], cache: FeatureCache, recipe: dict[str, Any], folder: Path
+) -> tuple[Log, dict[str, Any]]:
+    """Train the model's head in place; returns the Trainer's log and what was read and held out."""
+    with PartialState().main_process_first():  # the others find its vectors in the cache
+        pools, held = prepare(sources, cache, recipe)
+    temperature = recipe["head"]["temperature"]
+    facts: dict[str, Any] = {
+        "sets": [describe(pool, source) for pool, source in zip(pools, sources, strict=True)],
+        "held_out": {name: {"types": len(one.types), "mentions": len(one.mentions)} for name, one in held.items()},
+        "before": measure_all(model, held, temperature) if held else {},
+    }
+    module = {"info_nce": Contrastive, "triplet": Triplets}[recipe["head"]["objective"]](model.head, recipe["head"])
+    log = fit(
+        module,
+        batches_of(pools, sources, recipe),
+        folder,
+        Schedule.of(recipe, "head"),
+        (lambda: measure_all(model, held, temperature)) if held else None,
+    )
     model.head.eval()
-    return log
+    return log, facts | {"after": measure_all(model, held, temperature) if held else {}}
+
+
+def describe(pool: Pool, source: Source) -> dict[str, Any]:
+    """How much of a source is trained on."""
+    return {
+        "name": source.name,
+        "weight": source.weight,
+        "texts": len(source.texts),
+        "mentions": len(pool.labelled),
+        "types": len(pool.types),
+        "lost": pool.lost,
+        "held_out_mentions": len(pool.labels) - len(pool.labelled),
+    }

@@ -6,7 +6,13 @@ import torch
 from torch.nn import functional
 
 
-def info_nce(types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor, temperature: float) -> torch.Tensor:
+def info_nce(
+    types: torch.Tensor,
+    mentions: torch.Tensor,
+    matches: torch.Tensor,
+    temperature: float,
+    ignored: torch.Tensor | None = None,
+) -> torch.Tensor:
     """In-batch contrast in both directions, with several right answers allowed.
 
     For each type, its mentions compete with the batch's mentions that do not have it, and for each mention its types
@@ -17,6 +23,7 @@ def info_nce(types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor,
         mentions: (mentions, size), length 1.
         matches: (types, mentions), whether the mention has the type.
         temperature: above 0.
+        ignored: (types, mentions), pairs that are neither right nor wrong; `None` if there are none.
 
     Returns:
         A number: the mean over all matching pairs, both directions averaged.
@@ -27,13 +34,27 @@ def info_nce(types: torch.Tensor, mentions: torch.Tensor, matches: torch.Tensor,
         True
     """
     logits = types @ mentions.T / temperature  # (types, mentions)
-    return (_one_direction(logits, matches) + _one_direction(logits.T, matches.T)) / 2
+    wrong = ~matches if ignored is None else ~(matches | ignored)
+    return (_one_direction(logits, matches, wrong) + _one_direction(logits.T, matches.T, wrong.T)) / 2
 
 
-def _one_direction(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """Mean over matches of -log(e^match / (e^match + sum of the row's non-matches))."""
-    wrong = logits.masked_fill(matches, float("-inf")).logsumexp(1, keepdim=True)  # (rows, 1)
-    losses = functional.softplus(wrong - logits)  # (rows, columns)
+def mention_contrast(mentions: torch.Tensor, matches: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Contrast of mentions with each other: those that share a type of the batch are right, others wrong.
+
+    Args:
+        mentions: (mentions, size), length 1.
+        matches: (types, mentions), whether the mention has the type.
+        temperature: above 0.
+    """
+    itself = torch.eye(len(mentions), dtype=torch.bool, device=mentions.device)
+    shared = matches.float().T @ matches.float() > 0  # (mentions, mentions)
+    return info_nce(mentions, mentions, shared & ~itself, temperature, ignored=itself)
+
+
+def _one_direction(logits: torch.Tensor, matches: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+    """Mean over matches of -log(e^match / (e^match + sum over what is wrong in its row))."""
+    against = logits.masked_fill(~wrong, float("-inf")).logsumexp(1, keepdim=True)  # (rows, 1)
+    losses = functional.softplus(against - logits)  # (rows, columns)
     weights = matches / matches.sum(1, keepdim=True).clamp(min=1)  # every row counts the same
     return (losses * weights).sum() / (matches.any(1).sum().clamp(min=1))
 
@@ -51,3 +72,22 @@ def triplet(anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor
     near = 1 - functional.cosine_similarity(anchor, positive)
     far = 1 - functional.cosine_similarity(anchor, negative)
     return functional.relu(near - far + margin).mean()
+
+
+def hardest(anchor: torch.Tensor, negatives: torch.Tensor) -> torch.Tensor:
+    """Of each anchor's negatives the one that lies nearest to it: the smallest cosine distance, not the largest.
+
+    Args:
+        anchor: (triplets, size).
+        negatives: (negatives, size), any of which is a negative of every anchor.
+
+    Returns:
+        (triplets, size).
+
+    Example:
+        >>> anchor, negatives = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.9, 0.1], [-1.0, 0.0]])
+        >>> hardest(anchor, negatives).tolist()
+        [[0.8999999761581421, 0.10000000149011612]]
+    """
+    cosines = functional.normalize(anchor, dim=-1) @ functional.normalize(negatives, dim=-1).T  # (triplets, negatives)
+    return negatives[cosines.argmax(1)]

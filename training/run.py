@@ -1,91 +1,181 @@
-"""Train a checkpoint from a recipe: `python -m training.run training/recipes/nerret-minilm.toml --data DIR --out DIR`.
+"""Train a checkpoint from a recipe.
 
-A recipe states backbone, layer and pooling, the sets to learn from and the settings of head and detector. DIR holds the
-sets as JSONL with a `types.json` (the set `corpus` is this project's own and needs no DIR). Value vectors are computed
-once and kept in --cache. The result is a head-only checkpoint with its detector, the logs and the resolved recipe.
+  python -m training.run training/recipes/nerret-minilm.toml --data DIR --out runs/mine
+
+A recipe is a small TOML file that states only what differs from another (`base = "other.toml"`) and from the defaults
+below. Its sets are texts in which mentions are marked: `corpus` is this project's own; other names are files of --data
+DIR (NAME.jsonl, with plain names of types in types.json), and `data` is what --data names itself:
+
+  FILE.jsonl                {"id", "text", "mentions": [{"start", "end", "type"}]}, or {"type", "examples": [...]}
+  FILE.conll .bio .iob      a token and its tag a line, an empty line after a sentence
+  FILE.toml .csv            examples of types, dinosaur = ["Triceratops", ...] or lines dinosaur,Triceratops
+  hf:ID[@CONFIG][:SPLIT]    a dataset of the Hugging Face Hub or a local folder
+
+OUT becomes a checkpoint (`nerret index --model OUT`, `EntityRetriever(..., model=OUT)`) with metrics.json, curves.png
+and recipe.json, the resolved recipe, which is itself a recipe. A run that was interrupted goes on when the same command
+is given again, and ends as if it had not been interrupted. On several GPUs: accelerate launch -m training.run ...
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
-import tomllib
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, set_seed
+from accelerate import PartialState
+from transformers import AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase, set_seed
 
+from modeling_nerret.checkpoints import load_checkpoint
 from modeling_nerret.detection import MentionProbe, ProbeConfig
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.weights import find_backbone
-from training.detector import train_detector, write_log
-from training.head import load_pool, train_head
+from training.data import Data, Source, read_source
+from training.detector import train_detector
+from training.features import FeatureCache
+from training.head import train_head
+from training.recipes import DEFAULTS, resolve
+from training.reports import draw_curves, summarise, write_metrics
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train head and detector as a recipe says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", type=Path, help="a TOML file of training/recipes")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder with the recipe's sets (default: data)")
-    parser.add_argument("--out", type=Path, required=True, help="where the checkpoint is written")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="value vectors (default: runs/cache)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.run",
+        description=__doc__,
+        epilog="keys of a recipe, with their defaults:\n\n" + DEFAULTS.read_text(encoding="utf-8").replace("%", "%%"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", type=Path, help="a TOML file, such as those of training/recipes, or a recipe.json")
     parser.add_argument(
-        "--set",
+        "--data",
         action="append",
         default=[],
-        metavar="KEY=VALUE",
-        help="override, such as head.steps=500 (may be repeated)",
+        help="a folder of sets (default: data), or a file or hf: name; repeatable",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="value vectors (default: runs/cache)")
+    parser.add_argument("--seed", type=int, help="the same as --set seed=N")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as head.steps=500; repeatable"
     )
     options = parser.parse_args(arguments)
-    recipe = tomllib.loads(options.recipe.read_text(encoding="utf-8"))
-    for override in options.set:
-        apply(recipe, override)
-    train(recipe, options.data, options.out, options.cache, options.seed)
+    seed = [] if options.seed is None else [f"seed={options.seed}"]
+    try:
+        recipe = resolve(options.recipe, options.set + seed)
+        train(recipe, Data.of(options.data), options.out, options.cache)
+    except (ValueError, OSError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
-def apply(recipe: dict[str, Any], override: str) -> None:
-    """Set one value of a recipe, `section.key=value` with the value in TOML.
+def train(recipe: dict[str, Any], data: Data, out: Path, cache: Path) -> None:
+    """Train head and detector and write the checkpoint.
 
-    Example:
-        >>> recipe = {"head": {"steps": 9}}
-        >>> apply(recipe, "head.steps=500")
-        >>> recipe
-        {'head': {'steps': 500}}
+    Args:
+        recipe: a resolved one, see `training.recipes.resolve`.
+        data: where its sets are.
+        out: folder of the checkpoint.
+        cache: folder of value vectors.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: the recipe does not fit the data, or `out` holds a run of another recipe.
     """
-    key, _, value = override.partition("=")
-    *sections, name = key.split(".")
-    for section in sections:
-        recipe = recipe[section]
-    if name not in recipe:
-        raise ValueError(f"the recipe has no {key!r}; here it has {', '.join(recipe)}")
-    recipe[name] = tomllib.loads(f"value = {value}")["value"]
+    state, began = PartialState(cpu=recipe["device"] == "cpu"), time.perf_counter()
+    with state.main_process_first():
+        _claim(out, recipe)
+    set_seed(recipe["seed"])
+    model, tokenizer, probe = load_start(recipe, state.device)
+    metrics: dict[str, Any] = {"seed": recipe["seed"]}
+    if recipe["head"]["steps"]:
+        sources = _sources(recipe["head"], data, out / "head_run")
+        log, facts = train_head(model, sources, FeatureCache(model, tokenizer, cache), recipe, out / "head_run")
+        metrics["head"] = {"seconds": time.perf_counter() - began} | summarise(log, facts)
+    if recipe["detector"]["steps"]:
+        began = time.perf_counter()
+        torch.manual_seed(recipe["seed"])
+        probe = probe or MentionProbe(ProbeConfig(model.backbone.config.hidden_size, **recipe["probe"]))
+        sources = _sources(recipe["detector"], data, out / "detector_run")
+        log, facts = train_detector(model, tokenizer, probe.to(model.device), sources, recipe, out / "detector_run")
+        metrics["detector"] = {"seconds": time.perf_counter() - began} | summarise(log, facts)
+    if state.is_main_process:
+        _save(model, probe, recipe, out)
+        write_metrics(out / "metrics.json", metrics)
+        draw_curves(out / "curves.png", metrics)
+    state.wait_for_everyone()
 
 
-def train(recipe: dict[str, Any], data: Path, out: Path, cache: Path, seed: int) -> None:
-    """Train head and detector and write the checkpoint."""
-    set_seed(seed)
-    backbone = find_backbone(recipe["backbone"], recipe["revision"])
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
-    model = NerretModel.from_backbone(backbone, layer=recipe["layer"], pooling=recipe["pooling"], **recipe["model"])
-    model.config.backbone, model.config.backbone_revision = recipe["backbone"], recipe["revision"]
+def load_start(
+    recipe: dict[str, Any], device: torch.device | str
+) -> tuple[NerretModel, PreTrainedTokenizerBase, MentionProbe | None]:
+    """What training starts from: model, tokenizer and, where the recipe's `init` has one, detector."""
+    options: dict[str, Any] = {} if recipe["dtype"] == "auto" else {"dtype": getattr(torch, recipe["dtype"])}
+    if recipe["quantization"]:
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=recipe["quantization"],
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        options["device_map"] = {"": device}
+    if recipe["init"]:
+        start = load_checkpoint(recipe["init"], device, **options)
+        return start.model, start.tokenizer, start.detector
+    if not recipe["backbone"]:
+        raise ValueError('the recipe names no model; give it backbone = "ID" or init = "nerret-minilm"')
+    backbone = find_backbone(recipe["backbone"], recipe["revision"] or None)
+    model = NerretModel.from_backbone(
+        backbone, layer=recipe["layer"], pooling=recipe["pooling"], **recipe["model"], **options
+    )
+    model.config.backbone, model.config.backbone_revision = recipe["backbone"], recipe["revision"] or None
+    if not recipe["quantization"]:
+        model.to(device)  # type: ignore[arg-type]
+    return model, AutoTokenizer.from_pretrained(backbone), None
 
+
+def _sources(section: dict[str, Any], data: Data, folder: Path) -> list[Source]:
+    """A section's sets; refuses a folder in which a run over other data was begun."""
+    if not section["sets"]:
+        raise ValueError('the recipe has steps but no sets to learn from; add sets = [{ name = "corpus" }]')
+    sources = [source for entry in section["sets"] for source in read_source(entry, data)]
+    path, digests = folder / "data.json", {source.name: source.digest() for source in sources}
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != digests:
+        raise ValueError(f"the data has changed since {folder} was begun; choose another --out or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
+    return sources
+
+
+def _claim(out: Path, recipe: dict[str, Any]) -> None:
+    """Write the resolved recipe, and refuse a folder that holds another run."""
+    path, text = out / "recipe.json", json.dumps(recipe, indent=2) + "\n"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != recipe:
+        raise ValueError(
+            f"{out} holds a run of another recipe (see its recipe.json); choose another --out or remove it"
+        )
     out.mkdir(parents=True, exist_ok=True)
-    pools = [load_pool(model, tokenizer, entry, data, cache) for entry in recipe["head"]["sets"]]
-    write_log(out / "head_log.json", train_head(model, pools, recipe["head"], out / "head_run", seed))
+    path.write_text(text, encoding="utf-8")
 
-    torch.manual_seed(seed)
-    probe = MentionProbe(ProbeConfig(model.backbone.config.hidden_size, **recipe["probe"]))
-    log = train_detector(model, tokenizer, probe, recipe["detector"], data, out / "detector_run", seed)
-    write_log(out / "detector_log.json", log)
 
-    model.save_pretrained(out, head_only=True)
-    probe.save_pretrained(out)
-    (out / "recipe.json").write_text(json.dumps(recipe | {"seed": seed}, indent=2) + "\n", encoding="utf-8")
+def _save(model: NerretModel, probe: MentionProbe | None, recipe: dict[str, Any], out: Path) -> None:
+    """Write the checkpoint; one that did not start from another is head-only."""
+    if recipe["dtype"] != "auto" and not recipe["init"] and not recipe["quantization"]:
+        # users load the backbone as its files are, and the stored vector must be what they get
+        whole = find_backbone(recipe["backbone"], recipe["revision"] or None)
+        fields = {"backbone": recipe["backbone"], "backbone_revision": recipe["revision"] or None}
+        fields |= {"layer": recipe["layer"], "pooling": recipe["pooling"]}
+        model = NerretModel.from_backbone(whole, head=model.head.cpu(), **fields | recipe["model"])
+    model.save_pretrained(out, head_only=None if recipe["init"] else True)
+    if probe is not None:
+        probe.save_pretrained(out)
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
     sys.exit(main())
