@@ -1,0 +1,82 @@
+"""The cache of value vectors: once, whole, and never another model's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import training.features as features
+from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.spans import Span
+from tests.tiny import save_backbone, wordpiece
+from training.data import Annotated
+from training.features import FeatureCache, Rows, value_vectors
+
+TEXTS = [
+    Annotated(str(at), f"ada was born in {['london', 'paris', 'rome'][at % 3]} {at}", {Span(0, 3): ("p",)})
+    for at in range(9)
+]
+TEXTS += [Annotated("two", "paris and london", {Span(0, 5): ("c",), Span(10, 16): ("c",), Span(5, 6): ("lost",)})]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> NerretModel:
+    return NerretModel.from_backbone(save_backbone(tmp_path / "b"), layer=2, pooling="mean", head_size=8, hidden_size=8)
+
+
+@pytest.fixture(autouse=True)
+def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "CHUNK", 4)
+
+
+def test_the_cache_gives_what_the_model_gives(model: NerretModel, tmp_path: Path) -> None:
+    found = FeatureCache(model, wordpiece(), tmp_path / "cache").mentions(TEXTS, "texts")
+    direct = value_vectors(model, wordpiece(), [(text.text, list(text.mentions)) for text in TEXTS])
+    assert list(zip(found.owners.tolist(), found.spans, strict=True)) == list(direct)
+    assert np.allclose(found.vectors[np.arange(len(found.spans))], np.stack(list(direct.values())), atol=2e-3)
+    assert found.lost == 1  # white space has no token
+
+
+def test_a_killed_run_goes_on_where_it_was(model: NerretModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = FeatureCache(model, wordpiece(), tmp_path / "whole").mentions(TEXTS, "texts")
+    calls = []
+
+    def killed(*arguments: object) -> dict:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return value_vectors(*arguments)
+
+    monkeypatch.setattr(features, "value_vectors", killed)
+    cache = FeatureCache(model, wordpiece(), tmp_path / "cache")
+    with pytest.raises(KeyboardInterrupt):
+        cache.mentions(TEXTS, "texts")
+    (folder,) = (tmp_path / "cache").iterdir()
+    (folder / "000002.123.partial").write_bytes(b"half a file")  # as a killed writer leaves it
+    found = cache.mentions(TEXTS, "texts")
+    assert len(calls) == 4  # two files before it was killed, the third begun twice
+    cache.mentions(TEXTS, "texts")
+    assert len(calls) == 4  # nothing is computed again
+    rows = np.arange(len(found.spans))
+    assert np.array_equal(found.vectors[rows], whole.vectors[rows]) and found.spans == whole.spans
+
+
+def test_other_weights_layer_or_pooling_are_other_vectors(model: NerretModel, tmp_path: Path) -> None:
+    keys = {FeatureCache(model, wordpiece(), tmp_path).key}
+    model.config.pooling = "end"
+    keys.add(FeatureCache(model, wordpiece(), tmp_path).key)
+    with torch.no_grad():  # as a merged adapter changes them, under the same name and SHA-256 of the files
+        next(model.backbone.parameters())[0, 0] += 1
+    keys.add(FeatureCache(model, wordpiece(), tmp_path).key)
+    keys.add(FeatureCache(model.bfloat16(), wordpiece(), tmp_path).key)
+    assert len(keys) == 4
+
+
+def test_rows_of_several_pieces() -> None:
+    matrix = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float16)
+    rows = Rows([matrix[:4], matrix[4:4], matrix[4:5], matrix[5:]])
+    wanted = [9, 0, 4, 4, 3]
+    assert len(rows) == 10 and np.array_equal(rows[wanted], matrix[wanted].astype(np.float32))

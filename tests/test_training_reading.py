@@ -1,0 +1,164 @@
+"""Annotated text in all forms that training reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import datasets
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modeling_nerret.spans import Span
+from training.data import Data, read_source
+from training.reading import read, tag_spans
+
+
+def _write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+CONLL = """-DOCSTART- -X- O O
+
+# id 5239 domain=en
+Ada NNP B-NP B-PER
+Lovelace NNP I-NP E-PER
+met VBD O O
+Bob NNP O S-PER
+
+Rome\tB-CITY
+Paris\tB-CITY
+"""
+
+
+def test_conll_sentences_become_texts_whose_spans_are_the_mentions(tmp_path: Path) -> None:
+    first, second = read(_write(tmp_path / "a.conll", CONLL), {"PER": "person"})
+    assert first.text == "Ada Lovelace met Bob"
+    assert first.mentions == {Span(0, 12): ("person",), Span(17, 20): ("person",)}
+    assert second.text == "Rome Paris" and second.mentions == {Span(0, 4): ("CITY",), Span(5, 10): ("CITY",)}
+
+
+def test_tags_without_prefixes_join_neighbours_of_one_label(tmp_path: Path) -> None:
+    (text,) = read(_write(tmp_path / "a.bio", "New location-city\nYork location-city\nis O\nbig O\n"))
+    assert text.mentions == {Span(0, 8): ("location-city",)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.conll", "Ada B-PER\nmet\n", r"a\.conll, line 2: 'met' is no token with a tag"),
+        ("a.conll", "Ada B-PER\n\nmet PERSON\n", r"a\.conll, line 3: the tag 'PERSON' is neither O nor B-"),
+        ("a.jsonl", '{"text": "Ada", "mentions": []}\n{"text": \n', r"a\.jsonl, line 2 is no JSON"),
+        ("a.jsonl", '{"text": "Ada"}', r'line 1: there is no list "mentions"'),
+        ("a.jsonl", '{"text": "Ada", "mentions": [{"start": 0}]}', r"line 1: the mention .* is not"),
+        ("a.jsonl", '{"text": "Ada", "mentions": [{"start": 0, "end": 9, "type": "p"}]}', r"line 1: span \[0, 9\)"),
+        ("a.jsonl", '{"type": "dinosaur", "examples": "Triceratops"}', r"line 1: needed is"),
+        ("a.csv", "dinosaur,Triceratops\nalone\n", r"line 2: needed is a type and names"),
+        ("a.toml", 'dinosaur = ["Triceratops"', r"a\.toml: "),
+        ("a.txt", "Ada", r"a\.txt: how to read it is unknown; accepted are \.jsonl"),
+    ],
+)
+def test_malformed_files_are_refused_with_their_place(tmp_path: Path, name: str, content: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        list(read(_write(tmp_path / name, content)))
+
+
+def test_other_encodings_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_bytes("Zoë B-PER\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"a\.conll is no UTF-8"):
+        list(read(str(tmp_path / "a.conll")))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.toml", 'dinosaur = ["Iguanodon", "Bruno"]\n"film role" = ["Bruno"]\n'),
+        ("a.csv", "type,name\ndinosaur,Iguanodon\ndinosaur,Bruno\nfilm role,Bruno\n"),
+        (
+            "a.jsonl",
+            '{"type": "dinosaur", "examples": ["Iguanodon", "Bruno"]}\n{"type": "film role", "examples": ["Bruno"]}\n',
+        ),
+    ],
+)
+def test_examples_are_texts_of_their_own_with_all_their_types(tmp_path: Path, name: str, content: str) -> None:
+    one, two = read(_write(tmp_path / name, content))
+    assert one.text == "Iguanodon" and one.mentions == {Span(0, 9): ("dinosaur",)}
+    assert two.mentions == {Span(0, 5): ("dinosaur", "film role")}
+
+
+TOKENS = [["Ada", "met", "Bob"], ["notes"]]
+
+
+@pytest.mark.parametrize("form", ["saved", "parquet", "strings", "spans"])
+def test_datasets_of_hugging_face(tmp_path: Path, form: str) -> None:
+    names = datasets.ClassLabel(names=["O", "B-PER", "I-PER"])
+    features = datasets.Features({"tokens": datasets.List(datasets.Value("string")), "ner_tags": datasets.List(names)})
+    rows = {"tokens": TOKENS, "ner_tags": [[1, 0, 1], [0]]}
+    if form == "strings":
+        made = datasets.Dataset.from_dict({"tokens": TOKENS, "tags": [["B-PER", "O", "B-PER"], ["O"]]})
+    elif form == "spans":
+        spans = [[{"start": 0, "end": 3, "label": "PER"}, {"start": 8, "end": 11, "label": "PER"}], []]
+        made = datasets.Dataset.from_dict({"text": [" ".join(row) for row in TOKENS], "entities": spans})
+    else:
+        made = datasets.Dataset.from_dict(rows, features)
+    folder = tmp_path / "set"
+    if form == "parquet":
+        folder.mkdir()
+        made.to_parquet(folder / "train.parquet")
+    else:
+        made.save_to_disk(folder)
+    first, second = read(f"hf:{folder}:train", {"PER": "person"})
+    assert first.text == "Ada met Bob" and first.mentions == {Span(0, 3): ("person",), Span(8, 11): ("person",)}
+    assert second.mentions == {}
+
+
+def test_a_dataset_without_tags_is_refused(tmp_path: Path) -> None:
+    datasets.Dataset.from_dict({"tokens": TOKENS, "topic": ["a", "b"]}).save_to_disk(tmp_path / "set")
+    with pytest.raises(ValueError, match="has the columns tokens, topic; needed are"):
+        list(read(f"hf:{tmp_path / 'set'}"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["A", "B", None])), max_size=8))
+def test_bio_and_bioes_give_the_spans_that_they_were_made_of(pieces: list[tuple[int, str | None]]) -> None:
+    spans, bio, bioes, at = [], [], [], 0
+    for length, label in pieces:
+        if label is not None:
+            spans.append((at, at + length, label))
+            bio += [f"B-{label}"] + [f"I-{label}"] * (length - 1)
+            inner = [f"B-{label}"] + [f"I-{label}"] * (length - 2) + [f"E-{label}"]
+            bioes += inner if length > 1 else [f"S-{label}"]
+        else:
+            bio += ["O"] * length
+            bioes += ["O"] * length
+        at += length
+    assert tag_spans(bio) == spans == tag_spans(bioes)
+
+
+def test_sets_are_names_inside_the_data_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "data"
+    inside.mkdir()
+    line = json.dumps({"text": "Ada", "mentions": [{"start": 0, "end": 3, "type": "old_friend"}]})
+    for folder in (tmp_path, inside):
+        _write(folder / "mine.jsonl", line)
+    (source,) = read_source({"name": "mine", "weight": 2.0}, Data(inside))
+    assert source.wordings == {"old friend": ["old friend"]} and source.weight == 2.0
+    for name in ("../mine", "../mine.jsonl", str(tmp_path / "mine.jsonl")):
+        with pytest.raises(ValueError, match="lies outside"):
+            read_source({"name": name, "weight": 1.0}, Data(inside))
+
+
+def test_the_set_data_is_what_the_user_names(tmp_path: Path) -> None:
+    one = _write(tmp_path / "one.toml", 'friend = ["Ada"]\n')
+    two = _write(tmp_path / "two.csv", "city,Rome\n")
+    sources = read_source({"name": "data", "weight": 1.0}, Data.of([str(tmp_path), one, two]))
+    assert [(source.name, source.weight, list(source.wordings)) for source in sources] == [
+        ("one", 0.5, ["friend"]),
+        ("two", 0.5, ["city"]),
+    ]
+    with pytest.raises(ValueError, match="name it with --data"):
+        read_source({"name": "data", "weight": 1.0}, Data.of([]))
+    with pytest.raises(FileNotFoundError, match="there is no such file or folder"):
+        Data.of([str(tmp_path / "three.csv")])
