@@ -11,6 +11,7 @@ import torch
 from huggingface_hub import snapshot_download
 from transformers import PreTrainedTokenizerBase
 
+from .adapters import FOLDER as ADAPTER
 from .detection import MentionProbe
 from .loading import load_tokenizer
 from .modeling_nerret import NerretModel
@@ -67,9 +68,10 @@ def locate(name: str, revision: str | None = None, local_files_only: bool = Fals
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a checkpoint's configuration and weights, detector included."""
+    """SHA-256 of a checkpoint's configuration and weights, adapter and detector included."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.safetensors"), folder / "config.json", *folder.glob(MentionProbe.config_name)]):
+    weights = [*folder.glob("*.safetensors"), *folder.glob(f"{ADAPTER}/*")]
+    for path in sorted([*weights, folder / "config.json", *folder.glob(MentionProbe.config_name)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

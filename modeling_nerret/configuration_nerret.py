@@ -43,8 +43,11 @@ class NerretConfig(PretrainedConfig):
         suffix_tokens: special tokens that it puts after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
-        lexical_weight: hybrid score = cosine + weight * b / (b + half) for a BM25 score b; chosen on a dev split.
+        document_size: width of the document head's inner layer; 0: the model has none.
+        document_weight: weight of a document's own cosine in the hybrid score; chosen on a dev split.
+        lexical_weight: weight of b / (b + half) in the hybrid score, for a BM25 score b; chosen on a dev split.
         lexical_half: the half of that formula.
+        adapter_sha256: SHA-256 of the peft adapter whose weights are merged into the backbone; `None` if there is none.
         cut_config: the backbone's own configuration, already cut to `layer` blocks, as a dict; `None` if head-only.
         backbone: repository id or path of the backbone.
         backbone_revision: its commit.
@@ -79,12 +82,15 @@ class NerretConfig(PretrainedConfig):
         suffix_tokens: int = 0,
         max_tokens: int = 512,
         match_score: float = 0.5,
+        document_size: int = 0,
+        document_weight: float = 0.0,
         lexical_weight: float = 0.3,
         lexical_half: float = 3.0,
         cut_config: dict[str, Any] | None = None,
         backbone: str | None = None,
         backbone_revision: str | None = None,
         backbone_sha256: str | None = None,
+        adapter_sha256: str | None = None,
         golden_tokens: list[int] | None = None,
         golden_vector: list[float] | None = None,
         **kwargs: Any,
@@ -98,6 +104,7 @@ class NerretConfig(PretrainedConfig):
             ("prefix_tokens", prefix_tokens, 0),
             ("suffix_tokens", suffix_tokens, 0),
             ("max_tokens", max_tokens, 8),
+            ("document_size", document_size, 0),
         ):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise ValueError(f"{name} is {number!r}; it must be a whole number, {least} or more")
@@ -124,12 +131,15 @@ class NerretConfig(PretrainedConfig):
         self.suffix_tokens = suffix_tokens
         self.max_tokens = max_tokens
         self.match_score = match_score
+        self.document_size = document_size
+        self.document_weight = document_weight
         self.lexical_weight = lexical_weight
         self.lexical_half = lexical_half
         self.cut_config = cut_config
         self.backbone = backbone
         self.backbone_revision = backbone_revision
         self.backbone_sha256 = backbone_sha256
+        self.adapter_sha256 = adapter_sha256
         self.golden_tokens = golden_tokens
         self.golden_vector = golden_vector
         super().__init__(**kwargs)

@@ -7,6 +7,7 @@ and nothing after block k's V is ever computed, loaded or stored.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from .adapters import ADAPTER_WEIGHTS, find_adapter, merged, read_adapter, write_adapter
 from .backbones import build_cut, family_of, position_options
 from .configuration_nerret import NerretConfig
 from .golden import check_vector, golden_vector
@@ -25,6 +27,9 @@ from .weights import find_backbone, sha256_of_weights
 
 # What a loader of backbones takes besides its name
 BACKBONE_OPTIONS = ("dtype", "device_map", "token", "local_files_only")
+# What a loader of adapters takes, which lie beside the head
+ADAPTER_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+HEADS = ("head", "document_head")
 
 
 @dataclass
@@ -43,13 +48,14 @@ class NerretOutput(ModelOutput):
 class NerretHead(nn.Sequential):
     """Two-layer MLP from value vectors (n, value_size) to the type space (n, hidden_size); PAPER section 3."""
 
-    def __init__(self, config: NerretConfig):
+    def __init__(self, config: NerretConfig, inner_size: int | None = None):
+        inner_size = inner_size or config.head_size
         activation = nn.SiLU() if config.head_activation == "silu" else nn.Tanh()
         super().__init__(
-            nn.Linear(config.value_size, config.head_size),
+            nn.Linear(config.value_size, inner_size),
             activation,
             nn.Dropout(config.dropout),
-            nn.Linear(config.head_size, config.hidden_size),
+            nn.Linear(inner_size, config.hidden_size),
         )
 
 
@@ -95,7 +101,7 @@ class NerretModel(PreTrainedModel):
     config_class = NerretConfig
     base_model_prefix = "nerret"
     main_input_name = "input_ids"
-    _keep_in_fp32_modules_strict = {"head"}  # noqa: RUF012
+    _keep_in_fp32_modules_strict = set(HEADS)  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -104,7 +110,10 @@ class NerretModel(PreTrainedModel):
     def __init__(self, config: NerretConfig):
         attention = config._attn_implementation_internal  # what the user asked for; super() fills in a default
         super().__init__(config)
-        self.head = NerretHead(config)  # first, because sentence-transformers casts what follows to its dtype
+        # first, because sentence-transformers casts what follows to its dtype
+        self.head = NerretHead(config)
+        self.document_head = NerretHead(config, config.document_size) if config.document_size else None
+        self._adapter: dict[str, bytes] = {}  # the files of a merged adapter
         self.backbone: Any = None
         self.value_projection: Any = None
         if config.cut_config is not None:
@@ -164,10 +173,23 @@ class NerretModel(PreTrainedModel):
 
     def embed(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """Embeddings (mentions, hidden_size) of token spans (mentions, 3), from `hidden_states`' result."""
-        values = pool(self.value_projection(states), spans, self.config.pooling)  # (mentions, value_size)
-        inner: Any = self.head[0]
-        values = values.to(inner.weight.device, inner.weight.dtype)
-        return nn.functional.normalize(self.head(values).float(), dim=-1)
+        return self._project(self.head, pool(self.value_projection(states), spans, self.config.pooling))
+
+    def embed_texts(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+        """Document vectors (texts, hidden_size) of whole texts' tokens (texts, 3): near the types of what they mention.
+
+        Raises:
+            ValueError: the model has no document head.
+        """
+        if self.document_head is None:
+            raise ValueError("this model has no document head; its configuration says document_size=0")
+        return self._project(self.document_head, pool(self.value_projection(states), spans, "mean"))
+
+    @staticmethod
+    def _project(head: Any, values: torch.Tensor) -> torch.Tensor:
+        """A head's vectors (n, hidden_size), of length 1, of value vectors (n, value_size)."""
+        values = values.to(head[0].weight.device, head[0].weight.dtype)
+        return nn.functional.normalize(head(values).float(), dim=-1)
 
     def _whole_texts(self, attention_mask: torch.Tensor) -> torch.Tensor:
         """Each row's span between its special tokens, at least one token wide. (batch, 3)."""
@@ -276,10 +298,14 @@ class NerretModel(PreTrainedModel):
             )
         model, report = loaded
         refuse_missing(report, f"the checkpoint {pretrained_model_name_or_path}")
-        refuse_nan(model.head, f"the checkpoint {pretrained_model_name_or_path}")
+        for head in model.heads:
+            refuse_nan(head, f"the checkpoint {pretrained_model_name_or_path}")
         if model.config.head_only:
             options = {name: kwargs[name] for name in BACKBONE_OPTIONS if name in kwargs}
             model.attach_backbone(quantization_config=quantization, **options)
+            if model.config.adapter_sha256 is not None:
+                source = {name: kwargs[name] for name in ADAPTER_OPTIONS if name in kwargs}
+                model.merge_adapter(find_adapter(pretrained_model_name_or_path, **source))
         elif quantization is not None:
             raise ValueError(
                 "a self-contained checkpoint cannot be quantised while it is loaded; save it with head_only=True, then "
@@ -323,7 +349,36 @@ class NerretModel(PreTrainedModel):
         self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
         device = next(value.parameters()).device
         if device.type != "meta":  # where a part of the backbone that lies on disk seems to be
-            self.head.to(device)
+            for head in self.heads:
+                head.to(device)
+
+    @property
+    def heads(self) -> list[NerretHead]:
+        """The head and, if the model has one, the document head."""
+        return [head for head in (self.head, self.document_head) if head is not None]
+
+    def merge_adapter(self, folder: str | Path) -> NerretModel:
+        """Merge a peft adapter of the cut backbone, such as LoRA, into its weights; a quantised backbone runs it beside.
+
+        The adapter's files are kept in memory, and written beside the head of a head-only checkpoint.
+
+        Raises:
+            ValueError: the adapter is not the one that the configuration names, or one was merged before.
+            OSError: the folder holds no adapter in safetensors.
+            ImportError: peft is not installed.
+        """
+        if self._adapter:
+            raise ValueError("an adapter is already merged into this model's backbone")
+        files = read_adapter(folder)
+        sha256 = hashlib.sha256(files[ADAPTER_WEIGHTS]).hexdigest()
+        if self.config.adapter_sha256 not in (None, sha256):
+            raise ValueError(
+                f"the adapter in {folder} has SHA-256 {sha256}, but this head was trained with "
+                f"{self.config.adapter_sha256}; fetch the checkpoint again"
+            )
+        self.backbone = merged(self._ready(), folder, keep_apart=self.quantized).requires_grad_(False)
+        self.config.adapter_sha256, self._adapter = sha256, files
+        return self
 
     @property
     def quantized(self) -> bool:
@@ -342,7 +397,8 @@ class NerretModel(PreTrainedModel):
             kwargs: as in transformers.
 
         Raises:
-            ValueError: a head-only checkpoint of a model that knows no backbone, or a whole one of a quantised model.
+            ValueError: a head-only checkpoint of a model that knows no backbone or whose adapter is merged for good, or
+                a whole one of a quantised model.
         """
         config, ignored = self.config, self._keys_to_ignore_on_save
         whole = config.cut_config
@@ -350,17 +406,21 @@ class NerretModel(PreTrainedModel):
             head_only = whole is None
         if head_only and config.backbone is None:
             raise ValueError("this model knows no backbone to name; save it with head_only=False")
+        if head_only and config.adapter_sha256 and not self._adapter:
+            raise ValueError("the adapter's weights are merged into this checkpoint; save it with head_only=False")
         if not head_only and self.quantized:
             raise ValueError("the weights of a quantised backbone are not saved; use head_only=True")
         config.cut_config = None if head_only else self._ready().config.to_dict()
         config.golden_vector = None if "state_dict" in kwargs else self._golden_vector()
         if head_only:
-            self._keys_to_ignore_on_save = {key for key in self.state_dict() if not key.startswith("head.")}
+            self._keys_to_ignore_on_save = {key for key in self.state_dict() if key.split(".")[0] not in HEADS}
         try:
             super().save_pretrained(save_directory, *args, **kwargs)
         finally:
             config.cut_config, self._keys_to_ignore_on_save = whole, ignored
         _write_modules(Path(save_directory))
+        if head_only and self._adapter:
+            write_adapter(Path(save_directory), self._adapter)
 
     def _golden_vector(self) -> list[float] | None:
         """What loading this model is to give again; `None` where that cannot be told."""

@@ -28,6 +28,8 @@ CHOICES = {
     "quantization": ("", "nf4"),
     "dtype": ("auto", "float32", "bfloat16", "float16"),
     "head.objective": ("info_nce", "triplet"),
+    "joint.method": ("lora", "dora"),
+    "joint.schedule": ("cosine", "constant", "linear"),
     "head.schedule": ("cosine", "constant", "linear"),
     "detector.schedule": ("cosine", "constant", "linear"),
 }

@@ -38,6 +38,7 @@ from training.data import Data, Source, read_source
 from training.detector import train_detector
 from training.features import FeatureCache
 from training.head import train_head
+from training.joint import train_joint
 from training.recipes import DEFAULTS, resolve
 from training.reports import draw_curves, summarise, write_metrics
 
@@ -97,6 +98,11 @@ def train(recipe: dict[str, Any], data: Data, out: Path, cache: Path) -> None:
         sources = _sources(recipe["head"], data, out / "head_run")
         log, facts = train_head(model, sources, FeatureCache(model, tokenizer, cache), recipe, out / "head_run")
         metrics["head"] = {"seconds": time.perf_counter() - began} | summarise(log, facts)
+    if recipe["joint"]["steps"]:
+        began = time.perf_counter()
+        sources = _sources(recipe["joint"], data, out / "joint_run")
+        log, facts = train_joint(model, tokenizer, sources, recipe, out / "joint_run")
+        metrics["joint"] = {"seconds": time.perf_counter() - began} | summarise(log, facts)
     if recipe["detector"]["steps"]:
         began = time.perf_counter()
         torch.manual_seed(recipe["seed"])

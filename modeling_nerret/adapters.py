@@ -1,0 +1,56 @@
+"""Adapters of peft's, such as LoRA, over a cut backbone: a few MB in a folder `adapter` beside the head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers.utils import cached_file
+
+# Not in the checkpoint's own folder, where transformers would take it for an adapter of the whole checkpoint
+FOLDER = "adapter"
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def find_adapter(name_or_path: Any, **source: Any) -> Path:
+    """The adapter's folder of a checkpoint, from a folder or a repository.
+
+    Args:
+        name_or_path: the checkpoint.
+        source: `revision`, `token`, `cache_dir`, `local_files_only`, `subfolder`, as in transformers.
+
+    Raises:
+        OSError: it was not found.
+    """
+    found = [cached_file(name_or_path, f"{FOLDER}/{name}", **source) for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
+    return Path(found[1]).parent
+
+
+def read_adapter(folder: str | Path) -> dict[str, bytes]:
+    """An adapter's files by name.
+
+    Raises:
+        OSError: one is missing; weights in other files than safetensors are not read, because they can run code.
+    """
+    return {name: (Path(folder) / name).read_bytes() for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)}
+
+
+def write_adapter(checkpoint: Path, files: dict[str, bytes]) -> None:
+    """Write an adapter's files into a checkpoint."""
+    (checkpoint / FOLDER).mkdir(exist_ok=True)
+    for name, content in files.items():
+        (checkpoint / FOLDER / name).write_bytes(content)
+
+
+def merged(backbone: Any, folder: str | Path, keep_apart: bool = False) -> Any:
+    """A backbone with an adapter's weights added to its own, or, with `keep_apart`, run beside them.
+
+    Raises:
+        ImportError: peft is not installed.
+    """
+    try:
+        from peft import PeftModel
+    except ImportError:
+        raise ImportError("this checkpoint has an adapter; to load it: pip install peft") from None
+    adapted = PeftModel.from_pretrained(backbone, str(folder))
+    return adapted.get_base_model() if keep_apart else adapted.merge_and_unload()

@@ -1,0 +1,82 @@
+"""Joint training: batches say what they hold, and the adapter that is learnt lies beside the head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from modeling_nerret import NerretModel
+from modeling_nerret.adapters import read_adapter
+from modeling_nerret.spans import Span
+from tests.tiny import save_backbone, wordpiece
+from training.data import Annotated, Data, Source
+from training.joint import TextBatches
+from training.recipes import resolve
+from training.run import train
+
+TEXTS = [
+    Annotated("a", "ada was born in london", {Span(0, 3): ("person",), Span(16, 22): ("city", "place")}),
+    Annotated("b", "the river in paris", {Span(13, 18): ("city",), Span(4, 9): ("place",)}),
+    Annotated("c", "paris", {Span(0, 5): ("city",)}),
+]
+WORDINGS = {"person": ["person", "human"], "city": ["city"], "place": ["place"]}
+RECIPE = resolve(overrides=["joint.texts=3", "joint.sets=[{name='data'}]"])
+
+
+def test_a_batch_says_which_span_and_which_text_has_which_type() -> None:
+    tokenizer = wordpiece()
+    batches = TextBatches([Source("tiny", 1.0, TEXTS, WORDINGS)], tokenizer, False, RECIPE)
+    seen = set()
+    for number in range(6):
+        batch = batches[number]
+        parts, (part,) = batch["parts"], batch["parts"]
+        words = [
+            tokenizer.decode(part["ids"][row, first:last]).replace("##", "").replace(" ", "")
+            for row, first, last in part["spans"]
+        ]
+        asked = ["person" if words[row] in ("person", "human") else words[row] for row in batch["types"].tolist()]
+        wholes = [tokenizer.decode(part["ids"][row, first:last]) for row, first, last in part["windows"]]
+        for name, matches, holds in zip(asked, batch["matches"], batch["holds"], strict=True):
+            truth = {
+                text.text[span.start : span.end] for text in TEXTS for span, own in text.mentions.items() if name in own
+            }
+            for row, match in zip(batch["mentions"].tolist(), matches.tolist(), strict=True):
+                assert match == (words[row] in truth)
+                seen.add((name, words[row], match))
+            for row, held in zip(batch["texts"].tolist(), holds.tolist(), strict=True):
+                (text,) = [text for text in TEXTS if text.text == wholes[row].replace(" ##", "")]
+                assert held == any(name in own for own in text.mentions.values())
+                assert text.text != "paris"  # a name alone is no document
+        assert len(parts) == 1
+    assert ("city", "london", True) in seen and ("person", "paris", False) in seen
+
+
+def test_a_batch_depends_on_its_number_alone() -> None:
+    one, other = (TextBatches([Source("tiny", 1.0, TEXTS, WORDINGS)], wordpiece(), False, RECIPE) for _ in range(2))
+    other[0], other[1]
+    assert torch.equal(one[7]["parts"][0]["ids"], other[7]["parts"][0]["ids"])
+
+
+@pytest.mark.parametrize("method", ["lora", "dora"])
+def test_adapter_head_and_document_head_are_learnt_and_saved(tmp_path: Path, method: str) -> None:
+    (tmp_path / "tiny.jsonl").write_text(
+        '{"id": "a", "text": "ada was born in london", "mentions": [{"start": 0, "end": 3, "type": "person"}, '
+        '{"start": 16, "end": 22, "type": "city"}]}\n'
+    )
+    overrides = [f"backbone={save_backbone(tmp_path / 'backbone')}", "layer=2", "pooling=mean", "head.steps=0"]
+    overrides += ["model={head_size=24, hidden_size=16, document_size=8}", f"joint.method={method}", "joint.rank=2"]
+    recipe = resolve(overrides=[*overrides, "joint.steps=12", "joint.sets=[{name='data'}]", "joint.rate=1e-2"])
+    for out in ("one", "other"):
+        train(recipe, Data.of([str(tmp_path / "tiny.jsonl")]), tmp_path / out, tmp_path / "cache")
+    model, same = (NerretModel.from_pretrained(tmp_path / out) for out in ("one", "other"))
+    assert model.config.head_only and model.config.adapter_sha256 == same.config.adapter_sha256
+    assert str(tmp_path / "one") not in read_adapter(tmp_path / "one" / "adapter")["adapter_config.json"].decode()
+
+    plain = NerretModel.from_backbone(tmp_path / "backbone", 2, head=model.head, pooling="mean")
+    ids, spans = torch.tensor([[2, 10, 12, 8, 3]]), torch.tensor([[0, 1, 4]])
+    assert not torch.allclose(plain(ids, spans=spans).embeddings, model(ids, spans=spans).embeddings, atol=1e-4)
+    states = model.hidden_states(ids)
+    torch.testing.assert_close(model.embed_texts(states, spans), same.embed_texts(states, spans))
+    assert (tmp_path / "one" / "metrics.json").exists()
