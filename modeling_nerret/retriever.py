@@ -196,6 +196,22 @@ class EntityRetriever:
         ranked = self._store.consistently(lambda: self._rank(type_query, vector, k, where, mode, min_score))
         return [(name, score) for _, name, score in ranked]
 
+    def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
+        """Texts of some mentions, at most `limit`, evenly from the whole index, and their vectors.
+
+        The vectors are (mentions, hidden_size) float32, as stored (in half precision).
+        """
+        if self._store is None:
+            return [], np.zeros((0, self.checkpoint.model.config.hidden_size), np.float32)
+
+        def read() -> tuple[list[str], np.ndarray]:
+            places, vectors = self._open.sample(limit)
+            documents = self._open.documents(sorted({key for key, _, _ in places}))
+            there = [row for row, (key, _, _) in enumerate(places) if key in documents]
+            return [documents[key].text[a:b] for key, a, b in (places[row] for row in there)], vectors[there]
+
+        return self._store.consistently(read)
+
     def _checked(self, type_query: str, k: int, mode: str) -> np.ndarray:
         """The query's vector (hidden_size,), the other arguments being checked too."""
         if mode not in MODES:

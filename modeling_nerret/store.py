@@ -267,6 +267,16 @@ class Store:
                 found[key].append((start, end, score))
         return {key: sorted(mentions) for key, mentions in found.items()}
 
+    def sample(self, limit: int) -> tuple[list[tuple[int, int, int]], np.ndarray]:
+        """Some mentions, at most `limit`, evenly from the whole index: key, start and end, and their vectors.
+
+        The vectors are (mentions, size) float32. An unchanged index gives the same ones every time.
+        """
+        count = self.count_mentions()
+        rows = self._mentions.take_offsets(np.linspace(0, count - 1, min(limit, count), dtype=int).tolist()).to_arrow()
+        places = zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), strict=True)
+        return list(places), _rows(rows["vector"]).astype(np.float32)
+
     def ids(self, keys: Sequence[int]) -> dict[int, str]:
         """Ids of documents by key; keys that no document has are left out."""
         found: dict[int, str] = {}
@@ -460,10 +470,14 @@ def _keys(table: Any, where: str | None = None) -> np.ndarray:
 
 def _dot(vectors: pa.ChunkedArray, query: np.ndarray) -> np.ndarray:
     """Dot products of stored half-precision vectors with a query. (rows,) float32."""
-    size = vectors.type.list_size
-    rows = np.concatenate([chunk.flatten().to_numpy() for chunk in vectors.chunks] or [np.zeros(0)]).reshape(-1, size)
     # not `rows @ query`, whose last digit depends on a row's place: equal vectors must have equal scores
-    return (rows.astype(np.float32) * query.astype(np.float32)).sum(1)
+    return (_rows(vectors).astype(np.float32) * query.astype(np.float32)).sum(1)
+
+
+def _rows(vectors: pa.ChunkedArray) -> np.ndarray:
+    """Stored vectors as an array. (rows, size) float16"""
+    parts = [chunk.flatten().to_numpy() for chunk in vectors.chunks] or [np.zeros(0, np.float16)]
+    return np.concatenate(parts).reshape(-1, vectors.type.list_size)
 
 
 def _in(column: str, values: Iterable[Any]) -> str:
