@@ -2,7 +2,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint fix
+.PHONY: demo test test-app lint fix
 
 # Installs everything into .venv; done again only when a requirement has changed
 $(READY): pyproject.toml constraints.txt
@@ -18,6 +18,11 @@ demo: $(READY)  ## index the demo corpus and answer three type queries
 
 test: $(READY)  ## run all tests and the examples of README and docstrings
 	@$(PYTHON) -m pytest
+
+test-app: $(READY)  ## test the app in Chromium, which Debian's package brings if it is not there
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[browser]"
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -qq --yes chromium
+	@$(PYTHON) -m pytest tests/test_app.py tests/test_browser.py
 
 lint: $(READY)  ## check style and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
