@@ -260,6 +260,59 @@ def test_the_command_says_what_is_wrong(data: Path, tmp_path: Path, capsys: pyte
     recipe.write_text('init = "nerret-minilm"\n[head]\nsets = [{ name = "tinny" }]\n')
     assert main([str(recipe), "--data", str(data), "--out", str(tmp_path / "out")]) == 1
     assert "the set 'tinny' is not in" in capsys.readouterr().err
+    recipe.write_text('init = "nerret-minilm"\n[model]\nhead_size = 3\n')
+    assert main([str(recipe), "--data", str(data), "--out", str(tmp_path / "other")]) == 1
+    assert "brings its own model" in capsys.readouterr().err
     recipe.write_text("[head]\nstepz = 3\n")
     assert main([str(recipe), "--data", str(data), "--out", str(tmp_path / "out")]) == 1
     assert "did you mean 'head.steps'?" in capsys.readouterr().err
+
+
+def test_patience_is_kept_over_an_interruption(tmp_path: Path) -> None:
+    def run(name: str, fails: int | None) -> tuple[_Regression, list]:
+        module = _Regression()
+        goals = {4: 1.0, 8: 2.0, 12: 1.5, 16: 1.0, 20: 3.0}
+        batches = _Numbers(fails)
+        seen: list[int] = []
+
+        def measure() -> dict[str, float]:
+            step = 4 * (1 + min(range(5), key=lambda at: abs(float(module.layers[0].weight.sum()) - sums[at])))
+            seen.append(step)
+            return {"goal": goals[step]}
+
+        schedule = Schedule(steps=20, rate=1e-2, evaluations=5, patience=2, device="cpu")
+        return module, fit(module, batches, tmp_path / name, schedule, measure)
+
+    sums: list[float] = []
+    plain = _Regression()
+
+    def note() -> dict[str, float]:
+        sums.append(float(plain.layers[0].weight.sum()))
+        return {"goal": float(len(sums))}
+
+    fit(plain, _Numbers(), tmp_path / "plain", Schedule(steps=20, rate=1e-2, evaluations=5, device="cpu"), note)
+    whole, log = run("whole", None)
+    with pytest.raises(KeyboardInterrupt):
+        run("halted", 13)
+    again, found = run("halted", None)
+    assert max(one["step"] for one in found) == max(one["step"] for one in log) == 16
+    assert torch.equal(whole.layers[0].weight, again.layers[0].weight)
+
+
+def test_a_checkpoint_learns_on_from_lists_of_names(tiny_checkpoint: str, tmp_path: Path) -> None:
+    names = tmp_path / "names.toml"
+    names.write_text('river = ["the river", "ada river"]\ncity = ["paris", "london", "born"]\n')
+    recipe = tmp_path / "mine.toml"
+    sets = 'steps = 4\nrate = 0.01\nsets = [{ name = "data" }]\n'
+    recipe.write_text(f'init = "{tiny_checkpoint}"\ndevice = "cpu"\n[head]\n{sets}')
+    options = ["--data", str(names), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    assert main([str(recipe), *options]) == 0
+    before, after = load_checkpoint(tiny_checkpoint), load_checkpoint(str(tmp_path / "out"))
+    ids = torch.tensor([[2, 5, 6, 3]])
+    assert not torch.equal(before.model(ids).embeddings, after.model(ids).embeddings)
+    kept, now = before.model.backbone.state_dict(), after.model.backbone.state_dict()
+    assert all(torch.equal(tensor, now[name]) for name, tensor in kept.items())
+    assert before.detector is not None and after.detector is not None  # it stays as it was
+    assert all(
+        torch.equal(one, after.detector.state_dict()[name]) for name, one in before.detector.state_dict().items()
+    )

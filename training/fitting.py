@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import Dataset
-from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 GOAL = "goal"  # the measurement that early stopping looks at; more is better
 FINISHED = "finished.safetensors"
@@ -93,6 +93,8 @@ def fit(
         callbacks=patience,
         measure=measure,
     )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_Lines())
     if arguments.should_save:
         _drop_broken(folder)
     arguments.distributed_state.wait_for_everyone()  # type: ignore[union-attr]
@@ -136,6 +138,18 @@ class _Trainer(Trainer):
         return metrics
 
 
+class _Lines(TrainerCallback):
+    """A line for every checkpoint."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Print where the run is."""
+        if state.is_world_process_zero:
+            latest = {name: value for one in state.log_history for name, value in one.items()}
+            goal = f", held out {latest[f'eval_{GOAL}']:.3f}" if f"eval_{GOAL}" in latest else ""
+            loss = latest.get("loss", float("nan"))
+            print(f"step {state.global_step} of {state.max_steps}: loss {loss:.4f}{goal}", flush=True)
+
+
 def _arguments(folder: Path, schedule: Schedule, measured: bool) -> TrainingArguments:
     every = max(schedule.steps // max(schedule.evaluations, 1), 1)
     return TrainingArguments(
@@ -160,6 +174,7 @@ def _arguments(folder: Path, schedule: Schedule, measured: bool) -> TrainingArgu
         seed=schedule.seed,
         use_cpu=schedule.device == "cpu",
         report_to="none",
+        disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         # the processes' batches differ in shape and cannot be dealt out by one of them

@@ -114,6 +114,7 @@ def train(recipe: dict[str, Any], data: Data, out: Path, cache: Path) -> None:
         _save(model, probe, recipe, out)
         write_metrics(out / "metrics.json", metrics)
         draw_curves(out / "curves.png", metrics)
+        print("\n".join([*_summary(metrics), f"checkpoint, metrics.json and curves.png are in {out}"]))
     state.wait_for_everyone()
 
 
@@ -132,6 +133,11 @@ def load_start(
         options["device_map"] = {"": device}
     if recipe["init"]:
         start = load_checkpoint(recipe["init"], device, **options)
+        brought = ["backbone", "model", *(["probe"] if start.detector is not None else [])]
+        if given := [name for name in brought if recipe[name]]:
+            raise ValueError(
+                f"init = {recipe['init']!r} brings its own {', '.join(given)}; take them out of the recipe"
+            )
         return start.model, start.tokenizer, start.detector
     if not recipe["backbone"]:
         raise ValueError('the recipe names no model; give it backbone = "ID" or init = "nerret-minilm"')
@@ -156,6 +162,16 @@ def _sources(section: dict[str, Any], data: Data, folder: Path) -> list[Source]:
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
     return sources
+
+
+def _summary(metrics: dict[str, Any]) -> list[str]:
+    """Lines with what was held out, before and after."""
+    wanted = ("r_precision", "mrr", "precision", "recall", "recall_overlap")
+    lines = []
+    for part in (metrics[name] for name in ("head", "detector") if name in metrics):
+        for name in (one for one in part["after"] if one.endswith(wanted)):
+            lines.append(f"{name.replace('_', ' '):<40} {part['before'][name]:.3f} -> {part['after'][name]:.3f}")
+    return lines
 
 
 def _claim(out: Path, recipe: dict[str, Any]) -> None:
