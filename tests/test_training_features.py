@@ -65,7 +65,10 @@ def test_a_killed_run_goes_on_where_it_was(model: NerretModel, tmp_path: Path, m
 
 
 def test_other_weights_layer_or_pooling_are_other_vectors(model: NerretModel, tmp_path: Path) -> None:
-    keys = {FeatureCache(model, wordpiece(), tmp_path).key}
+    used = wordpiece()
+    used("ada", truncation=True, max_length=8, padding="max_length")
+    keys = {FeatureCache(model, wordpiece(), tmp_path).key, FeatureCache(model, used, tmp_path).key}
+    assert len(keys) == 1
     model.config.pooling = "end"
     keys.add(FeatureCache(model, wordpiece(), tmp_path).key)
     with torch.no_grad():  # as a merged adapter changes them, under the same name and SHA-256 of the files

@@ -8,6 +8,7 @@ killed goes on after the last one, and two runs may fill the same cache.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -83,7 +84,7 @@ class FeatureCache:
         self.model, self.tokenizer, self.folder = model, tokenizer, folder
         config = model.config
         self.key = f"{weights_digest(model)} {config.layer} {config.pooling} {config.max_tokens} "
-        self.key += hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+        self.key += tokenizer_digest(tokenizer)
 
     def mentions(self, texts: Sequence[Annotated], name: str) -> MentionFeatures:
         """Vectors of all mentions of texts."""
@@ -147,6 +148,12 @@ def weights_digest(model: NerretModel) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of a fast tokenizer, whatever lengths it was last called with."""
+    whole = json.loads(tokenizer.backend_tokenizer.to_str())
+    return hashlib.sha256(json.dumps(whole | {"truncation": None, "padding": None}).encode()).hexdigest()
 
 
 @torch.inference_mode()
