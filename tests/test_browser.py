@@ -1,0 +1,162 @@
+"""The app in a real browser: `make test-app` installs what these tests need, without it they are skipped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium here; make test-app installs it", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'nerret[browser]', as make test-app does")
+app = pytest.importorskip("modeling_nerret.app", reason="pip install 'nerret[app]'", exc_type=ImportError)
+
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PATIENCE = 60_000  # milliseconds; the model is read while the page is there
+
+# The least contrast between the colour of an element's own text and the first ground behind it that is not transparent
+CONTRAST = """() => {
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+  const ground = e => { for (; e; e = e.parentElement) {
+    const c = numbers(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0.5) return c; }
+    return [255, 255, 255]; };
+  const own = e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+  return [...document.querySelectorAll('.gradio-container *:not(svg *)')]
+    .filter(e => own(e) && e.checkVisibility() && e.getBoundingClientRect().width > 1)
+    .map(e => { const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.textContent.trim().slice(0, 40)]; })
+    .sort((one, other) => one[0] - other[0])[0]; }"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    page = app.build()
+    yield app.launch(page, server_name="127.0.0.1")
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Any]:
+    """Opens the app; what the page asks for and complains of is in `page.requested` and `page.complaints`."""
+    contexts = []
+
+    def open_page(size: dict[str, int] = DESK, scheme: str = "light") -> Any:
+        contexts.append(browser.new_context(viewport=size, color_scheme=scheme, is_mobile=size is PHONE))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
+        page.requested, page.complaints = [], []
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (page.complaints.append(dialog.message), dialog.dismiss()))
+        page.goto(address)
+        page.get_by_label("Type", exact=True).wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def _search(page: Any, words: str) -> None:
+    page.get_by_label("Type", exact=True).fill(words)
+    page.keyboard.press("Enter")
+    page.locator("#message", has_text=f"for “{words}”").wait_for()
+
+
+def _is_too_wide(page: Any) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def test_type_and_enter_find_the_right_documents_without_a_network(visit: Any, address: str) -> None:
+    page = visit()
+    assert page.title() == "nerret"
+    page.wait_for_function("document.activeElement.matches('#query textarea, #query input')")
+    page.keyboard.type("dinosaur")
+    page.keyboard.press("Enter")
+    page.locator(".hits li").first.wait_for()
+    assert page.locator(".hits li").count() == 10
+    best = [page.locator(".hits li").nth(place).locator("mark") for place in range(3)]
+    assert {mark.inner_text().split()[0] for mark in best} == {"Giganotosaurus", "Stegosaurus", "Spinosaurus"}
+    assert best[0].get_attribute("title") == f"cosine to the type: {best[0].inner_text().split()[1]}"
+    assert page.locator(".map circle").count() > 500
+    assert page.locator(".map svg").get_attribute("aria-label").startswith("Map of")
+    assert [url for url in page.requested if not url.startswith((address, "data:", "blob:"))] == []
+    assert page.complaints == []
+
+
+def test_examples_are_one_click_or_key_away(visit: Any) -> None:
+    page = visit()
+    page.get_by_role("button", name="chess player").click()
+    page.locator("mark", has_text="Garry Kasparov").wait_for()
+    assert page.get_by_label("Type", exact=True).input_value() == "chess player"
+    page.get_by_label("Type", exact=True).focus()
+    for _ in range(2):  # past the search button to the first example
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent.trim()") == "dinosaur"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.locator("mark", has_text="Stegosaurus").wait_for()
+
+
+def test_an_empty_query_explains_itself(visit: Any) -> None:
+    page = visit()
+    page.get_by_role("button", name="Search").click()
+    page.locator("#message", has_text="Type a type first").wait_for()
+    assert page.locator("#message").get_attribute("aria-live") == "polite"
+
+
+def test_options_search_again_and_no_hit_explains_itself(visit: Any) -> None:
+    page = visit()
+    _search(page, "dinosaur")
+    page.get_by_text("Options:").click()
+    page.get_by_label("number input for Documents").fill("3")
+    page.locator("#message", has_text="3 documents").wait_for()
+    page.get_by_label("number input for Cut-off").fill("0.99")
+    page.locator("#message", has_text="choose a lower cut-off").wait_for()
+    page.get_by_label("lexical").click()
+    page.locator("#message", has_text="choose hybrid mode").wait_for()
+    assert page.locator(".hits li").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_everything_without_scrolling_sideways(visit: Any, scheme: str) -> None:
+    page = visit(PHONE, scheme)
+    assert not _is_too_wide(page)
+    _search(page, "programming language")
+    page.get_by_text("Options:").click()
+    page.get_by_text("Your own text").first.click()
+    page.locator("#pasted textarea").fill(f"Ada in London {'x' * 200}\nThe river in Paris.\nOslo in May.")
+    assert not _is_too_wide(page)
+    _search(page, "city")
+    assert not _is_too_wide(page)
+    ratio, text = page.evaluate(CONTRAST)
+    assert ratio >= 4.5, f"{text!r} has a contrast of {ratio:.2f}"
+
+
+def test_pasted_markup_stays_text(visit: Any) -> None:
+    page = visit()
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)> ${alert(3)} {{value}} Ada in London"
+    page.get_by_text("Your own text").first.click()
+    page.locator("#pasted textarea").fill(f"{evil}\nThe river in Paris.\n{evil}.")
+    _search(page, "<b>city</b>")
+    assert "<img src=x onerror=alert(2)> ${alert(3)} {{value}}" in page.locator(".hits").inner_text()
+    assert page.locator(".hits img, .hits script, .map img, #message b").count() == 0
+    assert page.complaints == []
