@@ -58,6 +58,23 @@ def test_vector_score_is_the_best_mentions_cosine(retriever: EntityRetriever) ->
         assert max(mention.score for mention in hit.mentions) == pytest.approx(hit.score)
 
 
+def test_a_sample_has_texts_and_vectors_of_mentions_that_are_there(retriever: EntityRetriever) -> None:
+    retriever.add([DOCUMENTS[0] | {"text": "The river in Paris."}])
+    retriever.delete("c")
+    encoded = list(retriever.encoder.encode(map(Document.from_dict, [DOCUMENTS[1] | {"id": "a"}, *DOCUMENTS[1::2]])))
+    expected = sorted(
+        (one.document.text[span.start : span.end], *vector.tolist())
+        for one in encoded
+        for span, vector in zip(one.mentions, one.vectors, strict=True)
+    )
+    texts, vectors = retriever.sample(1_000)
+    found = sorted((text, *vector.tolist()) for text, vector in zip(texts, vectors, strict=True))
+    assert [row[0] for row in found] == [row[0] for row in expected]
+    np.testing.assert_allclose([row[1:] for row in found], [row[1:] for row in expected], atol=1e-3)
+    some, _ = retriever.sample(5)
+    assert 0 < len(some) <= 5 and set(some) <= set(texts)
+
+
 def test_lexical_mode_finds_the_word(retriever: EntityRetriever) -> None:
     assert _ids(retriever, mode="lexical") == ["d"]
     assert retriever.search("zebra", mode="lexical") == []
@@ -180,6 +197,7 @@ def test_a_folder_that_is_no_index_is_refused_and_left_alone(tmp_path: Path, tin
 
 
 def test_an_empty_index_answers_nothing_and_makes_no_folder(tmp_path: Path, tiny_checkpoint: str) -> None:
+    assert EntityRetriever(tmp_path / "index", tiny_checkpoint).sample(5)[0] == []
     retriever = EntityRetriever(tmp_path / "new", tiny_checkpoint)
     assert len(retriever) == 0 and retriever.search("city") == [] and retriever.delete("a") == 0
     with pytest.raises(ValueError, match="empty text"):
