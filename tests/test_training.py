@@ -11,11 +11,11 @@ import torch
 
 from modeling_nerret.checkpoints import load_checkpoint
 from modeling_nerret.spans import Span
-from tests.tiny import save_backbone
+from tests.tiny import byte_bpe, save_backbone
 from training.data import Data, read_annotated, read_type_names, split
 from training.fitting import Schedule, fit
 from training.losses import hardest, info_nce, mention_contrast, triplet
-from training.recipes import merge, resolve
+from training.recipes import DEFAULTS, merge, resolve
 from training.run import main, train
 from training.sampling import Pool, TypeBatches
 
@@ -234,7 +234,8 @@ def test_a_recipe_gives_a_checkpoint_the_same_for_the_same_seed(data: Path, tmp_
         assert checkpoint.detector is not None
         vectors.append(checkpoint.model(torch.tensor([[2, 5, 6, 3]])).embeddings)
     assert torch.equal(*vectors)
-    assert len(list((tmp_path / "cache").iterdir())) == 2  # each text's value vectors once, and the types'
+    cached = len(list((tmp_path / "cache").iterdir()))
+    assert cached == 4  # the texts' value vectors once, the types', and words of texts trained on and held out
     metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
     assert [one["step"] for one in metrics["head"]["evaluations"]] == [2, 4]
     assert 0 <= metrics["head"]["after"]["tiny_entities_r_precision"] <= 1
@@ -297,6 +298,18 @@ def test_patience_is_kept_over_an_interruption(tmp_path: Path) -> None:
     again, found = run("halted", None)
     assert max(one["step"] for one in found) == max(one["step"] for one in log) == 16
     assert torch.equal(whole.layers[0].weight, again.layers[0].weight)
+
+
+def test_the_paper_s_recipe_trains_a_head(data: Path, tmp_path: Path) -> None:
+    backbone = save_backbone(tmp_path / "backbone", "llama", byte_bpe())
+    small = ["layer=2", "device=cpu", "head.steps=40", "head.rate=0.001"]
+    paper = DEFAULTS.parent / "paper-triplet.toml"
+    recipe = resolve(paper, [f"backbone={backbone}", "revision=", *small, 'head.sets=[{ name = "tiny" }]'])
+    train(recipe, Data(data), tmp_path / "out", tmp_path / "cache")
+    model = load_checkpoint(str(tmp_path / "out")).model
+    assert model.config.hidden_size == 500 and model.causal
+    losses = json.loads((tmp_path / "out" / "metrics.json").read_text())["head"]["losses"]
+    assert losses[-1]["loss"] < losses[0]["loss"] / 2
 
 
 def test_a_checkpoint_learns_on_from_lists_of_names(tiny_checkpoint: str, tmp_path: Path) -> None:

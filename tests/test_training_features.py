@@ -13,7 +13,7 @@ from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 from training.data import Annotated
-from training.features import FeatureCache, Rows, value_vectors
+from training.features import FeatureCache, Rows, value_vectors, word_states
 
 TEXTS = [
     Annotated(str(at), f"ada was born in {['london', 'paris', 'rome'][at % 3]} {at}", {Span(0, 3): ("p",)})
@@ -76,6 +76,19 @@ def test_other_weights_layer_or_pooling_are_other_vectors(model: NerretModel, tm
     keys.add(FeatureCache(model, wordpiece(), tmp_path).key)
     keys.add(FeatureCache(model.bfloat16(), wordpiece(), tmp_path).key)
     assert len(keys) == 4
+
+
+def test_states_of_words_are_those_of_the_model(model: NerretModel, tmp_path: Path) -> None:
+    texts = [*TEXTS[:5], Annotated("", "  ", {}), *TEXTS[5:]]
+    for _ in range(2):  # made, then read
+        found = FeatureCache(model, wordpiece(), tmp_path).words(texts, "texts")
+        direct = word_states(model, wordpiece(), [text.text for text in texts])
+        assert [one.owner for one in found] == [one.owner for one in direct] == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+        for one, other in zip(found, direct, strict=True):
+            words = [texts[one.owner].text[start:end] for start, end in one.places]
+            assert words == texts[one.owner].text.split()
+            assert np.allclose(one.first, other.first, atol=2e-3) and np.allclose(one.last, other.last, atol=2e-3)
+            assert np.array_equal(one.shapes, other.shapes)
 
 
 def test_rows_of_several_pieces() -> None:

@@ -9,26 +9,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from torch import nn
-from tqdm import tqdm
-from transformers import PreTrainedTokenizerBase
 
-from modeling_nerret.detection import MentionProbe, ProbeConfig, gather, select, words_of
-from modeling_nerret.encoding import BATCH_TOKENS
-from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.detection import MentionProbe, ProbeConfig, select
 from modeling_nerret.spans import Span
-from modeling_nerret.windows import batches, make_windows, stack
 from training.data import Annotated, Source, split
+from training.features import FeatureCache, WordStates
 from training.fitting import GOAL, Schedule, fit
 
 
-@dataclass
+@dataclass(frozen=True)
 class Words:
-    """A text's words as the probe sees them, and its gold spans in words."""
+    """A text's words, and its gold spans in words."""
 
-    first: torch.Tensor  # (words, state_size) float16
-    last: torch.Tensor  # (words, state_size) float16
-    shapes: torch.Tensor  # (words, SHAPES)
+    states: WordStates
     gold: list[tuple[int, int]]  # first word, number of further words
 
 
@@ -69,41 +64,29 @@ class WordBatches:
 
 def stack_words(texts: Sequence[Words], max_words: int) -> dict[str, torch.Tensor]:
     """A batch of texts, as `WordBatches` gives it."""
-    width = max(len(text.first) for text in texts)
+    width = max(len(text.states.places) for text in texts)
     gold = torch.full((len(texts), width, max_words), -1.0)
     for row, text in enumerate(texts):
-        words = len(text.first)
+        words = len(text.states.places)
         extra = torch.arange(max_words)
         gold[row, :words] = torch.where(torch.arange(words)[:, None] + extra < words, 0.0, -1.0)
         for begin, further in text.gold:
             gold[row, begin, further] = 1.0
     padded = {
-        name: nn.utils.rnn.pad_sequence([getattr(text, name).float() for text in texts], batch_first=True)
+        name: nn.utils.rnn.pad_sequence(
+            [torch.from_numpy(getattr(text.states, name).astype(np.float32)) for text in texts], batch_first=True
+        )
         for name in ("first", "last", "shapes")
     }
     return padded | {"gold": gold}
 
 
-@torch.inference_mode()
-def read_words(
-    model: NerretModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[Annotated], max_words: int, name: str
-) -> list[Words]:
-    """The words of texts that have any, with states in half precision; only a text's first window is used."""
-    windows = [w for w in make_windows(tokenizer, [t.text for t in texts], model.config.max_tokens) if w.number == 0]
-    found: dict[int, Words] = {}
-    progress = tqdm(total=len(windows), desc=f"hidden states of {name}", disable=None)
-    for batch in batches(windows, BATCH_TOKENS):
-        states = model.hidden_states(*stack(batch, model.device))
-        words = [words_of(window) for window in batch]
-        first, last, shapes = gather(batch, words, states)
-        for row, (window, one) in enumerate(zip(batch, words, strict=True)):
-            if len(one):
-                gold = _gold(one, texts[window.owner].mentions, max_words)
-                some = slice(0, len(one))
-                states_of = [tensor[row, some].half().cpu().clone() for tensor in (first, last)]
-                found[window.owner] = Words(states_of[0], states_of[1], shapes[row, some].cpu().clone(), gold)
-        progress.update(len(batch))
-    return [found[owner] for owner in sorted(found)]
+def read_words(cache: FeatureCache, texts: Sequence[Annotated], max_words: int, name: str) -> list[Words]:
+    """The words of texts that have any."""
+    return [
+        Words(states, _gold(states.places, texts[states.owner].mentions, max_words))
+        for states in cache.words(texts, name)
+    ]
 
 
 def _gold(words: np.ndarray, mentions: dict[Span, Any] | Sequence[Span], max_words: int) -> list[tuple[int, int]]:
@@ -159,10 +142,9 @@ def _chosen(scores: np.ndarray, config: ProbeConfig) -> set[tuple[int, int]]:
 
 
 def train_detector(
-    model: NerretModel,
-    tokenizer: PreTrainedTokenizerBase,
     probe: MentionProbe,
     sources: Sequence[Source],
+    cache: FeatureCache,
     recipe: dict[str, Any],
     folder: Path,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -171,8 +153,9 @@ def train_detector(
     kept, held, facts = [], [], []
     for source in sources:
         rest, apart = split(source.texts, recipe["held_out"]["texts"], seed=0)
-        kept.append(read_words(model, tokenizer, rest, width, source.name))
-        held += read_words(model, tokenizer, apart, width, f"{source.name}, held out")
+        with PartialState().main_process_first():  # the others find the states in the cache
+            kept.append(read_words(cache, rest, width, source.name))
+            held += read_words(cache, apart, width, f"{source.name}, held out")
         mentions = sum(len(text.gold) for text in kept[-1])
         whole = sum(len(text.mentions) for text in rest)
         facts.append({"name": source.name, "weight": source.weight, "texts": len(rest), "mentions": mentions})

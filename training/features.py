@@ -1,4 +1,4 @@
-"""Value vectors of annotated mentions and of phrases: computed once, kept on disk as Arrow, read through memory maps.
+"""Value vectors of mentions and phrases, and states of words: computed once, kept on disk, read through memory maps.
 
 A set of texts is a folder of the cache, named by what its numbers depend on: texts and spans, the weights that are run,
 tokenizer, layer and pooling. In it lies a file for every `CHUNK` texts, moved there when it is whole: a run that is
@@ -11,8 +11,9 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import datasets
@@ -22,6 +23,7 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from modeling_nerret.detection import SHAPES, gather, words_of
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel, pool
 from modeling_nerret.spans import Span
@@ -55,6 +57,25 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class WordStates:
+    """The words of a text as a detector sees them.
+
+    Args:
+        owner: number of the text.
+        places: (words, 2), start and end of each in the text.
+        first: (words, state_size) float16, hidden states of each word's first token.
+        last: (words, state_size) float16, of its last token.
+        shapes: (words, SHAPES) float32.
+    """
+
+    owner: int
+    places: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    shapes: np.ndarray
+
+
+@dataclass(frozen=True)
 class MentionFeatures:
     """Mentions in order of their text and place.
 
@@ -72,7 +93,7 @@ class MentionFeatures:
 
 
 class FeatureCache:
-    """Value vectors by a model, from a folder where they are there and into it where they are not.
+    """What a model computes of texts, from a folder where it is there and into it where it is not.
 
     Args:
         model: the model; its head is not used.
@@ -91,25 +112,30 @@ class FeatureCache:
         digest = hashlib.sha256(self.key.encode())
         for text in texts:
             digest.update(repr((text.text, [span[:2] for span in text.mentions])).encode())
-        folder = self.folder / digest.hexdigest()[:24]
-        folder.mkdir(parents=True, exist_ok=True)
-        parts = []
-        for at in tqdm(range(0, len(texts), CHUNK), desc=f"value vectors of {name}", disable=None):
-            path = folder / f"{at // CHUNK:06}.arrow"
-            if not path.exists():
-                self._write(path, at, texts[at : at + CHUNK])
-            parts.append(datasets.Dataset.from_file(str(path)).data.table)
+        parts = self._parts(digest.hexdigest()[:24], texts, self._mention_table, f"value vectors of {name}")
         table = pa.concat_tables(parts)
         columns = [table.column(column).to_numpy() for column in ("text", "start", "end")]
         spans = [Span(int(start), int(end)) for start, end in zip(*columns[1:], strict=True)]
         lost = sum(len(text.mentions) for text in texts) - len(spans)
         if lost:
             logger.warning("%s: %d mentions have no token and were left out", name, lost)
-        size = self.model.config.value_size
-        pieces = [
-            chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, size) for chunk in table.column("vector").chunks
-        ]
+        pieces = [matrix(part, "vector") for part in parts]
         return MentionFeatures(columns[0].astype(np.int64), spans, Rows(pieces), lost)
+
+    def words(self, texts: Sequence[Annotated], name: str) -> list[WordStates]:
+        """States of the words of each text's first window, of texts that have any."""
+        digest = hashlib.sha256(f"words {self.key}".encode())
+        for text in texts:
+            digest.update(repr(text.text).encode())
+        found = []
+        for part in self._parts(digest.hexdigest()[:24], texts, self._word_table, f"hidden states of {name}"):
+            owners, places = part.column("text").to_numpy(), matrix(part, "place")
+            first, last, shapes = (matrix(part, column) for column in ("first", "last", "shapes"))
+            edges = np.flatnonzero(np.diff(owners, prepend=-1, append=-1)).tolist()
+            for begin, end in pairwise(edges):
+                some = slice(begin, end)
+                found.append(WordStates(int(owners[begin]), places[some], first[some], last[some], shapes[some]))
+        return found
 
     def phrases(self, phrases: Sequence[str], name: str) -> np.ndarray:
         """Vectors of whole phrases, such as type names. (phrases, value_size) float32.
@@ -122,22 +148,63 @@ class FeatureCache:
             raise ValueError(f"{name}: the type {phrases[min(missing)]!r} has no characters that the model can read")
         return found.vectors[np.arange(len(phrases))]
 
-    def _write(self, path: Path, first: int, texts: Sequence[Annotated]) -> None:
+    def _parts(
+        self, key: str, texts: Sequence[Annotated], make: Callable[[int, Sequence[Annotated]], pa.Table], title: str
+    ) -> list[pa.Table]:
+        """The tables of a folder of the cache, one for every `CHUNK` texts, made where they are missing."""
+        folder = self.folder / key
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = []
+        for at in tqdm(range(0, len(texts), CHUNK), desc=title, disable=None):
+            path = folder / f"{at // CHUNK:06}.arrow"
+            if not path.exists():
+                _write(path, make(at, texts[at : at + CHUNK]))
+            parts.append(datasets.Dataset.from_file(str(path)).data.table.combine_chunks())
+        return parts
+
+    def _mention_table(self, first: int, texts: Sequence[Annotated]) -> pa.Table:
         found = value_vectors(self.model, self.tokenizer, [(text.text, list(text.mentions)) for text in texts])
-        size = self.model.config.value_size
-        vectors = np.array(list(found.values()), dtype=np.float16).reshape(-1)
-        table = pa.table(
+        vectors = np.array(list(found.values()), dtype=np.float16).reshape(-1, self.model.config.value_size)
+        return pa.table(
             {
                 "text": pa.array([first + owner for owner, _ in found], pa.int64()),
                 "start": pa.array([span.start for _, span in found], pa.int64()),
                 "end": pa.array([span.end for _, span in found], pa.int64()),
-                "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors), size),
+                "vector": _lists(vectors),
             }
         )
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        partial.replace(path)
+
+    def _word_table(self, first: int, texts: Sequence[Annotated]) -> pa.Table:
+        found = word_states(self.model, self.tokenizer, [text.text for text in texts])
+        owners = [np.full(len(one.places), first + one.owner) for one in found]
+        size = self.model.backbone.config.hidden_size
+        columns = {"place": (2, np.int64), "first": (size, np.float16), "last": (size, np.float16)}
+        columns["shapes"] = (SHAPES, np.float32)
+        table = {"text": pa.array(np.concatenate([np.zeros(0, dtype=np.int64), *owners]))}
+        for column, (width, dtype) in columns.items():
+            rows = [getattr(one, "places" if column == "place" else column) for one in found]
+            table[column] = _lists(np.concatenate([np.zeros((0, width)), *rows]).astype(dtype))
+        return pa.table(table)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Write a file that is there only when it is whole."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    partial.replace(path)
+
+
+def _lists(rows: np.ndarray) -> pa.FixedSizeListArray:
+    """A matrix as a column."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])
+
+
+def matrix(table: pa.Table, column: str) -> np.ndarray:
+    """A column of `_lists` as a matrix in the table's own memory."""
+    width = table.schema.field(column).type.list_size
+    pieces = [chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, width) for chunk in table.column(column).chunks]
+    return pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros((0, width)), *pieces])
 
 
 def weights_digest(model: NerretModel) -> str:
@@ -177,3 +244,20 @@ def value_vectors(
             vectors = pool(values, torch.tensor(rows), model.config.pooling).cpu().numpy()  # (mentions, value_size)
             found |= dict(zip(keys, vectors, strict=True))
     return dict(sorted(found.items(), key=lambda item: item[0]))
+
+
+@torch.inference_mode()
+def word_states(model: NerretModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[WordStates]:
+    """The words of texts that have any, in order; only a text's first window is read."""
+    windows = [window for window in make_windows(tokenizer, texts, model.config.max_tokens) if window.number == 0]
+    found: dict[int, WordStates] = {}
+    for batch in batches(windows, BATCH_TOKENS):
+        words = [words_of(window) for window in batch]
+        states = model.hidden_states(*stack(batch, model.device))  # (windows, tokens, state_size)
+        first, last, shapes = (one.cpu() for one in gather(batch, words, states))
+        for row, (window, one) in enumerate(zip(batch, words, strict=True)):
+            if len(one):
+                halves = [tensor[row, : len(one)].half().numpy().copy() for tensor in (first, last)]
+                looks = shapes[row, : len(one)].numpy().copy()
+                found[window.owner] = WordStates(window.owner, one[:, :2].copy(), *halves, looks)
+    return [found[owner] for owner in sorted(found)]

@@ -180,11 +180,11 @@ def _read_conll(path: Path) -> Iterator[Raw]:
     for at, sentence in enumerate(filter(None, sentences)):
         for number, _, tag in sentence:
             if tags and not _is_tag(tag):
-                raise ValueError(f"{path}, line {number}: the tag {tag!r} is neither O nor B-, I-, E- or S- with a type")
+                raise ValueError(
+                    f"{path}, line {number}: the tag {tag!r} is neither O nor B-, I-, E- or S- with a type"
+                )
         tokens = [token for _, token, _ in sentence]
-        yield _sentence(
-            f"{path}, line {sentence[0][0]}", str(at), tokens, [tag for _, _, tag in sentence], not tags
-        )
+        yield _sentence(f"{path}, line {sentence[0][0]}", str(at), tokens, [tag for _, _, tag in sentence], not tags)
 
 
 def _is_tag(tag: str) -> bool:

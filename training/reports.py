@@ -10,7 +10,11 @@ from typing import Any
 from training.fitting import GOAL
 
 Log = Sequence[dict[str, Any]]
-TITLES = {"head": ("head", "mean R-Precision"), "detector": ("detector", "F1 of exact spans")}
+TITLES = {
+    "head": ("head", "mean R-Precision"),
+    "joint": ("adapter and heads", "mean R-Precision"),
+    "detector": ("detector", "F1 of exact spans"),
+}
 
 
 def summarise(log: Log, facts: dict[str, Any]) -> dict[str, Any]:
@@ -52,11 +56,13 @@ def draw_curves(path: Path, metrics: dict[str, Any]) -> None:
     for column, name in enumerate(parts):
         part, (title, goal) = metrics[name], TITLES[name]
         _line(axes[0, column], part["losses"], "loss", "training")
-        _line(axes[0, column], part["evaluations"], _loss_key(part["evaluations"]), "held out")
+        key = _loss_key(part["evaluations"])
+        _line(axes[0, column], part["evaluations"], key, f"held out, {key}".replace("_", " "))
         _line(axes[1, column], part["evaluations"], GOAL, goal)
-        if part["before"]:
-            axes[1, column].axhline(part["before"][GOAL], color="grey", linestyle=":", label="before")
-        for one in (other for other in (part["before"] or {}) if other.endswith("_r_precision")):
+        before = part.get("before", {})
+        if before:
+            axes[1, column].axhline(before[GOAL], color="grey", linestyle=":", label="before")
+        for one in (other for other in before if other.endswith("_r_precision")):
             _line(
                 axes[1, column], part["evaluations"], one, one.replace("_r_precision", "").replace("_", " "), thin=True
             )

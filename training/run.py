@@ -108,7 +108,8 @@ def train(recipe: dict[str, Any], data: Data, out: Path, cache: Path) -> None:
         torch.manual_seed(recipe["seed"])
         probe = probe or MentionProbe(ProbeConfig(model.backbone.config.hidden_size, **recipe["probe"]))
         sources = _sources(recipe["detector"], data, out / "detector_run")
-        log, facts = train_detector(model, tokenizer, probe.to(model.device), sources, recipe, out / "detector_run")
+        cached = FeatureCache(model, tokenizer, cache)
+        log, facts = train_detector(probe.to(model.device), sources, cached, recipe, out / "detector_run")
         metrics["detector"] = {"seconds": time.perf_counter() - began} | summarise(log, facts)
     if state.is_main_process:
         _save(model, probe, recipe, out)
