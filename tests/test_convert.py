@@ -96,7 +96,7 @@ class Evil:
 
 def test_code_in_a_pickle_is_never_run(tmp_path: Path) -> None:
     torch.save(_head() | {"net.0.weight": Evil(tmp_path / "ran")}, tmp_path / "new.pth")
-    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Evil(tmp_path / "ran"), protocol=2))
     for name in ("new.pth", "plain.pth"):
         with pytest.raises(ValueError, match=r"is refused: it holds more than tensors"):
             read_head(tmp_path / name)
