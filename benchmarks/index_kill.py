@@ -28,7 +28,7 @@ import torch
 from modeling_nerret import cli, encoding
 from modeling_nerret import retriever as retriever_module
 from modeling_nerret import store as store_module
-from modeling_nerret.store import Store, is_vacant
+from modeling_nerret.store import Store, _vector_index, is_vacant
 from tests.tiny import save_checkpoint
 
 DOCUMENTS, MENTIONS = 2_000, 3
@@ -142,7 +142,7 @@ def _check(path: Path, expected: dict[str, tuple[str, list[tuple[int, int]]]], c
     assert store.filter({"n": {">=": 0}}) >= set(documents)
     if complete:
         assert store.count_mentions() == DOCUMENTS * MENTIONS
-        assert store.filter({"n": {">=": 0}}) == set(documents) and store._vector_index()
+        assert store.filter({"n": {">=": 0}}) == set(documents) and _vector_index(store._vectors["mentions"])
     return len(documents)
 
 

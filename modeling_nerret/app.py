@@ -34,7 +34,7 @@ MOST_CHARACTERS, MOST_DOCUMENTS = 50_000, 500  # of pasted text: seconds of work
 GROUP_CHARACTERS, GROUP_DOCUMENTS = 5_000, 50  # of pasted text between two reports of progress
 ON_MAP = 2_000  # mentions
 MOST_HITS = 50
-CUTOFFS = {"hybrid": 1.3, "vector": 1.0, "lexical": 20.0}  # the highest cut-off of each mode
+CUTOFFS = {"hybrid": 2.0, "vector": 1.0, "document": 1.0, "lexical": 20.0}  # the highest cut-off of each mode
 KEPT = 3600  # seconds that a pasted text stays indexed after its last search
 
 ABOUT = """<div class="head"><h1>nerret</h1>
@@ -43,7 +43,7 @@ PASTE_HINT = (
     f"Blank lines part documents; without any, every line is one. At most {MOST_DOCUMENTS} documents and "
     f"{MOST_CHARACTERS:,} characters. The text is indexed with the first search and forgotten afterwards."
 )
-MODE_HINT = "hybrid: meaning and words; vector: meaning only; lexical: words only"
+MODE_HINT = "hybrid: all of them; vector: mentions; document: whole texts; lexical: words"
 WELCOME = ("Which entities?", "Type a type and press Enter, or choose one of the examples.")
 SANS, MONO = [gr.themes.Font("sans-serif")], [gr.themes.Font("monospace")]  # Gradio's own would come from a network
 COLOURS = {  # text of Gradio's own is too pale on light ground, and white on its buttons too
@@ -204,7 +204,13 @@ def launch(page: gr.Blocks, **options: Any) -> str:
     """Show a page of `build`; returns its address at once. `options` are those of Gradio's `launch`."""
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="stone", font=SANS, font_mono=MONO).set(**COLOURS)
     looks: dict[str, Any] = {"theme": theme, "css_paths": Path(__file__).with_name("app.css"), "footer_links": []}
-    closed: dict[str, Any] = {"share": False, "ssr_mode": False, "pwa": False, "enable_monitoring": False, "run_history": False}
+    closed: dict[str, Any] = {
+        "share": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "enable_monitoring": False,
+        "run_history": False,
+    }
     return page.launch(**looks, **closed, quiet=True, prevent_thread_lock=True, **options)[1]
 
 

@@ -82,7 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("index", help="the index folder")
     search.add_argument("type", help='the type in plain words, such as "dinosaur"')
     search.add_argument("-k", type=_positive, default=10, help="how many documents (default: 10)")
-    search.add_argument("--mode", choices=("hybrid", "vector", "lexical"), default="hybrid", help="default: hybrid")
+    search.add_argument(
+        "--mode",
+        choices=("hybrid", "vector", "document", "lexical"),
+        default="hybrid",
+        help="score by mentions (vector), whole texts (document), words (lexical), or all of them (hybrid, the default)",
+    )
     search.add_argument(
         "--where",
         action="append",

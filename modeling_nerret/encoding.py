@@ -1,4 +1,4 @@
-"""Documents to mention vectors: windows, one forward pass a batch, detection and embedding."""
+"""Documents to vectors of mentions and windows: one forward pass a batch, detection and embedding."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ logger = logging.get_logger(__name__)
 BATCH_TOKENS = 4096
 BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 200_000, 2_000
 
+MENTION, WINDOW = "mention", "window"
+# What was embedded: a mention or a window, its document's number, its characters and its vector (hidden_size,)
+Embedded = tuple[str, int, Span, np.ndarray]
 # Mentions by (owner, number) of the window that they are read in: span, and tokens [first, last) of the window
 Located = dict[tuple[int, int], list[tuple[Span, tuple[int, int]]]]
 
@@ -40,11 +43,16 @@ class Report:
 
 @dataclass
 class EncodedDocument:
-    """A document, its mentions in order, and their vectors (mentions, hidden_size) float32."""
+    """A document with its mentions and its windows in order, and their vectors, (mentions or windows, hidden_size).
+
+    A model without a document head gives no vectors of windows.
+    """
 
     document: Document
     mentions: list[Span] = field(default_factory=list)
     vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    windows: list[Span] = field(default_factory=list)
+    window_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
 
 class Encoder:
@@ -119,28 +127,31 @@ class Encoder:
         return windows
 
     def _encode_chunk(self, documents: Sequence[Document], windows: list[Window]) -> list[EncodedDocument]:
-        found: list[list[tuple[Span, np.ndarray]]] = [[] for _ in documents]
+        found: dict[str, list[list[tuple[Span, np.ndarray]]]] = {
+            kind: [[] for _ in documents] for kind in (MENTION, WINDOW)
+        }
         texts = by_text(windows, len(documents))
         self.report.documents += len(documents)
         self.report.characters += sum(len(document.text) for document in documents)
         self.report.windows += len(windows)
         unmapped: list[set[Span]] = [set() for _ in documents]
         known = None if self.detector.reads_states else self._read_spans(documents, windows, texts, unmapped)
-        if known is not None:
+        if known is not None and self.model.document_head is None:
             windows = self._needed(windows, known)
         for batch in batches(windows, self.batch_tokens):
-            for owner, span, vector in self._encode_or_halve(documents, batch, texts, unmapped, known):
-                found[owner].append((span, vector))
-        encoded = []
-        for document, mentions, missed in zip(documents, found, unmapped, strict=True):
-            mentions.sort(key=lambda mention: mention[0])
-            self.report.mentions += len(mentions)
-            self.report.unmapped += len(missed)
-            vectors = [vector for _, vector in mentions]
-            size = self.model.config.hidden_size
-            stacked = np.stack(vectors) if vectors else np.zeros((0, size), dtype=np.float32)
-            encoded.append(EncodedDocument(document, [span for span, _ in mentions], stacked))
-        return encoded
+            for kind, owner, span, vector in self._encode_or_halve(documents, batch, texts, unmapped, known):
+                found[kind][owner].append((span, vector))
+        self.report.unmapped += sum(map(len, unmapped))
+        self.report.mentions += sum(map(len, found[MENTION]))
+        each = zip(documents, found[MENTION], found[WINDOW], strict=True)
+        return [EncodedDocument(one, *self._in_order(own), *self._in_order(whole)) for one, own, whole in each]
+
+    def _in_order(self, found: list[tuple[Span, np.ndarray]]) -> tuple[list[Span], np.ndarray]:
+        """Spans by place, and their vectors (spans, hidden_size)."""
+        found.sort(key=lambda one: one[0])
+        vectors = [vector for _, vector in found]
+        empty = np.zeros((0, self.model.config.hidden_size), dtype=np.float32)
+        return [span for span, _ in found], np.stack(vectors) if vectors else empty
 
     def _encode_or_halve(
         self,
@@ -149,7 +160,7 @@ class Encoder:
         texts: list[TextWindows],
         unmapped: list[set[Span]],
         known: Located | None,
-    ) -> list[tuple[int, Span, np.ndarray]]:
+    ) -> list[Embedded]:
         """As `_encode_batch`; where memory runs out, half of the batch at a time, and smaller batches from then on."""
         try:
             return list(self._encode_batch(documents, batch, texts, unmapped, known))
@@ -174,8 +185,8 @@ class Encoder:
         texts: list[TextWindows],
         unmapped: list[set[Span]],
         known: Located | None,
-    ) -> Iterator[tuple[int, Span, np.ndarray]]:
-        """Owner, span and vector of each mention that is read in one of the batch's windows."""
+    ) -> Iterator[Embedded]:
+        """The mentions that are read in one of the batch's windows and, with a document head, the windows."""
         states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
         located = known
         if located is None:
@@ -188,7 +199,18 @@ class Encoder:
                 spans.append(span)
         if rows:
             vectors = self.model.embed(states, torch.tensor(rows)).cpu().numpy()  # (mentions, hidden_size)
-            yield from zip(owners, spans, vectors, strict=True)
+            yield from zip([MENTION] * len(rows), owners, spans, vectors, strict=True)
+        if self.model.document_head is not None:
+            yield from self._embed_windows(batch, states)
+
+    def _embed_windows(self, batch: Sequence[Window], states: torch.Tensor) -> Iterator[Embedded]:
+        """Document vectors of the windows that have tokens of their own."""
+        inside = [window.token_span(*window.span) for window in batch]
+        rows = [(row, *tokens) for row, tokens in enumerate(inside) if tokens is not None]
+        if rows:
+            vectors = self.model.embed_texts(states, torch.tensor(rows)).cpu().numpy()  # (windows, hidden_size)
+            for (row, _, _), vector in zip(rows, vectors, strict=True):
+                yield WINDOW, batch[row].owner, Span(*batch[row].span), vector
 
     def _locate(
         self,

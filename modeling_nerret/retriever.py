@@ -15,7 +15,7 @@ from .documents import Document, in_groups
 from .encoding import BATCH_TOKENS, Encoder, Report
 from .store import MANIFEST, Store, is_vacant
 
-MODES = ("hybrid", "vector", "lexical")
+MODES = ("hybrid", "vector", "document", "lexical")
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # that are committed together
 
 
@@ -161,11 +161,12 @@ class EntityRetriever:
             type_query: the type in plain words, such as "dinosaur" or "drug that lowers blood pressure".
             k: how many different documents; fewer come only if there are fewer.
             where: conditions on metadata, see `Store.filter`.
-            mode: `"vector"` (best mention's cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (both).
+            mode: `"vector"` (best mention's cosine), `"document"` (the text's own cosine), `"lexical"` (BM25 over the
+                texts) or `"hybrid"` (all of them).
             min_score: leave out documents with a lower score.
 
         Raises:
-            ValueError: an empty query, `k` below 1, an unknown mode, a malformed filter.
+            ValueError: an empty query, `k` below 1, an unknown mode or one that the model has not, a malformed filter.
         """
         vector = self._checked(type_query, k, mode)
         if self._store is None:
@@ -216,6 +217,8 @@ class EntityRetriever:
         """The query's vector (hidden_size,), the other arguments being checked too."""
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
+        if mode == "document" and self.checkpoint.model.document_head is None:
+            raise ValueError(f"the model {self.checkpoint.name!r} has no document head; use mode='hybrid' or 'vector'")
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
         return self.encoder.embed_queries([type_query])[0]
@@ -231,7 +234,7 @@ class EntityRetriever:
     ) -> list[tuple[int, str, float]]:
         """Key, id and score of the best `k`."""
         keys = self._open.filter(where) if where else None
-        most = max(len(self._open), self._open.count_mentions(), 1)
+        most = max(len(self._open), self._open.count_mentions(), self._open.count_windows(), 1)
         k = min(k, most if keys is None else len(keys))
         limit = min(max(2 * k, 200), most)
         while True:
@@ -243,18 +246,33 @@ class EntityRetriever:
             limit = min(4 * limit, most)  # several mentions of a document, or of one that is gone, took the places
 
     def _scores(self, query: str, vector: np.ndarray, limit: int, keys: set[int] | None, mode: str) -> dict[int, float]:
-        """Scores by key of the documents that have one of the `limit` nearest mentions, or best texts."""
+        """Scores by key of the documents that have one of the `limit` nearest mentions or windows, or best texts."""
         store, config = self._open, self.checkpoint.model.config
         if mode == "lexical":
             return store.matching(query, limit, keys)
-        nearest = store.nearest(vector, limit, keys)
+        if mode == "document":
+            return store.nearest(vector, limit, keys, of="windows")
+        mentions = store.nearest(vector, limit, keys)
         if mode == "vector":
-            return nearest
+            return mentions
         lexical = store.matching(query, limit, keys)
-        for key, found in store.mentions([key for key in lexical if key not in nearest], vector).items():
-            nearest[key] = max((score for _, _, score in found), default=0.0)
-        bonus = {key: config.lexical_weight * score / (score + config.lexical_half) for key, score in lexical.items()}
-        return {key: float(np.float32(score + bonus.get(key, 0.0))) for key, score in nearest.items()}
+        windows = store.nearest(vector, limit, keys, of="windows") if config.document_weight else {}
+        found = sorted({*mentions, *lexical, *windows})
+        self._complete(mentions, found, vector, "mentions")
+        if config.document_weight:
+            self._complete(windows, found, vector, "windows")
+        scores = {}
+        for key in found:
+            word = lexical.get(key, 0.0)
+            score = mentions[key] + config.document_weight * windows.get(key, 0.0)
+            scores[key] = float(np.float32(score + config.lexical_weight * word / (word + config.lexical_half)))
+        return scores
+
+    def _complete(self, scores: dict[int, float], keys: Sequence[int], vector: np.ndarray, of: str) -> None:
+        """Score those of `keys` that have no score yet, 0 where a document has no mention (or window)."""
+        missing = self._open.mentions([key for key in keys if key not in scores], vector, of)
+        for key, found in missing.items():
+            scores[key] = max((score for _, _, score in found), default=0.0)
 
     def _best(self, scores: dict[int, float], k: int) -> list[tuple[int, str, float]]:
         """Key, id and score of the best `k` of the scored documents that are still there; ties in order of ids."""

@@ -1,10 +1,11 @@
-"""The index on disk: documents, mentions and metadata in LanceDB. Knows no model.
+"""The index on disk: documents, mentions, windows and metadata in LanceDB. Knows no model.
 
-Three tables: `documents` (one row each, full-text index), `mentions` (one row each, with its vector) and `metadata`
-(one row for each value, so that filters need no schema). Rows belong together by `key`, a number that every written
-version of a document gets anew. A document exists from the moment when its row in `documents` is committed, the last
-commit of a batch: rows of other tables whose key is not there are remains of a replaced document, a deleted one or an
-interrupted write. Readers pass over them, and `Store.writing` removes them when it begins and when it ends.
+Four tables: `documents` (one row each, full-text index), `mentions` and `windows` (one row each, with its vector; texts
+are embedded window by window) and `metadata` (one row for each value, so that filters need no schema). Rows belong
+together by `key`, a number that every written version of a document gets anew. A document exists from the moment when
+its row in `documents` is committed, the last commit of a batch: rows of other tables whose key is not there are remains
+of a replaced document, a deleted one or an interrupted write. Readers pass over them, and `Store.writing` removes them
+when it begins and when it ends.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from .metadata import COMPARISONS, OPERATORS, condition, flatten, quote, to_json
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
+TABLES = ("documents", "mentions", "windows", "metadata")
 MANIFEST, LOCK = "nerret.json", "write.lock"
 APPROXIMATE_FROM = 20_000  # mentions; below, an exact scan is fast enough
 CHUNK = 5_000  # keys of one filter expression
@@ -71,7 +73,7 @@ class Store:
         self._first_key = 0
         try:
             self._documents = database.open_table("documents")
-            self._mentions = database.open_table("mentions")
+            self._vectors = {name: database.open_table(name) for name in ("mentions", "windows")}
             self._metadata = database.open_table("metadata")
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{self.path} is damaged ({error}); index its corpus again under a new path") from None
@@ -101,7 +103,11 @@ class Store:
 
     def count_mentions(self) -> int:
         """Number of mentions."""
-        return self._mentions.count_rows()
+        return self._vectors["mentions"].count_rows()
+
+    def count_windows(self) -> int:
+        """Number of windows."""
+        return self._vectors["windows"].count_rows()
 
     def info(self) -> dict[str, Any]:
         """Path, model, numbers of documents and mentions, bytes on disk."""
@@ -162,7 +168,7 @@ class Store:
             raise RuntimeError("write() needs the lock: use it inside `with store.writing():`")
         if not encoded:
             return
-        if not all(np.isfinite(one.vectors).all() for one in encoded):
+        if not all(np.isfinite(part).all() for one in encoded for part in (one.vectors, one.window_vectors)):
             raise ValueError("a vector is not finite (NaN or infinite); is the model damaged?")
         ids = [one.document.id for one in encoded]
         there = self._keys_of(ids)
@@ -177,9 +183,10 @@ class Store:
 
     def _commit(self, encoded: Sequence[EncodedDocument], keys: np.ndarray, replacing: bool) -> None:
         """Write a batch's rows, the documents' last."""
-        mentions = _mention_rows(encoded, keys, self._mentions.schema)
-        if mentions.num_rows:
-            self._mentions.add(mentions)
+        for name, table in self._vectors.items():
+            places = _vector_rows(encoded, keys, table.schema, name)
+            if places.num_rows:
+                table.add(places)
         values = _metadata_rows(encoded, keys, self._metadata.schema)
         if values.num_rows:
             self._metadata.add(values)
@@ -198,40 +205,43 @@ class Store:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so many mentions are not in the vector index that `compact` pays."""
-        index = self._vector_index()
-        state = self._mentions.index_stats(index) if index else None
-        return (state.num_unindexed_rows if state else self.count_mentions()) >= APPROXIMATE_FROM
+        """Whether so many vectors are not in a vector index that `compact` pays."""
+        return any(_unindexed(table) >= APPROXIMATE_FROM for table in self._vectors.values())
 
     def compact(self) -> None:
         """Bring the indexes up to date, merge small files, and remove what deletions and killed writers left on disk.
 
         Call it inside `with store.writing():`.
         """
-        keyed = [(table, "key") for table in (self._documents, self._mentions, self._metadata)]
+        tables = (self._documents, *self._vectors.values(), self._metadata)
+        keyed = [(table, "key") for table in tables]
         for table, column in [*keyed, (self._documents, "id")]:
             if table.count_rows() and not any(index.columns == [column] for index in table.list_indices()):
                 table.create_index(column, config=BTree())
-        if self.count_mentions() >= APPROXIMATE_FROM and not self._vector_index():
-            self._mentions.create_index("vector", config=IvfRq(distance_type="dot", num_bits=4))
+        for table in self._vectors.values():
+            if table.count_rows() >= APPROXIMATE_FROM and not _vector_index(table):
+                table.create_index("vector", config=IvfRq(distance_type="dot", num_bits=4))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of other users: writers are locked out, readers try again
-            for table in (self._documents, self._mentions, self._metadata):
+            for table in tables:
                 table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
-    def nearest(self, vector: np.ndarray, limit: int, keys: set[int] | None = None) -> dict[int, float]:
+    def nearest(
+        self, vector: np.ndarray, limit: int, keys: set[int] | None = None, of: str = "mentions"
+    ) -> dict[int, float]:
         """Documents' keys with the dot product of their nearest mention, of the `limit` nearest mentions.
 
-        The vector index chooses by 4-bit vectors, so that those at the end of the `limit` are not surely the nearest.
+        With `of="windows"` the same of windows. The vector index chooses by 4-bit vectors, so that those at the end of
+        the `limit` are not surely the nearest.
         With more than a few `keys` to choose from, the `limit` is of all mentions, and fewer than `limit` are chosen.
         """
         few = keys is not None and len(keys) <= CHUNK
-        query: Any = self._mentions.search(vector.astype(np.float32))
+        query: Any = self._vectors[of].search(vector.astype(np.float32))
         query = query.distance_type("dot").limit(limit)
         query = query.select(["key", "vector", "_distance"])
         if few:
             query = query.where(_in("key", keys or [-1]), prefilter=True).bypass_vector_index()
-        elif self._vector_index():
+        elif _vector_index(self._vectors[of]):
             query = query.minimum_nprobes(NPROBES).maximum_nprobes(0)  # 0: more, where these hold too few
         rows = query.to_arrow()
         found, scores = rows["key"].to_numpy(), _dot(rows["vector"], vector)
@@ -254,13 +264,13 @@ class Store:
         return {key: score for key, score in found if keys is None or key in keys}
 
     def mentions(
-        self, keys: Sequence[int], vector: np.ndarray | None = None
+        self, keys: Sequence[int], vector: np.ndarray | None = None, of: str = "mentions"
     ) -> dict[int, list[tuple[int, int, float]]]:
-        """All mentions of some documents, as start, end and dot product with `vector`, in order of their start."""
+        """All mentions (or windows) of some documents: start, end and dot product with `vector`, by their start."""
         found: dict[int, list[tuple[int, int, float]]] = {key: [] for key in keys}
         columns = ["key", "start", "end"] + (["vector"] if vector is not None else [])
         for where in _key_filters(keys):
-            rows = self._mentions.search().where(where).select(columns).limit(_ALL).to_arrow()
+            rows = self._vectors[of].search().where(where).select(columns).limit(_ALL).to_arrow()
             scores = np.zeros(rows.num_rows) if vector is None else _dot(rows["vector"], vector)
             places = (rows[name].to_pylist() for name in ("key", "start", "end"))
             for key, start, end, score in zip(*places, scores.tolist(), strict=True):
@@ -273,7 +283,11 @@ class Store:
         The vectors are (mentions, size) float32. An unchanged index gives the same ones every time.
         """
         count = self.count_mentions()
-        rows = self._mentions.take_offsets(np.linspace(0, count - 1, min(limit, count), dtype=int).tolist()).to_arrow()
+        rows = (
+            self._vectors["mentions"]
+            .take_offsets(np.linspace(0, count - 1, min(limit, count), dtype=int).tolist())
+            .to_arrow()
+        )
         places = zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), strict=True)
         return list(places), _rows(rows["vector"]).astype(np.float32)
 
@@ -325,14 +339,10 @@ class Store:
         found = set(_keys(self._metadata, test).tolist())
         return set(_keys(self._documents).tolist()) - found if operator == "exists" and not value else found
 
-    def _vector_index(self) -> str | None:
-        """The vector index's name, if there is one."""
-        return next((index.name for index in self._mentions.list_indices() if index.columns == ["vector"]), None)
-
     def _sweep(self) -> int:
         """Remove rows that belong to no document; returns a key above every one in use."""
         committed = _keys(self._documents)
-        for table in (self._mentions, self._metadata):
+        for table in (*self._vectors.values(), self._metadata):
             for where in _key_filters(np.setdiff1d(_keys(table), committed).tolist()):
                 table.delete(where)
         return int(committed.max(initial=0)) + 1
@@ -355,7 +365,7 @@ def is_vacant(path: str | Path) -> bool:
     if not path.is_dir():
         return False
     names = {entry.name for entry in path.iterdir()}
-    ours = {LOCK, f"{MANIFEST}.new", *(f"{table}.lance" for table in ("documents", "mentions", "metadata"))}
+    ours = {LOCK, f"{MANIFEST}.new", *(f"{table}.lance" for table in TABLES)}
     return not names or (LOCK in names and names <= ours)
 
 
@@ -396,9 +406,10 @@ def _connect(path: Path, **options: Any) -> lancedb.DBConnection:
 def _make_tables(path: Path, size: int) -> None:
     """Make the empty tables, those that a killed making has left excepted."""
     key, text, number = ("key", pa.int64()), pa.string(), pa.int64()
+    vector = ("vector", pa.list_(pa.float16(), size))
     columns: dict[str, list[Any]] = {
         "documents": [key, ("id", text), ("text", text), ("metadata", text)],
-        "mentions": [key, ("start", number), ("end", number), ("vector", pa.list_(pa.float16(), size))],
+        **dict.fromkeys(("mentions", "windows"), [key, ("start", number), ("end", number), vector]),
         "metadata": [key, ("name", text), ("text", text), ("number", pa.float64())],
     }
     database = _connect(path)
@@ -429,12 +440,14 @@ def _explained(path: Path) -> Iterator[None]:
         raise OSError(f"{path}: {reason} and run this again; what was committed is kept") from error
 
 
-def _mention_rows(encoded: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema) -> pa.Table:
+def _vector_rows(encoded: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema, of: str) -> pa.Table:
+    """Rows of the table `of`, mentions or windows."""
     size = schema.field("vector").type.list_size
-    vectors = np.concatenate([one.vectors.reshape(-1, size) for one in encoded]).astype(np.float16)
-    spans = [span for one in encoded for span in one.mentions]
+    own = [(one.mentions, one.vectors) if of == "mentions" else (one.windows, one.window_vectors) for one in encoded]
+    vectors = np.concatenate([vectors.reshape(-1, size) for _, vectors in own]).astype(np.float16)
+    spans = [span for found, _ in own for span in found]
     columns = {
-        "key": np.repeat(keys, [len(one.mentions) for one in encoded]),
+        "key": np.repeat(keys, [len(found) for found, _ in own]),
         "start": [span.start for span in spans],
         "end": [span.end for span in spans],
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), size),
@@ -460,6 +473,18 @@ def _document_rows(encoded: Sequence[EncodedDocument], keys: np.ndarray, schema:
         "metadata": [to_json(document.metadata) for document in documents],
     }
     return pa.table(columns, schema=schema)
+
+
+def _vector_index(table: Any) -> str | None:
+    """The name of a table's vector index, if there is one."""
+    return next((index.name for index in table.list_indices() if index.columns == ["vector"]), None)
+
+
+def _unindexed(table: Any) -> int:
+    """How many rows of a table are in no vector index."""
+    index = _vector_index(table)
+    state = table.index_stats(index) if index else None
+    return state.num_unindexed_rows if state else table.count_rows()
 
 
 def _keys(table: Any, where: str | None = None) -> np.ndarray:

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from modeling_nerret import EntityRetriever, GivenSpans
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.cli import main
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import EncodedDocument, Encoder
 from modeling_nerret.spans import Span
-from modeling_nerret.store import Store, _mention_rows
+from modeling_nerret.store import Store, _vector_rows
 from tests.tiny import save_checkpoint
 
 DOCUMENTS = [
@@ -176,7 +176,7 @@ def test_an_error_late_in_a_stream_takes_the_call_back(
         ("", {}, "a type query is a few words"),
         ("  ", {}, "a type query is a few words"),
         ("city", {"k": 0}, "k is 0"),
-        ("city", {"mode": "magic"}, "accepted are hybrid, vector, lexical"),
+        ("city", {"mode": "magic"}, "accepted are hybrid, vector, document, lexical"),
         ("city " * 200, {}, "over 64 tokens"),
         ("city", {"where": {"year": {"~": 1}}}, "unknown comparison"),
         ("city", {"where": {"year": {">": [1]}}}, "accepted are strings, numbers"),
@@ -270,7 +270,8 @@ def test_remains_of_a_killed_writer_take_no_documents_place(retriever: EntityRet
     store = retriever._open
     query = retriever.encoder.embed_queries(["city"])[0]
     left = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.stack([query] * 900))]
-    store._mentions.add(_mention_rows(left, np.asarray([99]), store._mentions.schema))
+    table = store._vectors["mentions"]
+    table.add(_vector_rows(left, np.asarray([99]), table.schema, "mentions"))
     for mode in ("hybrid", "vector"):
         assert set(_ids(retriever, mode=mode)) == {"a", "b", "c", "d"}
 
@@ -388,3 +389,41 @@ def test_compact_and_fields_alone_on_the_command_line(
     assert "compares 'tags' twice" in capsys.readouterr().err
     assert main(["compact", path]) == 0
     assert "bytes before" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A checkpoint with a document head that counts as much as a mention, and no lexical bonus."""
+    fields = {"document_size": 8, "document_weight": 1.0, "lexical_weight": 0.0}
+    return load_checkpoint(save_checkpoint(tmp_path_factory.mktemp("whole"), **fields))
+
+
+def test_hybrid_adds_the_scores_of_mention_and_text(whole: Checkpoint, tmp_path: Path) -> None:
+    retriever = EntityRetriever(tmp_path / "index", whole)
+    long = "the river in paris . " * 40  # several windows
+    retriever.add([{"id": "a", "text": "ada was born in london"}, {"id": "b", "text": long}, {"id": "c", "text": "."}])
+    parts = {mode: dict(retriever.rank("city", mode=mode)) for mode in ("vector", "document", "hybrid")}
+    assert set(parts["document"]) == set(parts["hybrid"]) == {"a", "b", "c"}
+    for name, score in parts["hybrid"].items():
+        assert score == pytest.approx(parts["vector"].get(name, 0.0) + parts["document"][name], abs=1e-5)
+    encoder = Encoder(whole.model, whole.tokenizer, whole.detector)
+    (found,) = encoder.encode([Document("b", long)])
+    assert len(found.windows) == len(found.window_vectors) > 1
+    query = encoder.embed_queries(["city"])[0]
+    assert parts["document"]["b"] == pytest.approx(
+        float((found.window_vectors @ query).max()), abs=2e-3
+    )  # kept in half
+
+
+def test_given_mentions_do_not_leave_windows_out(whole: Checkpoint, tmp_path: Path) -> None:
+    retriever = EntityRetriever(tmp_path / "index", whole, GivenSpans())
+    retriever.add(
+        [{"id": "a", "text": "ada was born", "mentions": [{"start": 0, "end": 3}]}, {"id": "b", "text": "notes"}]
+    )
+    assert [name for name, _ in retriever.rank("city", mode="vector")] == ["a"]
+    assert {name for name, _ in retriever.rank("city")} == {"a", "b"}
+
+
+def test_document_mode_needs_a_document_head(tiny_checkpoint: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no document head; use mode='hybrid' or 'vector'"):
+        EntityRetriever(tmp_path / "index", tiny_checkpoint).search("city", mode="document")

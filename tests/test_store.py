@@ -21,7 +21,7 @@ from modeling_nerret import store as store_module
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import EncodedDocument
 from modeling_nerret.spans import Span
-from modeling_nerret.store import Store, is_vacant
+from modeling_nerret.store import Store, _vector_index, is_vacant
 
 SIZE = 8
 
@@ -239,7 +239,7 @@ def test_the_vector_index_finds_what_exact_search_finds(store: Store, monkeypatc
     assert store.is_behind
     with store.writing():
         store.compact()
-    assert not store.is_behind and store._vector_index()
+    assert not store.is_behind and _vector_index(store._vectors["mentions"])
     fill(store, encoded("late", vector=query / np.linalg.norm(query) * 9))  # not in the vector index yet
     found = store.nearest(query, 102)
     late = next(key for key, document in store.documents(list(found)).items() if document.id == "late")
@@ -346,7 +346,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
         _check_whole(Store(path))
     assert process.exitcode == 0
     store = Store(path)
-    assert len(store) == 300 and store.count_mentions() == 600 and store._vector_index()
+    assert len(store) == 300 and store.count_mentions() == 600 and _vector_index(store._vectors["mentions"])
 
 
 def _check_whole(store: Store) -> None:

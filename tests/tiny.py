@@ -146,11 +146,13 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pa
     return str(folder)
 
 
-def save_checkpoint(folder: Path, family: str = "bert", layer: int = 2, pooling: str = "mean") -> str:
+def save_checkpoint(
+    folder: Path, family: str = "bert", layer: int = 2, pooling: str = "mean", **fields: int | float
+) -> str:
     """A self-contained checkpoint with tokenizer and a detector that proposes many spans."""
     backbone = save_backbone(folder / "backbone", family, wordpiece() if family == "bert" else byte_bpe())
     torch.manual_seed(1)
-    model = NerretModel.from_backbone(backbone, layer=layer, pooling=pooling, head_size=24, hidden_size=16)
+    model = NerretModel.from_backbone(backbone, layer=layer, pooling=pooling, head_size=24, hidden_size=16, **fields)
     checkpoint = folder / "checkpoint"
     model.save_pretrained(checkpoint)
     (wordpiece() if family == "bert" else byte_bpe()).save_pretrained(checkpoint)
