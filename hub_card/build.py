@@ -21,7 +21,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from hub_card.card import EXAMPLES, About, write_card
 from hub_card.native import write_native
-from hub_card.push import files_of, listing, push
+from hub_card.push import check_id, files_of, listing, push
 from hub_card.repository import compare, write_custom
 from hub_card.results import Benchmark, read_benchmark, read_results, write_benchmarks
 from modeling_nerret.checkpoints import Checkpoint, load_checkpoint, locate
@@ -59,16 +59,20 @@ def build(options: argparse.Namespace) -> str:
         ValueError: stock modules cannot give the checkpoint's vectors, results are foreign, or a licence is missing.
         OSError: OUT exists, or the checkpoint was not found.
     """
-    if options.dry_run and not options.push:
+    if options.push:
+        check_id(options.push)
+    elif options.dry_run:
         raise ValueError("--dry-run lists what --push would upload; give --push REPO_ID as well")
+    if options.native and options.benchmark:
+        raise ValueError("--benchmark results are those of the form with code; give it without --native")
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise OSError(f"{options.out} exists already; remove it, or choose another OUT")
     results = read_results(options.results, options.system or options.checkpoint)
-    recipe = locate(options.checkpoint) / "recipe.json"
     about = About(
         model_id=options.push or options.out.name,
         native=options.native,
-        recipe=json.loads(recipe.read_text(encoding="utf-8")) if recipe.exists() else None,
+        recipes=read_recipes(options.checkpoint),
+        set_licences=dict(options.training_set),
         results=results,
         system=options.system or options.checkpoint,
         licence=options.license,
@@ -90,6 +94,20 @@ def build(options: argparse.Namespace) -> str:
             *_sizes(options.out),
         ]
     )
+
+
+def read_recipes(checkpoint: str) -> list[dict[str, Any]]:
+    """A checkpoint's recipe, that of the checkpoint which it went on from, and so on; empty if it brings none.
+
+    Raises:
+        OSError: a checkpoint was not found.
+    """
+    recipes: list[dict[str, Any]] = []
+    name = checkpoint
+    while name and (path := locate(name) / "recipe.json").exists():
+        recipes.append(json.loads(path.read_text(encoding="utf-8")))
+        name = recipes[-1].get("init", "")
+    return recipes
 
 
 def write(checkpoint: Checkpoint, about: About, benchmarks: Sequence[Benchmark], folder: Path) -> str:
@@ -130,6 +148,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CORPUS=OWNER/DATASET:TASK",
         help="write .eval_results for a dataset that the Hub knows as a benchmark; it ignores results of others",
     )
+    add(
+        "--training-set",
+        type=_set_licence,
+        action="append",
+        default=[],
+        metavar="NAME=LICENCE",
+        help="licence of a set of your own that the checkpoint was trained on",
+    )
     add("--license", metavar="ID", help="licence of the weights, by the Hub's name (default: that of known backbones)")
     add(
         "--notes",
@@ -141,6 +167,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--private", action="store_true", help="make the repository private")
     add("--dry-run", action="store_true", help="with --push: only list what would be uploaded, with sizes")
     return parser
+
+
+def _set_licence(text: str) -> tuple[str, str]:
+    name, _, licence = text.partition("=")
+    if not (name and licence):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=LICENCE")
+    return name, licence
 
 
 def _benchmark(text: str) -> Benchmark:

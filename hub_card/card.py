@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 
 import modeling_nerret
 from hub_card.figure import draw_types
-from hub_card.licences import TRAINING_SETS, licence_of, training_sets
+from hub_card.licences import licence_of, training_sets
 from hub_card.results import Result, corpus_name, losses, model_index, table
 from modeling_nerret.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
@@ -34,7 +35,8 @@ class About:
     Args:
         model_id: repository id, or the name that users load it by.
         native: whether the repository is in the native form.
-        recipe: the checkpoint's recipe; `None` if it brings none.
+        recipes: the checkpoint's recipe, and those of the checkpoints that it went on from.
+        set_licences: licences of training sets of one's own, by name.
         results: measured results.
         system: name that the checkpoint was measured under.
         licence: the Hub's identifier of the licence; `None`: that of the backbone.
@@ -43,8 +45,9 @@ class About:
 
     model_id: str
     native: bool = False
-    recipe: dict[str, Any] | None = None
-    results: Sequence[Result] = field(default_factory=list)
+    recipes: Sequence[dict[str, Any]] = ()
+    set_licences: Mapping[str, str] = field(default_factory=dict)
+    results: Sequence[Result] = ()
     system: str = ""
     licence: str | None = None
     notes: str = ""
@@ -57,10 +60,10 @@ def write_card(checkpoint: Checkpoint, about: About, folder: Path) -> None:
         ValueError: the licence of the backbone or of a training set is not known, or forbids a shipped checkpoint.
     """
     config = checkpoint.model.config
-    sets = training_sets(about.recipe)
+    sets = training_sets(about.recipes, about.set_licences)
     data = card_data(checkpoint, about)
     figures = draw_types(about.results, about.system, folder / "figures")
-    card = ModelCard.from_template(
+    card: Any = ModelCard.from_template(
         data,
         str(TEMPLATE),
         title=_name(about.model_id),
@@ -72,9 +75,8 @@ def write_card(checkpoint: Checkpoint, about: About, folder: Path) -> None:
         config=config,
         detector=checkpoint.detector is not None,
         base=_base_line(config),
-        adapted="adapter" in (about.recipe or {}),
+        adapted=config.adapter_sha256 is not None,
         sets=sets,
-        licences=TRAINING_SETS,
         results=about.results,
         hybrid="@" not in about.system,
         table=table(about.results, about.system) if about.results else "",
@@ -89,6 +91,7 @@ def write_card(checkpoint: Checkpoint, about: About, folder: Path) -> None:
         speed=_speed(about),
         licence_line=_licence_line(data.license, config),
     )
+    card.text = re.sub(r"\n{3,}", "\n\n", card.text)  # what was left out leaves empty lines
     card.save(folder / "README.md")
 
 
@@ -109,7 +112,8 @@ def card_data(checkpoint: Checkpoint, about: About) -> ModelCardData:
         base_model=config.backbone if is_repository(config.backbone) else None,
         metrics=["r_precision"],
         model_name=_name(about.model_id),
-        eval_results=model_index(about.results, about.system) or None,
+        # the native form alone cannot repeat them: it knows no mentions in their texts
+        eval_results=None if about.native else model_index(about.results, about.system) or None,
         widget=widget(checkpoint, about.native),
     )
 

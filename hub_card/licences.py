@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -12,7 +13,16 @@ class TrainingSet(NamedTuple):
     what: str
 
 
-# Only sets whose licence allows a shipped checkpoint; a set that is not here is refused
+class Trained(NamedTuple):
+    """A set that a checkpoint learnt from, and the parts of the model that did."""
+
+    name: str
+    parts: list[str]
+    licence: str
+    what: str
+
+
+# Only sets whose licence allows a shipped checkpoint; others need --training-set
 TRAINING_SETS = {
     "corpus": TrainingSet("CC0-1.0", "nerret's own open-type corpus, 9,472 texts with 1,160 types"),
     "yago43ket": TrainingSet("CC BY 4.0", "names of entities with Wikipedia-category and WordNet types of YAGO"),
@@ -63,23 +73,31 @@ def licence_of(backbone: str | None, given: str | None) -> str:
     )
 
 
-def training_sets(recipe: dict[str, Any] | None) -> dict[str, list[str]]:
-    """Names of the sets that a recipe trained on, each with the parts of the model that saw it.
+def training_sets(recipes: Sequence[dict[str, Any]], given: Mapping[str, str] | None = None) -> list[Trained]:
+    """The sets that a checkpoint learnt from.
+
+    Args:
+        recipes: its recipe and those of the checkpoints that it went on from.
+        given: licences of sets that are not among `TRAINING_SETS`, by name.
 
     Raises:
-        ValueError: a set is not among those that may train a shipped checkpoint.
+        ValueError: the licence of a set is not known, or forbids a shipped checkpoint.
 
     Example:
-        >>> training_sets({"head": {"sets": [{"name": "corpus"}]}, "detector": {"sets": [{"name": "corpus"}]}})
-        {'corpus': ['head', 'detector']}
+        >>> recipe = {"head": {"sets": [{"name": "corpus"}]}, "joint": {"steps": 0, "sets": [{"name": "btc"}]}}
+        >>> [(one.name, one.parts) for one in training_sets([recipe, {"detector": {"sets": [{"name": "corpus"}]}}])]
+        [('corpus', ['head', 'detector'])]
     """
     found: dict[str, list[str]] = {}
-    for part, fields in (recipe or {}).items():
-        for one in fields.get("sets", []) if isinstance(fields, dict) else []:
-            found.setdefault(one["name"], []).append(part)
-    if unknown := [name for name in found if name not in TRAINING_SETS]:
+    for recipe in recipes:
+        for part, fields in recipe.items():
+            for one in fields.get("sets", []) if isinstance(fields, dict) and fields.get("steps") != 0 else []:
+                parts = found.setdefault(one["name"], [])
+                parts += [part] if part not in parts else []
+    known = TRAINING_SETS | {name: TrainingSet(licence, "") for name, licence in (given or {}).items()}
+    if unknown := [name for name in found if name not in known]:
         raise ValueError(
-            f"trained on {', '.join(unknown)}, whose licence forbids a shipped checkpoint or is not known here; if it "
-            "allows one, add it to TRAINING_SETS in hub_card/licences.py"
+            f"trained on {', '.join(unknown)}, whose licence is not known here or forbids a shipped checkpoint; if it "
+            f"allows one, give --training-set '{unknown[0]}=LICENCE'"
         )
-    return found
+    return [Trained(name, parts, *known[name]) for name, parts in found.items()]

@@ -1,8 +1,8 @@
 """A checkpoint as stock sentence-transformers modules: no code of its own, so that it runs where none is allowed.
 
 Transformer (the cut backbone) -> Pooling -> Dense (value projection) -> Dense -> Dense (head) -> Normalize. A query is
-pooled over its own tokens; where that is their mean, a stock WordWeights module before the Pooling gives the tokenizer's
-special tokens the weight 0. The files have the form that sentence-transformers 4.0.2 with transformers
+pooled over its own tokens; where that is their mean, a stock WordWeights module before the Pooling gives the
+tokenizer's special tokens the weight 0. The files have the form that sentence-transformers 4.0.2 with transformers
 4.51.3 reads as well as today's.
 """
 
@@ -63,8 +63,8 @@ def refuse_other_vectors(model: Any) -> None:
         raise ValueError("the weights of a quantised backbone cannot be written; load the checkpoint without it")
     if config.pooling == "end" and not model.causal:
         raise ValueError(
-            f"no native form: with pooling 'end' the vector of this {model.backbone.config.model_type} model is that of "
-            "the last token before the special ones, which no stock module picks; train with pooling 'mean'"
+            "no native form: with pooling 'end' a vector of this model, which reads in both directions, is that of the "
+            "last token before the special ones, which no stock module picks; train with pooling 'mean'"
         )
     if config.pooling == "end" and config.suffix_tokens:
         raise ValueError(
@@ -166,7 +166,7 @@ def _write_pooling(pooling: str, size: int, folder: Path) -> None:
     write_json(folder / "config.json", config | {"include_prompt": True})
 
 
-def _write_dense(linear: nn.Linear, activation: nn.Module, folder: Path) -> None:
+def _write_dense(linear: Any, activation: nn.Module, folder: Path) -> None:
     config = {"in_features": linear.in_features, "out_features": linear.out_features, "bias": linear.bias is not None}
     name = f"torch.nn.modules.{'linear' if isinstance(activation, nn.Identity) else 'activation'}"
     write_json(folder / "config.json", config | {"activation_function": f"{name}.{type(activation).__name__}"})

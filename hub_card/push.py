@@ -59,7 +59,7 @@ def listing(folder: Path, repository: str, kind: str = "model", private: bool = 
         ValueError: the repository's id is of another form than `owner/name`.
         OSError: see `files_of`.
     """
-    _check_id(repository)
+    check_id(repository)
     files = files_of(folder)
     sizes = [(folder / path).stat().st_size for path in files]
     lines = [f"{_size(size):>10}  {path.as_posix()}" for path, size in zip(files, sizes, strict=True)]
@@ -87,7 +87,7 @@ def push(folder: Path, repository: str, kind: str = "model", private: bool = Fal
         OSError: see `files_of`.
         HfHubHTTPError: the Hub refused.
     """
-    _check_id(repository)
+    check_id(repository)
     files = files_of(folder)
     api = api or HfApi()
     sdk = {"space_sdk": "gradio"} if kind == "space" else {}
@@ -102,7 +102,12 @@ def push(folder: Path, repository: str, kind: str = "model", private: bool = Fal
     return str(commit.commit_url)
 
 
-def _check_id(repository: str) -> None:
+def check_id(repository: str) -> None:
+    """Refuse what is no `owner/name`.
+
+    Raises:
+        ValueError: the message says what is accepted.
+    """
     validate_repo_id(repository)
     if repository.count("/") != 1:
         raise ValueError(f"{repository!r} is no repository id; write owner/name")

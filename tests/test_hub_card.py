@@ -1,0 +1,274 @@
+"""The builder's card, its summary, and what is uploaded, with a Hub that only takes notes."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
+from huggingface_hub.repocard import metadata_load
+from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from hub_card import build as builder
+from hub_card import card, licences, sources
+from hub_card import native as native_form
+from hub_card import push as pusher
+from hub_card import results as results_of
+from hub_card.card import EXAMPLES, TAG
+from hub_card.licences import licence_of, training_sets
+from hub_card.results import table
+from modeling_nerret.modeling_nerret import NerretModel
+
+RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
+SYSTEMS = {"made": (0.8, 0.2), "made@vector": (0.7, 0.1), "bm25": (0.1, 0.6)}
+
+
+def _result(system: str, spans: str) -> dict[str, Any]:
+    values = dict(zip(("city", "river"), SYSTEMS[system], strict=True))
+    return {
+        "system": system,
+        "spans": spans,
+        "corpus": "fewnerd",
+        "n_documents": 120,
+        "n_types": 2,
+        "macro_r_precision": sum(values.values()) / 2,
+        "per_type": {
+            name: {"r": 5, "r_precision": value, "average_precision": value} for name, value in values.items()
+        },
+        "seconds": 3.0,
+    }
+
+
+@pytest.fixture(scope="module")
+def given(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A checkpoint with its recipe, and results of three systems."""
+    folder = tmp_path_factory.mktemp("given")
+    checkpoint = folder / "made"
+    shutil.copytree(tiny_checkpoint, checkpoint)
+    (checkpoint / "recipe.json").write_text(json.dumps(RECIPE))
+    results = folder / "results.json"
+    results.write_text(json.dumps([_result(system, spans) for spans in ("gold", "predicted") for system in SYSTEMS]))
+    return SimpleNamespace(checkpoint=checkpoint, results=results)
+
+
+def _build(given: SimpleNamespace, out: Path, *options: str) -> int:
+    return builder.main([str(given.checkpoint), str(out), "--license", "apache-2.0", *options])
+
+
+@pytest.fixture(scope="module")
+def repository(given: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("repository") / "nerret-made"
+    options = ["--results", str(given.results), "--system", "made", "--benchmark", "fewnerd=someone/typed:fewnerd"]
+    assert _build(given, out, *options) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def native(given: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("native") / "nerret-made"
+    assert _build(given, out, "--native") == 0
+    return out
+
+
+def test_metadata_is_what_the_hub_reads(repository: Path, native: Path) -> None:
+    data = metadata_load(repository / "README.md")
+    assert data is not None
+    assert (data["library_name"], data["pipeline_tag"], data["license"]) == (
+        "transformers",
+        "feature-extraction",
+        "apache-2.0",
+    )
+    name, results = model_index_to_eval_results(data["model-index"])
+    assert name == "nerret-made" and [one.metric_value for one in results] == [0.5, 0.5]
+    assert {one.dataset_type for one in results} == {"DFKI-SLT/few-nerd"}
+    data = metadata_load(native / "README.md")
+    assert data is not None and "model-index" not in data
+    assert (data["library_name"], data["pipeline_tag"]) == ("sentence-transformers", "sentence-similarity")
+    example = data["widget"][0]
+    assert example["sentences"] == EXAMPLES[example["source_sentence"]]
+    assert [one["label"] for one in example["output"]] == example["sentences"]
+    assert all(-1 <= one["score"] <= 1 for one in example["output"])
+
+
+@pytest.mark.parametrize("form", ["repository", "native"])
+def test_snippets_run_as_they_stand(
+    form: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder: Path = request.getfixturevalue(form)
+    (tmp_path / folder.name).symlink_to(folder)  # so that the name in the card is the repository
+    monkeypatch.chdir(tmp_path)
+    snippets = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    assert len(snippets) == (3 if form == "repository" else 1)
+    for snippet in snippets:
+        names: dict[str, Any] = {}
+        exec(snippet, names)
+        if "vectors" in names:
+            assert names["vectors"].shape == (2, 16)
+
+
+def test_card_tells_results_losses_data_and_licences(repository: Path, native: Path) -> None:
+    text = ModelCard.load(repository / "README.md").content
+    assert "| this model, hybrid search | **0.500** | **0.500** |" in text
+    assert "behind the best of the other systems on 1 of 2 types, most on river 0.20 (against 0.60 of BM25)" in text
+    assert "| corpus | CC0-1.0 |" in text and "| wnut17 | CC BY 4.0 | WNUT 17, social media | detector |" in text
+    assert "![R-Precision per type, Few-NERD](figures/fewnerd-types.png)" in text
+    assert (repository / "figures/fewnerd-types.png").read_bytes().startswith(b"\x89PNG")
+    assert "{{" not in text.replace("{{NER}", "") and "{%" not in text
+    assert "No measured results were given" in (native / "README.md").read_text()
+
+
+def test_results_of_registered_benchmarks(repository: Path, native: Path) -> None:
+    text = (repository / ".eval_results" / "fewnerd.yaml").read_text()
+    assert "id: someone/typed" in text and "task_id: fewnerd" in text and "value: 0.5" in text
+    assert not (native / ".eval_results").exists()
+
+
+def test_table_orders_own_systems_first_and_leaves_gaps() -> None:
+    results = [_result("bm25", "gold"), _result("made", "gold"), _result("made", "predicted")]
+    assert table(results, "made").splitlines()[2:] == [
+        "| this model, hybrid search | **0.500** | **0.500** |",
+        "| BM25 | 0.350 |  |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--results", "{results}"], "is not among the measured systems"),
+        (["--results", "{config}"], "holds no results"),
+        (["--dry-run"], "give --push"),
+        (["--push", "nobody", "--dry-run"], "write owner/name"),
+        (["--native", "--benchmark", "fewnerd=a/b:c"], "of the form with code"),
+        (["--benchmark", "fewnerd=a/b:c"], "no result of"),
+    ],
+)
+def test_bad_usage_is_explained(
+    options: list[str], message: str, given: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"results": given.results, "config": given.checkpoint / "detector.json"}
+    assert _build(given, tmp_path / "out", *[option.format(**names) for option in options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(
+    given: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.txt").write_text("mine")
+    assert _build(given, tmp_path) == 2 and "exists already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
+
+
+def test_licences_are_known_or_asked_for() -> None:
+    assert licence_of("sentence-transformers/all-MiniLM-L6-v2", None) == "apache-2.0"
+    assert licence_of("meta-llama/Llama-3.1-8B", None) == "llama3.1"
+    with pytest.raises(ValueError, match="give --license"):
+        licence_of("someone/else", None)
+    recipe = {"head": {"sets": [{"name": "corpus"}, {"name": "mine.jsonl"}]}}
+    with pytest.raises(ValueError, match=r"trained on mine\.jsonl, .* give --training-set 'mine\.jsonl=LICENCE'"):
+        training_sets([recipe])
+    assert [one.licence for one in training_sets([recipe], {"mine.jsonl": "CC0-1.0"})] == ["CC0-1.0", "CC0-1.0"]
+
+
+def test_training_sets_of_the_checkpoint_that_training_went_on_from_are_named(
+    given: SimpleNamespace, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").touch()
+    (tmp_path / "recipe.json").write_text(
+        json.dumps({"init": str(given.checkpoint), "head": {"sets": [{"name": "btc"}]}})
+    )
+    names = [(one.name, one.parts) for one in training_sets(builder.read_recipes(str(tmp_path)))]
+    assert names == [("btc", ["head"]), ("corpus", ["head"]), ("wnut17", ["detector"])]
+
+
+@pytest.mark.parametrize("module", [card, licences, native_form, results_of, sources])
+def test_examples_in_docstrings(module: Any) -> None:
+    done = doctest.testmod(module)
+    assert done.attempted and not done.failed
+
+
+class FakeHub:
+    """Stands for HfApi and keeps what it is asked."""
+
+    def __init__(self, private: bool = True, tags: tuple[str, ...] = ()):
+        self.private, self.tags = private, tags
+        self.calls: list[tuple[str, str, Any]] = []
+
+    def create_repo(self, repository: str, **options: Any) -> None:
+        self.calls.append(("create", repository, options))
+
+    def repo_info(self, repository: str, **options: Any) -> Any:
+        return SimpleNamespace(private=self.private)
+
+    def list_repo_refs(self, repository: str, **options: Any) -> Any:
+        return SimpleNamespace(tags=[SimpleNamespace(name=tag) for tag in self.tags])
+
+    def create_commit(self, repository: str, operations: list[CommitOperationAdd], **options: Any) -> Any:
+        self.calls.append(("commit", repository, {one.path_in_repo for one in operations}))
+        return SimpleNamespace(oid="abc", commit_url="https://hub/commit/abc")
+
+    def create_tag(self, repository: str, **options: Any) -> None:
+        self.calls.append(("tag", repository, options))
+
+
+def test_push_is_one_commit_and_a_tag(repository: Path) -> None:
+    hub = FakeHub()
+    assert pusher.push(repository, "me/made", private=True, api=hub) == "https://hub/commit/abc"
+    (create, commit, tag) = hub.calls
+    assert create == ("create", "me/made", {"repo_type": "model", "private": True, "exist_ok": True})
+    assert {"README.md", "model.safetensors", ".eval_results/fewnerd.yaml", "st_nerret.py"} <= commit[2]
+    assert tag == ("tag", "me/made", {"tag": TAG, "revision": "abc", "repo_type": "model"})
+
+
+def test_spaces_are_pushed_without_what_python_leaves_behind() -> None:
+    hub = FakeHub()
+    pusher.push(Path(__file__).parents[1] / "eval" / "r_precision", "me/r_precision", "space", api=hub)
+    assert hub.calls[0][2]["space_sdk"] == "gradio"
+    assert hub.calls[1][2] == {"README.md", "app.py", "r_precision.py", "requirements.txt"}
+
+
+@pytest.mark.parametrize(
+    ("hub", "message"), [(FakeHub(private=False), "is public"), (FakeHub(tags=(TAG,)), "raise the version")]
+)
+def test_nothing_is_uploaded_where_it_must_not(hub: FakeHub, message: str, repository: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        pusher.push(repository, "me/made", private=True, api=hub)
+    assert [call[0] for call in hub.calls] == ["create"]
+
+
+def test_dry_run_lists_every_file_and_asks_no_network(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pusher, "HfApi", None)
+    assert pusher.main([str(repository), "me/made", "--private", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"would upload to the private model me/made, one commit, tag {TAG}:"
+    files = {path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()}
+    assert {line.split()[-1] for line in lines[1:-1]} == files
+
+
+def test_push_to_hub_of_the_model_itself(tiny_checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploaded = tmp_path / "uploaded"
+
+    def commit(api: HfApi, repo_id: str, operations: list[CommitOperationAdd], **options: Any) -> Any:
+        for one in operations:
+            target = uploaded / one.path_in_repo
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with one.as_file() as content:
+                target.write_bytes(content.read())
+        return SimpleNamespace(commit_url="https://hub/commit/abc")
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda api, repo_id, **options: SimpleNamespace(repo_id=repo_id))
+    monkeypatch.setattr(HfApi, "create_commit", commit)
+    monkeypatch.setattr("transformers.utils.hub.create_and_tag_model_card", lambda *given, **options: ModelCard("new"))
+    model = NerretModel.from_pretrained(tiny_checkpoint)
+    model.push_to_hub("me/made")
+    again = NerretModel.from_pretrained(uploaded)
+    assert again.config.golden_vector == model.config.golden_vector
+    assert (uploaded / "modules.json").exists()
