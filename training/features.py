@@ -257,7 +257,7 @@ def word_states(model: NerretModel, tokenizer: PreTrainedTokenizerBase, texts: S
         first, last, shapes = (one.cpu() for one in gather(batch, words, states))
         for row, (window, one) in enumerate(zip(batch, words, strict=True)):
             if len(one):
-                halves = [tensor[row, : len(one)].half().numpy().copy() for tensor in (first, last)]
+                begin, end = (tensor[row, : len(one)].half().numpy().copy() for tensor in (first, last))
                 looks = shapes[row, : len(one)].numpy().copy()
-                found[window.owner] = WordStates(window.owner, one[:, :2].copy(), *halves, looks)
+                found[window.owner] = WordStates(window.owner, one[:, :2].copy(), begin, end, looks)
     return [found[owner] for owner in sorted(found)]
