@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from transformers.dynamic_module_utils import get_imports
 
 from hub_card.native import for_both_generations, write_native
@@ -176,3 +177,14 @@ def _checkpoint(folder: Path, family: str, tokenizer: Any, **config: Any) -> Che
     backbone = save_backbone(folder / "backbone", family, tokenizer)
     model = NerretModel.from_backbone(backbone, layer=2, head_size=24, hidden_size=16, **config)
     return Checkpoint("made", "", model, tokenizer, None)
+
+
+def test_a_document_head_travels_with_the_code_and_changes_no_query(tmp_path: Path) -> None:
+    checkpoint = _checkpoint(tmp_path, "bert", wordpiece(), pooling="mean", document_size=8)
+    write_custom(checkpoint, tmp_path / "custom")
+    written = NerretModel.from_pretrained(tmp_path / "custom").state_dict()
+    own = checkpoint.model.state_dict()
+    assert any(name.startswith("document_head.") for name in own) and written.keys() == own.keys()
+    assert all(torch.equal(written[name], weight) for name, weight in own.items())
+    write_native(checkpoint, tmp_path / "native")
+    assert compare(checkpoint, tmp_path / "native", QUERIES) < 1e-6
