@@ -22,8 +22,10 @@ def find_adapter(name_or_path: Any, **source: Any) -> Path:
     Raises:
         OSError: it was not found.
     """
-    found = [cached_file(name_or_path, f"{FOLDER}/{name}", **source) for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
-    return Path(found[1]).parent
+    found: Any = None
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
+        found = cached_file(name_or_path, f"{FOLDER}/{name}", **source)
+    return Path(found).parent
 
 
 def read_adapter(folder: str | Path) -> dict[str, bytes]:

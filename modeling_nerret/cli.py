@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--mode",
         choices=("hybrid", "vector", "document", "lexical"),
         default="hybrid",
-        help="score by mentions (vector), whole texts (document), words (lexical), or all of them (hybrid, the default)",
+        help="by mentions (vector), whole texts (document), words (lexical), or all of them (hybrid, the default)",
     )
     search.add_argument(
         "--where",

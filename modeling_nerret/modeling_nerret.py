@@ -360,7 +360,8 @@ class NerretModel(PreTrainedModel):
     def merge_adapter(self, folder: str | Path) -> NerretModel:
         """Merge a peft adapter of the cut backbone, such as LoRA, into its weights.
 
-        A quantised backbone runs it beside its own weights. The adapter's files are kept in memory, and written beside the head of a head-only checkpoint.
+        A quantised backbone runs it beside its own weights. The adapter's files are kept in memory, and written beside
+        the head of a head-only checkpoint.
 
         Raises:
             ValueError: the adapter is not the one that the configuration names, or one was merged before.

@@ -409,7 +409,8 @@ def _make_tables(path: Path, size: int) -> None:
     vector = ("vector", pa.list_(pa.float16(), size))
     columns: dict[str, list[Any]] = {
         "documents": [key, ("id", text), ("text", text), ("metadata", text)],
-        **dict.fromkeys(("mentions", "windows"), [key, ("start", number), ("end", number), vector]),
+        "mentions": [key, ("start", number), ("end", number), vector],
+        "windows": [key, ("start", number), ("end", number), vector],
         "metadata": [key, ("name", text), ("text", text), ("number", pa.float64())],
     }
     database = _connect(path)
