@@ -277,7 +277,7 @@ def test_patience_is_kept_over_an_interruption(tmp_path: Path) -> None:
         seen: list[int] = []
 
         def measure() -> dict[str, float]:
-            step = 4 * (1 + min(range(5), key=lambda at: abs(float(module.layers[0].weight.sum()) - sums[at])))
+            step = 4 * (1 + min(range(5), key=lambda at: abs(module.layers[0].weight.sum().item() - sums[at])))
             seen.append(step)
             return {"goal": goals[step]}
 
@@ -288,7 +288,7 @@ def test_patience_is_kept_over_an_interruption(tmp_path: Path) -> None:
     plain = _Regression()
 
     def note() -> dict[str, float]:
-        sums.append(float(plain.layers[0].weight.sum()))
+        sums.append(plain.layers[0].weight.sum().item())
         return {"goal": float(len(sums))}
 
     fit(plain, _Numbers(), tmp_path / "plain", Schedule(steps=20, rate=1e-2, evaluations=5, device="cpu"), note)

@@ -25,6 +25,7 @@ FOREIGN = {
 SET_KEYS = {"name": "", "weight": 1.0, "names": {}}
 CHOICES = {
     "pooling": ("end", "mean"),
+    "device": ("auto", "cpu"),
     "quantization": ("", "nf4"),
     "dtype": ("auto", "float32", "bfloat16", "float16"),
     "head.objective": ("info_nce", "triplet"),
