@@ -73,7 +73,7 @@ def draw_curves(path: Path, metrics: dict[str, Any]) -> None:
         for axis in axes[:, column]:
             axis.grid(alpha=0.3)
             if axis.get_legend_handles_labels()[0]:
-                axis.legend(fontsize=8)
+                axis.legend(fontsize=7, framealpha=0.5)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
