@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 
 import modeling_nerret
 from hub_card.figure import draw_types
-from hub_card.licences import licence_of, training_sets
+from hub_card.licences import check_name, licence_of, training_sets
 from hub_card.results import Result, corpus_name, losses, model_index, table
 from modeling_nerret.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
@@ -99,13 +99,15 @@ def card_data(checkpoint: Checkpoint, about: About) -> ModelCardData:
     """The card's metadata: what the Hub reads to choose widget, snippets and filters.
 
     Raises:
-        ValueError: the licence of the backbone is not known.
+        ValueError: the licence of the backbone is not known, or forbids the name.
     """
     config = checkpoint.model.config
+    licence = licence_of(config.backbone, about.licence)
+    check_name(licence, about.model_id)
     tags = ["sentence-transformers", "named-entity-retrieval", "entity-typing", "zero-shot"]
     return ModelCardData(
         language="en",
-        license=licence_of(config.backbone, about.licence),
+        license=licence,
         library_name="sentence-transformers" if about.native else "transformers",
         pipeline_tag="sentence-similarity" if about.native else "feature-extraction",
         tags=tags if about.native else [*tags, "custom_code"],

@@ -73,6 +73,23 @@ def licence_of(backbone: str | None, given: str | None) -> str:
     )
 
 
+def check_name(licence: str, model_id: str) -> None:
+    """Refuse a name that a licence forbids.
+
+    Raises:
+        ValueError: it is made with Llama, whose licence (section 1.b) wants names that begin with "Llama".
+
+    Example:
+        >>> check_name("llama3.1", "me/Llama-3.1-8B-nerret")
+    """
+    name = model_id.rpartition("/")[2]
+    if licence.startswith("llama") and not name.startswith("Llama"):
+        raise ValueError(
+            f"the name {name!r} must begin with 'Llama', as the licence of Llama wants of models that are made with it; "
+            f"take a name such as 'Llama-{name}'"
+        )
+
+
 def training_sets(recipes: Sequence[dict[str, Any]], given: Mapping[str, str] | None = None) -> list[Trained]:
     """The sets that a checkpoint learnt from.
 

@@ -21,7 +21,7 @@ from hub_card import native as native_form
 from hub_card import push as pusher
 from hub_card import results as results_of
 from hub_card.card import EXAMPLES, TAG
-from hub_card.licences import licence_of, training_sets
+from hub_card.licences import check_name, licence_of, training_sets
 from hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
 
@@ -170,6 +170,8 @@ def test_licences_are_known_or_asked_for() -> None:
     assert licence_of("meta-llama/Llama-3.1-8B", None) == "llama3.1"
     with pytest.raises(ValueError, match="give --license"):
         licence_of("someone/else", None)
+    with pytest.raises(ValueError, match="must begin with 'Llama'"):
+        check_name("llama3.1", "me/nerret-llama-3.1-8b")
     recipe = {"head": {"sets": [{"name": "corpus"}, {"name": "mine.jsonl"}]}}
     with pytest.raises(ValueError, match=r"trained on mine\.jsonl, .* give --training-set 'mine\.jsonl=LICENCE'"):
         training_sets([recipe])
