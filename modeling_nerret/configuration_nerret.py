@@ -45,6 +45,8 @@ class NerretConfig(PretrainedConfig):
         match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
         document_size: width of the document head's inner layer; 0: the model has none.
         document_weight: weight of a document's own cosine in the hybrid score; chosen on a dev split.
+        document_floor: share of a document's own cosine that its best mention counts at least, in the hybrid score, for
+            the detector may have missed the mention; chosen on a dev split.
         lexical_weight: weight of b / (b + half) in the hybrid score, for a BM25 score b; chosen on a dev split.
         lexical_half: the half of that formula.
         adapter_sha256: SHA-256 of the peft adapter whose weights are merged into the backbone; `None` if there is none.
@@ -84,6 +86,7 @@ class NerretConfig(PretrainedConfig):
         match_score: float = 0.5,
         document_size: int = 0,
         document_weight: float = 0.0,
+        document_floor: float = 0.0,
         lexical_weight: float = 0.3,
         lexical_half: float = 3.0,
         cut_config: dict[str, Any] | None = None,
@@ -133,6 +136,7 @@ class NerretConfig(PretrainedConfig):
         self.match_score = match_score
         self.document_size = document_size
         self.document_weight = document_weight
+        self.document_floor = document_floor
         self.lexical_weight = lexical_weight
         self.lexical_half = lexical_half
         self.cut_config = cut_config

@@ -263,8 +263,8 @@ class EntityRetriever:
             self._complete(windows, found, vector, "windows")
         scores = {}
         for key in found:
-            word = lexical.get(key, 0.0)
-            score = mentions[key] + config.document_weight * windows.get(key, 0.0)
+            word, whole = lexical.get(key, 0.0), windows.get(key, 0.0)
+            score = max(mentions[key], config.document_floor * whole) + config.document_weight * whole
             scores[key] = float(np.float32(score + config.lexical_weight * word / (word + config.lexical_half)))
         return scores
 

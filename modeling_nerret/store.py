@@ -10,13 +10,14 @@ when it begins and when it ends.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +44,7 @@ CHUNK = 5_000  # keys of one filter expression
 ATTEMPTS = 5  # to read between two commits of another process
 NPROBES = 64  # partitions (of some 8,000 mentions) that a search reads at least
 _ALL = 2**31 - 1  # rows; LanceDB would return ten
-INDEX_CACHE, FILE_CACHE = 2 << 30, 64 << 20  # bytes
+INDEX_CACHE, FILE_CACHE = 2 << 30, 8 << 20  # bytes; the latter fills up while documents are added
 
 _REASONS = {  # words of the storage engine and of the system: what is wrong and what to do
     "No space left": "the disk is full; make room",
@@ -180,6 +181,7 @@ class Store:
         self._next_key += len(encoded)
         with ThreadPoolExecutor(1) as pool:  # so that Ctrl-C waits for commits that have begun
             pool.submit(self._commit, encoded, keys, bool(there)).result()
+        _trim_memory()
 
     def _commit(self, encoded: Sequence[EncodedDocument], keys: np.ndarray, replacing: bool) -> None:
         """Write a batch's rows, the documents' last."""
@@ -396,6 +398,12 @@ def _write_manifest(path: Path, fields: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path / MANIFEST)
+
+
+def _trim_memory() -> None:
+    """Give freed memory back to the system: glibc would keep it, and a process grow with every commit."""
+    with suppress(OSError, AttributeError):  # of systems with another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _connect(path: Path, **options: Any) -> lancedb.DBConnection:

@@ -394,7 +394,7 @@ def test_compact_and_fields_alone_on_the_command_line(
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A checkpoint with a document head that counts as much as a mention, and no lexical bonus."""
-    fields = {"document_size": 8, "document_weight": 1.0, "lexical_weight": 0.0}
+    fields = {"document_size": 8, "document_weight": 1.0, "document_floor": 0.5, "lexical_weight": 0.0}
     return load_checkpoint(save_checkpoint(tmp_path_factory.mktemp("whole"), **fields))
 
 
@@ -405,7 +405,8 @@ def test_hybrid_adds_the_scores_of_mention_and_text(whole: Checkpoint, tmp_path:
     parts = {mode: dict(retriever.rank("city", mode=mode)) for mode in ("vector", "document", "hybrid")}
     assert set(parts["document"]) == set(parts["hybrid"]) == {"a", "b", "c"}
     for name, score in parts["hybrid"].items():
-        assert score == pytest.approx(parts["vector"].get(name, 0.0) + parts["document"][name], abs=1e-5)
+        whole = parts["document"][name]
+        assert score == pytest.approx(max(parts["vector"].get(name, 0.0), 0.5 * whole) + whole, abs=1e-5)
     encoder = Encoder(whole.model, whole.tokenizer, whole.detector)
     (found,) = encoder.encode([Document("b", long)])
     assert len(found.windows) == len(found.window_vectors) > 1

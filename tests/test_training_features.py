@@ -9,10 +9,12 @@ import pytest
 import torch
 
 import training.features as features
+from modeling_nerret.detection import MentionProbe, ProbeConfig
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 from training.data import Annotated
+from training.detector import measure_probe, read_words
 from training.features import FeatureCache, Rows, value_vectors, word_states
 
 TEXTS = [
@@ -96,3 +98,15 @@ def test_rows_of_several_pieces() -> None:
     rows = Rows([matrix[:4], matrix[4:4], matrix[4:5], matrix[5:]])
     wanted = [9, 0, 4, 4, 3]
     assert len(rows) == 10 and np.array_equal(rows[wanted], matrix[wanted].astype(np.float32))
+
+
+def test_what_a_probe_is_measured_on_does_not_depend_on_its_neighbours(model: NerretModel, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    probe = MentionProbe(ProbeConfig(32, size=8, max_words=3, threshold=0.3))  # proposes nearly everything
+    long = Annotated("long", "ada was born in london and wrote notes in the city of paris", {Span(0, 3): ("p",)})
+    cache = FeatureCache(model, wordpiece(), tmp_path / "cache")
+    texts = read_words(cache, [long, *TEXTS], 3, "texts")
+    together, alone = measure_probe(probe, texts, size=len(texts)), measure_probe(probe, texts, size=1)
+    assert alone["proposals_per_mention"] > 0
+    for name in ("precision", "recall", "proposals_per_mention"):
+        assert together[name] == pytest.approx(alone[name]), name
