@@ -85,7 +85,7 @@ def check_name(licence: str, model_id: str) -> None:
     name = model_id.rpartition("/")[2]
     if licence.startswith("llama") and not name.startswith("Llama"):
         raise ValueError(
-            f"the name {name!r} must begin with 'Llama', as the licence of Llama wants of models that are made with it; "
+            f"the name {name!r} must begin with 'Llama', as Llama's licence wants of models made with it; "
             f"take a name such as 'Llama-{name}'"
         )
 

@@ -405,8 +405,8 @@ def test_hybrid_adds_the_scores_of_mention_and_text(whole: Checkpoint, tmp_path:
     parts = {mode: dict(retriever.rank("city", mode=mode)) for mode in ("vector", "document", "hybrid")}
     assert set(parts["document"]) == set(parts["hybrid"]) == {"a", "b", "c"}
     for name, score in parts["hybrid"].items():
-        whole = parts["document"][name]
-        assert score == pytest.approx(max(parts["vector"].get(name, 0.0), 0.5 * whole) + whole, abs=1e-5)
+        text = parts["document"][name]
+        assert score == pytest.approx(max(parts["vector"].get(name, 0.0), 0.5 * text) + text, abs=1e-5)
     encoder = Encoder(whole.model, whole.tokenizer, whole.detector)
     (found,) = encoder.encode([Document("b", long)])
     assert len(found.windows) == len(found.window_vectors) > 1
