@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,5 +55,7 @@ def merged(backbone: Any, folder: str | Path, keep_apart: bool = False) -> Any:
         from peft import PeftModel
     except ImportError:
         raise ImportError("this checkpoint has an adapter; to load it: pip install peft") from None
-    adapted = PeftModel.from_pretrained(backbone, str(folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of transformers, for what peft asks it
+        adapted = PeftModel.from_pretrained(backbone, str(folder))
     return adapted.get_base_model() if keep_apart else adapted.merge_and_unload()
