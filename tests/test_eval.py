@@ -321,7 +321,7 @@ def test_gliner_passes_over_every_document_for_every_type(task: Task, monkeypatc
         (["CORPUS", "--systems", "no/such-model"], "there is no model 'no/such-model'"),
         (
             ["CORPUS", "--systems", "nerret-minilm@words"],
-            "asks for the mode 'words'; accepted are @hybrid, @vector, @lexical",
+            "asks for the mode 'words'; accepted are @hybrid, @vector, @document, @lexical",
         ),
         (["CORPUS", "--systems", "bare:x"], "'bare:x' is not bare:BACKBONE@LAYER"),
         (["CORPUS", "--systems", "st:x@prompt"], "write 'st:x' or 'st:x@instruct'"),
