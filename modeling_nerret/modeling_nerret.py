@@ -173,7 +173,7 @@ class NerretModel(PreTrainedModel):
 
     def embed(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """Embeddings (mentions, hidden_size) of token spans (mentions, 3), from `hidden_states`' result."""
-        return self._project(self.head, pool(self.value_projection(states), spans, self.config.pooling))
+        return self._project(self.head, pool(states, spans, self.config.pooling))
 
     def embed_texts(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """Document vectors (texts, hidden_size) of whole texts' tokens (texts, 3): near the types of what they mention.
@@ -183,11 +183,14 @@ class NerretModel(PreTrainedModel):
         """
         if self.document_head is None:
             raise ValueError("this model has no document head; its configuration says document_size=0")
-        return self._project(self.document_head, pool(self.value_projection(states), spans, "mean"))
+        return self._project(self.document_head, pool(states, spans, "mean"))
 
-    @staticmethod
-    def _project(head: Any, values: torch.Tensor) -> torch.Tensor:
-        """A head's vectors (n, hidden_size), of length 1, of value vectors (n, value_size)."""
+    def _project(self, head: Any, pooled: torch.Tensor) -> torch.Tensor:
+        """A head's vectors (n, hidden_size), of length 1, of pooled states (n, backbone size).
+
+        V of a mean is the mean of V, so that V is computed for what was pooled and not for every token.
+        """
+        values = self.value_projection(pooled.to(self.backbone.dtype))  # (n, value_size)
         values = values.to(head[0].weight.device, head[0].weight.dtype)
         return nn.functional.normalize(head(values).float(), dim=-1)
 

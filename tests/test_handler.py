@@ -198,5 +198,6 @@ def test_runs_without_the_package_and_offline(repository: Path, handler: Any, tm
         pytest.approx(one.pop("vector"), abs=1e-6) for one in (own_query, own_mention)
     ]
     for one, own in zip(text["mentions"], own_text["mentions"], strict=True):
-        assert one.pop("vector") == pytest.approx(own.pop("vector"), abs=1e-6)
+        for name in ("vector", "score"):
+            assert one.pop(name) == pytest.approx(own.pop(name), abs=1e-6)
     assert (query, text, mention) == (own_query, own_text, own_mention)
