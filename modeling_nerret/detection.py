@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from .windows import Window
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[\w\u0300-\u036f])+|[^\w\s]")
 SHAPES = 14  # numbers that describe a word's look, see `word_shapes`
+OPENING = frozenset("\"'`([{“‘«")  # before a name
 
 
 class Detector(Protocol):
@@ -261,33 +263,39 @@ def words_of(window: Window) -> np.ndarray:
 
 def word_shapes(text: str, words: np.ndarray) -> np.ndarray:
     """How words look. (words, SHAPES) float32 in [0, 1]: case, digits, punctuation, place, quotes, case of the text."""
-    tokens = [text[start:end] for start, end in words[:, :2]]
-    letters = [token for token in tokens if token[0].isalpha()]
-    capitals = sum(token[0].isupper() for token in letters) / max(len(letters), 1)
-    shapes = np.zeros((len(tokens), SHAPES), dtype=np.float32)
-    opening = True
-    for row, (token, (start, end)) in enumerate(zip(tokens, words[:, :2], strict=True)):
-        before = text[start - 1] if start else " "
-        after = text[end] if end < len(text) else " "
-        punctuation = not (token[0].isalnum() or token[0] == "_")
-        shapes[row] = (
-            token[0].isupper(),
-            len(token) > 1 and token.isupper(),
-            any(map(str.isdigit, token)),
-            token.isdigit(),
-            any(map(str.isupper, token[1:])) and not token.isupper(),
-            punctuation,
-            len(token) == 1,
-            min(len(token), 12) / 12,
-            opening,
-            not before.isspace(),
-            not after.isspace(),
-            before in "\"'`([{“‘«",
-            capitals == 0,
-            capitals,
-        )
-        opening = token in ".!?" if punctuation else False
+    starts, ends = words[:, 0].tolist(), words[:, 1].tolist()
+    joined = b"".join(_look(text[start:end]) for start, end in zip(starts, ends, strict=True))
+    looks = np.frombuffer(joined, dtype=np.float32).reshape(len(words), -1)
+    letter, closing = looks[:, -2], looks[:, -1]
+    capitals = (letter * looks[:, 0]).sum() / max(letter.sum(), 1)
+    shapes = np.empty((len(looks), SHAPES), dtype=np.float32)
+    shapes[:, :8] = looks[:, :8]
+    shapes[:, 8] = np.append(1.0, closing[:-1])  # begins a sentence
+    shapes[:, 9] = [start > 0 and not text[start - 1].isspace() for start in starts]
+    shapes[:, 10] = [end < len(text) and not text[end].isspace() for end in ends]
+    shapes[:, 11] = [text[start - 1 : start] in OPENING for start in starts]
+    shapes[:, 12] = capitals == 0
+    shapes[:, 13] = capitals
     return shapes
+
+
+@lru_cache(maxsize=1 << 16)
+def _look(token: str) -> bytes:
+    """What a word's look is by itself, as float32; texts repeat words, and this is asked for every one."""
+    punctuation = not (token[0].isalnum() or token[0] == "_")
+    look = (
+        token[0].isupper(),
+        len(token) > 1 and token.isupper(),
+        any(map(str.isdigit, token)),
+        token.isdigit(),
+        any(map(str.isupper, token[1:])) and not token.isupper(),
+        punctuation,
+        len(token) == 1,
+        min(len(token), 12) / 12,
+        token[0].isalpha(),
+        punctuation and token in ".!?",
+    )
+    return np.array(look, dtype=np.float32).tobytes()
 
 
 def gather(

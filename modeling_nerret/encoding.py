@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,11 @@ from .windows import TextWindows, Window, batches, by_text, make_windows, stack
 
 logger = logging.get_logger(__name__)
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 1024  # on CPU more are hardly faster or slower: what a layer gives must fit the cache
 BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 200_000, 2_000
 
-MENTION, WINDOW = "mention", "window"
-# What was embedded: a mention or a window, its document's number, its characters and its vector (hidden_size,)
-Embedded = tuple[str, int, Span, np.ndarray]
+# What was embedded of a batch: documents' numbers, characters, and vectors (n, hidden_size)
+Part = tuple[list[int], list[Span], np.ndarray]
 # Mentions by (owner, number) of the window that they are read in: span, and tokens [first, last) of the window
 Located = dict[tuple[int, int], list[tuple[Span, tuple[int, int]]]]
 
@@ -53,6 +53,34 @@ class EncodedDocument:
     vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     windows: list[Span] = field(default_factory=list)
     window_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+
+
+@dataclass
+class Embedded:
+    """Mentions, or windows, of all batches of a chunk of documents; the fields are those of a `Part`."""
+
+    owners: list[int] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    vectors: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, part: Part) -> None:
+        """Add those of a batch."""
+        owners, spans, vectors = part
+        self.owners += owners
+        self.spans += spans
+        self.vectors.append(vectors)
+
+    def by_document(self, documents: int, size: int) -> Iterator[tuple[list[Span], np.ndarray]]:
+        """Spans of each document by place, and their vectors (spans, size).
+
+        The vectors are views of one array: thousands of small ones would live on between the large blocks of the
+        passes that follow, and scatter the heap.
+        """
+        order = sorted(range(len(self.spans)), key=lambda at: (self.owners[at], self.spans[at]))
+        vectors = np.concatenate([np.zeros((0, size), dtype=np.float32), *self.vectors])[order]
+        counts = np.bincount(np.asarray(self.owners, dtype=np.int64), minlength=documents)
+        for begin, end in pairwise([0, *np.cumsum(counts).tolist()]):
+            yield [self.spans[at] for at in order[begin:end]], vectors[begin:end]
 
 
 class Encoder:
@@ -127,9 +155,7 @@ class Encoder:
         return windows
 
     def _encode_chunk(self, documents: Sequence[Document], windows: list[Window]) -> list[EncodedDocument]:
-        found: dict[str, list[list[tuple[Span, np.ndarray]]]] = {
-            kind: [[] for _ in documents] for kind in (MENTION, WINDOW)
-        }
+        mentions, whole = Embedded(), Embedded()
         texts = by_text(windows, len(documents))
         self.report.documents += len(documents)
         self.report.characters += sum(len(document.text) for document in documents)
@@ -139,19 +165,12 @@ class Encoder:
         if known is not None and self.model.document_head is None:
             windows = self._needed(windows, known)
         for batch in batches(windows, self.batch_tokens):
-            for kind, owner, span, vector in self._encode_or_halve(documents, batch, texts, unmapped, known):
-                found[kind][owner].append((span, vector))
+            self._encode_or_halve(documents, batch, texts, unmapped, known, (mentions, whole))
         self.report.unmapped += sum(map(len, unmapped))
-        self.report.mentions += sum(map(len, found[MENTION]))
-        each = zip(documents, found[MENTION], found[WINDOW], strict=True)
-        return [EncodedDocument(one, *self._in_order(own), *self._in_order(whole)) for one, own, whole in each]
-
-    def _in_order(self, found: list[tuple[Span, np.ndarray]]) -> tuple[list[Span], np.ndarray]:
-        """Spans by place, and their vectors (spans, hidden_size)."""
-        found.sort(key=lambda one: one[0])
-        vectors = [vector for _, vector in found]
-        empty = np.zeros((0, self.model.config.hidden_size), dtype=np.float32)
-        return [span for span, _ in found], np.stack(vectors) if vectors else empty
+        self.report.mentions += len(mentions.spans)
+        count, size = len(documents), self.model.config.hidden_size
+        each = zip(documents, mentions.by_document(count, size), whole.by_document(count, size), strict=True)
+        return [EncodedDocument(one, *own, *windows_) for one, own, windows_ in each]
 
     def _encode_or_halve(
         self,
@@ -160,10 +179,14 @@ class Encoder:
         texts: list[TextWindows],
         unmapped: list[set[Span]],
         known: Located | None,
-    ) -> list[Embedded]:
+        found: tuple[Embedded, Embedded],
+    ) -> None:
         """As `_encode_batch`; where memory runs out, half of the batch at a time, and smaller batches from then on."""
         try:
-            return list(self._encode_batch(documents, batch, texts, unmapped, known))
+            mentions, whole = self._encode_batch(documents, batch, texts, unmapped, known)
+            found[0].add(mentions)
+            found[1].add(whole)
+            return
         except (MemoryError, RuntimeError) as error:
             if len(batch) == 1 or not _is_out_of_memory(error):
                 raise
@@ -171,11 +194,8 @@ class Encoder:
         half = len(batch) // 2
         self.batch_tokens = min(self.batch_tokens, len(batch[0].ids) * half)
         logger.warning("memory ran out; going on with batches of %d tokens", self.batch_tokens)
-        return [
-            one
-            for part in (batch[:half], batch[half:])
-            for one in self._encode_or_halve(documents, part, texts, unmapped, known)
-        ]
+        for part in (batch[:half], batch[half:]):
+            self._encode_or_halve(documents, part, texts, unmapped, known, found)
 
     @torch.inference_mode()
     def _encode_batch(
@@ -185,7 +205,7 @@ class Encoder:
         texts: list[TextWindows],
         unmapped: list[set[Span]],
         known: Located | None,
-    ) -> Iterator[Embedded]:
+    ) -> tuple[Part, Part]:
         """The mentions that are read in one of the batch's windows and, with a document head, the windows."""
         states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
         located = known
@@ -197,20 +217,20 @@ class Encoder:
                 rows.append((row, *tokens))
                 owners.append(window.owner)
                 spans.append(span)
-        if rows:
-            vectors = self.model.embed(states, torch.tensor(rows)).cpu().numpy()  # (mentions, hidden_size)
-            yield from zip([MENTION] * len(rows), owners, spans, vectors, strict=True)
-        if self.model.document_head is not None:
-            yield from self._embed_windows(batch, states)
+        mentions = owners, spans, self._vectors(self.model.embed, states, rows)
+        rows = []
+        if self.model.document_head is not None:  # of the windows that have tokens of their own
+            inside = [window.token_span(*window.span) for window in batch]
+            rows = [(row, *tokens) for row, tokens in enumerate(inside) if tokens is not None]
+        own = [batch[row] for row, _, _ in rows]
+        vectors = self._vectors(self.model.embed_texts, states, rows)
+        return mentions, ([window.owner for window in own], [Span(*window.span) for window in own], vectors)
 
-    def _embed_windows(self, batch: Sequence[Window], states: torch.Tensor) -> Iterator[Embedded]:
-        """Document vectors of the windows that have tokens of their own."""
-        inside = [window.token_span(*window.span) for window in batch]
-        rows = [(row, *tokens) for row, tokens in enumerate(inside) if tokens is not None]
-        if rows:
-            vectors = self.model.embed_texts(states, torch.tensor(rows)).cpu().numpy()  # (windows, hidden_size)
-            for (row, _, _), vector in zip(rows, vectors, strict=True):
-                yield WINDOW, batch[row].owner, Span(*batch[row].span), vector
+    def _vectors(self, embed: Callable[..., torch.Tensor], states: torch.Tensor, rows: Sequence[Any]) -> np.ndarray:
+        """Vectors of token spans `rows`, (rows, hidden_size) float32."""
+        if not rows:
+            return np.zeros((0, self.model.config.hidden_size), dtype=np.float32)
+        return embed(states, torch.tensor(rows)).cpu().numpy()
 
     def _locate(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from accelerate import PartialState
 from torch import nn
 
-from modeling_nerret.detection import MentionProbe, ProbeConfig, select
+from modeling_nerret.detection import WORD, MentionProbe, ProbeConfig, select
 from modeling_nerret.spans import Span
 from training.data import Annotated, Source, split
 from training.features import FeatureCache, WordStates
@@ -21,10 +22,17 @@ from training.fitting import GOAL, Schedule, fit
 
 @dataclass(frozen=True)
 class Words:
-    """A text's words, and its gold spans in words."""
+    """A text's words, and spans of it in words: first word and number of further words.
+
+    Args:
+        states: its words.
+        gold: mentions.
+        unsure: spans that are neither mentions nor surely none, see `Names`.
+    """
 
     states: WordStates
-    gold: list[tuple[int, int]]  # first word, number of further words
+    gold: list[tuple[int, int]]
+    unsure: list[tuple[int, int]]
 
 
 class DetectorTraining(nn.Module):
@@ -52,7 +60,7 @@ class WordBatches:
         self.share = np.array(weights) / sum(weights)
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        """`first`, `last` (b, words, state_size), `shapes`, and `gold` (b, words, max_words), -1 for padding."""
+        """`first`, `last` (b, words, state_size), `shapes`, `gold` (b, words, max_words), -1 for padding and unsure."""
         random = np.random.default_rng((self.seed, number))
         chosen = random.choice(len(self.sets), self.size, p=self.share)
         return stack_words([self._any(self.sets[at], random) for at in chosen.tolist()], self.max_words)
@@ -70,6 +78,8 @@ def stack_words(texts: Sequence[Words], max_words: int) -> dict[str, torch.Tenso
         words = len(text.states.places)
         extra = torch.arange(max_words)
         gold[row, :words] = torch.where(torch.arange(words)[:, None] + extra < words, 0.0, -1.0)
+        for begin, further in text.unsure:
+            gold[row, begin, further] = -1.0
         for begin, further in text.gold:
             gold[row, begin, further] = 1.0
     padded = {
@@ -81,12 +91,53 @@ def stack_words(texts: Sequence[Words], max_words: int) -> dict[str, torch.Tenso
     return padded | {"gold": gold}
 
 
-def read_words(cache: FeatureCache, texts: Sequence[Annotated], max_words: int, name: str) -> list[Words]:
-    """The words of texts that have any."""
-    return [
-        Words(states, _gold(states.places, texts[states.owner].mentions, max_words))
-        for states in cache.words(texts, name)
-    ]
+class Names:
+    """Names that are marked in some texts and not in others, such as "mathematics".
+
+    Annotators differ, and tire. An unmarked span that is marked elsewhere, in at least `LEAST` of its occurrences, is
+    therefore no evidence that it is no mention; nor is one inside a longer mention, "England" in "Bank of England".
+    """
+
+    LEAST = 0.2
+
+    def __init__(self, sets: Iterable[Sequence[Annotated]]):
+        texts = [text for own in sets for text in own]
+        marked = Counter(text.text[span.start : span.end].lower() for text in texts for span in text.mentions)
+        self.longest = min(max((len(name.split()) for name in marked), default=0), 6)  # words
+        self.names = set(marked)
+        seen: Counter[str] = Counter()
+        for text in texts:
+            words = np.array([match.span() for match in WORD.finditer(text.text)]).reshape(-1, 2)
+            seen.update(name for _, _, name in self._occurring(text, words))
+        self.names = {name for name, count in marked.items() if count >= self.LEAST * seen[name]}
+
+    def unsure(self, text: Annotated, words: np.ndarray) -> list[tuple[int, int]]:
+        """Spans of these names that are no mentions of the text; `words` is (words, 2 or more), their characters."""
+        return [(begin, further) for begin, further, _ in self._occurring(text, words, marked=False)]
+
+    def _occurring(self, text: Annotated, words: np.ndarray, marked: bool = True) -> Iterator[tuple[int, int, str]]:
+        """First word, number of further words and name of each occurrence, those that are mentions only if `marked`."""
+        mentions = {span[:2] for span in text.mentions}
+        for begin in range(len(words)):
+            start = int(words[begin, 0])
+            for further in range(min(self.longest, len(words) - begin)):
+                end = int(words[begin + further, 1])
+                name = text.text[start:end].lower()
+                if name in self.names and (marked or (start, end) not in mentions):
+                    yield begin, further, name
+
+
+def read_words(
+    cache: FeatureCache, texts: Sequence[Annotated], max_words: int, name: str, names: Names | None = None
+) -> list[Words]:
+    """The words of texts that have any; without `names` nothing is unsure."""
+    found = []
+    for states in cache.words(texts, name):
+        text = texts[states.owner]
+        unsure = names.unsure(text, states.places) if names else []
+        unsure = [span for span in unsure if span[1] < max_words]
+        found.append(Words(states, _gold(states.places, text.mentions, max_words), unsure))
+    return found
 
 
 def _gold(words: np.ndarray, mentions: dict[Span, Any] | Sequence[Span], max_words: int) -> list[tuple[int, int]]:
@@ -153,10 +204,11 @@ def train_detector(
     """Train a probe in place; returns the Trainer's log and what was read and held out."""
     width = probe.config.max_words
     kept, held, facts = [], [], []
+    names = Names(source.texts for source in sources)
     for source in sources:
         rest, apart = split(source.texts, recipe["held_out"]["texts"], seed=0)
         with PartialState().main_process_first():  # the others find the states in the cache
-            kept.append(read_words(cache, rest, width, source.name))
+            kept.append(read_words(cache, rest, width, source.name, names))
             held += read_words(cache, apart, width, f"{source.name}, held out")
         mentions = sum(len(text.gold) for text in kept[-1])
         whole = sum(len(text.mentions) for text in rest)

@@ -1,0 +1,45 @@
+"""What the detector's training takes for a mention, for none, and for neither."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from modeling_nerret.detection import SHAPES, WORD
+from modeling_nerret.spans import Span
+from training.data import Annotated
+from training.detector import Names, Words, stack_words
+from training.features import WordStates
+
+
+def annotated(marked: str) -> Annotated:
+    """A text in which mentions stand in brackets."""
+    text, spans = "", {}
+    for at, piece in enumerate(marked.replace("]", "[").split("[")):
+        if at % 2:
+            spans[Span(len(text), len(text) + len(piece))] = ("thing",)
+        text += piece
+    return Annotated(marked, text, spans)
+
+
+TEXTS = [annotated("she read [Mathematics] in [Oslo]"), annotated("mathematics, said the Bank of oslo")]
+TEXTS += [annotated("[it] is a film"), *[annotated("it rained and it froze") for _ in range(4)]]
+
+
+def test_an_unmarked_name_is_unsure_if_it_is_marked_often_enough_elsewhere() -> None:
+    names = Names([TEXTS])
+    words = [np.array([match.span() for match in WORD.finditer(text.text)]) for text in TEXTS]
+    unsure = [names.unsure(text, own) for text, own in zip(TEXTS, words, strict=True)]
+    assert unsure[0] == []  # what is a mention is sure
+    assert unsure[1] == [(0, 0), (6, 0)]  # mathematics, oslo
+    assert unsure[3] == []  # "it" is a name once in nine times
+    assert Names([[annotated("rain in [New York]"), annotated("[New York City]")]]).unsure(
+        annotated("[New York City]"), np.array([[0, 3], [4, 8], [9, 13]])
+    ) == [(0, 1)]  # inside a longer mention
+
+
+def test_what_is_unsure_is_neither_a_mention_nor_none() -> None:
+    zeros = np.zeros((3, 4), dtype=np.float16)
+    states = WordStates(0, np.array([[0, 1], [2, 3], [4, 5]]), zeros, zeros, np.zeros((3, SHAPES), dtype=np.float32))
+    gold = stack_words([Words(states, gold=[(0, 0)], unsure=[(1, 1)])], max_words=2)["gold"]
+    torch.testing.assert_close(gold, torch.tensor([[[1.0, 0.0], [0.0, -1.0], [0.0, -1.0]]]))  # the last ends too late
