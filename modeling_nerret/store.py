@@ -10,14 +10,13 @@ when it begins and when it ends.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +31,7 @@ from lancedb.index import FTS, BTree, IvfRq
 
 from .documents import Document
 from .encoding import EncodedDocument
+from .memory import trim_memory
 from .metadata import COMPARISONS, OPERATORS, condition, flatten, quote, to_json
 
 T = TypeVar("T")
@@ -181,7 +181,7 @@ class Store:
         self._next_key += len(encoded)
         with ThreadPoolExecutor(1) as pool:  # so that Ctrl-C waits for commits that have begun
             pool.submit(self._commit, encoded, keys, bool(there)).result()
-        _trim_memory()
+        trim_memory()
 
     def _commit(self, encoded: Sequence[EncodedDocument], keys: np.ndarray, replacing: bool) -> None:
         """Write a batch's rows, the documents' last."""
@@ -398,12 +398,6 @@ def _write_manifest(path: Path, fields: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path / MANIFEST)
-
-
-def _trim_memory() -> None:
-    """Give freed memory back to the system: glibc would keep it, and a process grow with every commit."""
-    with suppress(OSError, AttributeError):  # of systems with another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _connect(path: Path, **options: Any) -> lancedb.DBConnection:
