@@ -13,7 +13,6 @@ from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 from training.data import Annotated, Data, Source
 from training.joint import TextBatches
-from training.memory import have
 from training.recipes import resolve
 from training.run import train
 
@@ -39,8 +38,7 @@ def test_a_batch_says_which_span_and_which_text_has_which_type() -> None:
         ]
         asked = ["person" if words[row] in ("person", "human") else words[row] for row in batch["types"].tolist()]
         wholes = [tokenizer.decode(part["ids"][row, first:last]) for row, first, last in part["windows"]]
-        every = have(batch["labels"], batch["names"]), have(batch["held"], batch["names"])
-        for name, matches, holds in zip(asked, *every, strict=True):
+        for name, matches, holds in zip(asked, batch["matches"], batch["holds"], strict=True):
             truth = {
                 text.text[span.start : span.end] for text in TEXTS for span, own in text.mentions.items() if name in own
             }

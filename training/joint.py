@@ -22,28 +22,18 @@ from modeling_nerret.spans import Span
 from modeling_nerret.windows import batches, by_text, make_windows, stack
 from training.data import Annotated, Source
 from training.fitting import Schedule, fit
-from training.memory import NONE, Memory
+from training.losses import info_nce
 
 Log = list[dict[str, Any]]
 PART_TOKENS = 1024  # of one forward pass: a batch has few texts, so that wider ones would be half padding
 
 
 class JointTraining(nn.Module):
-    """A model with its loss: types against mentions, and types against the texts that mention them.
+    """A model with its loss: types against mentions, and types against the texts that mention them."""
 
-    Args:
-        model: the model.
-        widths: for each source the most types of a mention and of a text.
-        recipe: `temperature`, `document_share` and `memory` of a recipe's `joint`.
-    """
-
-    def __init__(self, model: NerretModel, widths: Sequence[tuple[int, int]], recipe: dict[str, Any]):
+    def __init__(self, model: NerretModel, temperature: float, document_share: float):
         super().__init__()
-        self.model, self.temperature = model, recipe["temperature"]
-        self.document_share = recipe["document_share"] if model.document_head is not None else 0.0
-        size, most = model.config.hidden_size, recipe["memory"]
-        self.mentions = nn.ModuleList(Memory(width, size, most) for width, _ in widths)
-        self.texts = nn.ModuleList(Memory(width, size, most) for _, width in widths)
+        self.model, self.temperature, self.document_share = model, temperature, document_share
 
     def train(self, mode: bool = True) -> JointTraining:
         """As in torch, but without dropout in the backbone, which would make attention slow."""
@@ -54,13 +44,11 @@ class JointTraining(nn.Module):
     def forward(
         self,
         parts: list[dict[str, torch.Tensor]],
-        source: int,
         types: torch.Tensor,
-        names: torch.Tensor,
         mentions: torch.Tensor,
-        labels: torch.Tensor,
+        matches: torch.Tensor,
         texts: torch.Tensor,
-        held: torch.Tensor,
+        holds: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         """Loss of a batch of `TextBatches`."""
         found, whole = [], []
@@ -71,19 +59,11 @@ class JointTraining(nn.Module):
                 whole.append(self.model.embed_texts(states, part["windows"]))
         vectors = torch.cat(found)  # (spans of all parts, hidden_size)
         queries = vectors[types]
-        loss = self._contrast(self.mentions[source], queries, names, vectors[mentions], labels)
+        loss = info_nce(queries, vectors[mentions], matches, self.temperature)
         if self.document_share and len(texts):
             documents = torch.cat(whole)[texts]  # (texts, hidden_size)
-            loss = loss + self.document_share * self._contrast(self.texts[source], queries, names, documents, held)
+            loss = loss + self.document_share * info_nce(queries, documents, holds, self.temperature)
         return {"loss": loss}
-
-    def _contrast(
-        self, memory: Any, queries: torch.Tensor, names: torch.Tensor, vectors: torch.Tensor, labels: torch.Tensor
-    ) -> torch.Tensor:
-        loss = memory.contrast(queries, names, vectors, labels, self.temperature)
-        if self.training:
-            memory.keep(queries, names, vectors, labels)
-        return loss
 
 
 class TextBatches:
@@ -107,8 +87,6 @@ class TextBatches:
             for found, names in zip(self.texts, self.types, strict=True)
         ]
         self.shares = [power / power.sum() for power in powers]
-        self.numbers = [{name: number for number, name in enumerate(names)} for names in self.types]
-        self.widths = [_widths(source) for source in sources]
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """What `JointTraining` takes; see `_collate`."""
@@ -120,25 +98,16 @@ class TextBatches:
         texts = [source.texts[at] for at in sorted({int(random.choice(own[name])) for name in picked})]
         present = sorted({name for text in texts for found in text.mentions.values() for name in found})
         asked = [name for name in present if name in picked or random.random() < 0.5]
-        phrases = [str(random.choice(source.wordings[name])) for name in asked]
-        return {"source": which} | self._collate(which, texts, asked, phrases)
+        return self._collate(texts, asked, [str(random.choice(source.wordings[name])) for name in asked])
 
-    def _collate(
-        self, which: int, texts: Sequence[Annotated], names: Sequence[str], phrases: Sequence[str]
-    ) -> dict[str, Any]:
+    def _collate(self, texts: Sequence[Annotated], names: Sequence[str], phrases: Sequence[str]) -> dict[str, Any]:
         """Texts and phrases as tensors.
-
-        Args:
-            which: number of their source.
-            texts: the texts.
-            names: the types that are asked for.
-            phrases: the words for each of them.
 
         Returns:
             `parts`: token ids and mask (windows, tokens), `spans` (n, 3) of mentions and phrases, and `windows`
             (windows, 3), the windows' own tokens. The other fields count through the parts: `types` (t,) and `mentions`
-            (m,) are rows of all spans, `texts` (d,) of all windows. Types have numbers: `names` (t,) are those that
-            are asked for, `labels` (m, most) those of each mention and `held` (d, most) of each text.
+            (m,) are rows of all spans, `texts` (d,) of all windows; `matches` (t, m) and `holds` (t, d) say what has
+            which type.
         """
         items = [(text.text, list(text.mentions)) for text in texts]
         items += [(phrase, [Span(0, len(phrase))]) for phrase in phrases]
@@ -160,11 +129,10 @@ class TextBatches:
             inside = [window.token_span(*window.span) or (0, 1) for window in batch]
             spans = torch.tensor([(row, *tokens) for row, tokens in enumerate(inside)])
             parts.append({"ids": ids, "mask": mask, "spans": torch.tensor(rows).reshape(-1, 3), "windows": spans})
-        return {"parts": parts} | self._targets(which, texts, names, owners, whole)
+        return {"parts": parts} | self._targets(texts, names, owners, whole)
 
+    @staticmethod
     def _targets(
-        self,
-        which: int,
         texts: Sequence[Annotated],
         names: Sequence[str],
         owners: Sequence[tuple[int, Span]],
@@ -173,38 +141,21 @@ class TextBatches:
         """The fields of a batch that say what has which type."""
         mentions = [row for row, (owner, _) in enumerate(owners) if owner < len(texts)]
         asked = {owner - len(texts): row for row, (owner, _) in enumerate(owners) if owner >= len(texts)}
+        labels = [set(texts[owners[row][0]].mentions[owners[row][1]]) for row in mentions]
         # a name that stands alone is no document
         documents = [
             row
             for row, (owner, own) in enumerate(whole)
             if owner < len(texts) and not any(span[:2] == (0, len(texts[owner].text)) for span in own)
         ]
-        numbers, (labels, held) = self.numbers[which], self.widths[which]
-        own = [texts[owners[row][0]].mentions[owners[row][1]] for row in mentions]
-        inside = [{name for span in whole[row][1] for name in texts[whole[row][0]].mentions[span]} for row in documents]
+        held = [{name for span in whole[row][1] for name in texts[whole[row][0]].mentions[span]} for row in documents]
         return {
             "types": torch.tensor([asked[at] for at in sorted(asked)]),
-            "names": torch.tensor([numbers[names[at]] for at in sorted(asked)]),
             "mentions": torch.tensor(mentions),
-            "labels": _padded([[numbers[name] for name in one] for one in own], labels),
+            "matches": torch.tensor([[names[at] in own for own in labels] for at in sorted(asked)]),
             "texts": torch.tensor(documents, dtype=torch.long),
-            "held": _padded([[numbers[name] for name in sorted(one)] for one in inside], held),
+            "holds": torch.tensor([[names[at] in own for own in held] for at in sorted(asked)]),
         }
-
-
-def _padded(rows: Sequence[Sequence[int]], width: int) -> torch.Tensor:
-    """Rows of numbers as (rows, width), filled with `NONE`."""
-    found = torch.full((len(rows), width), NONE)
-    for at, row in enumerate(rows):
-        found[at, : len(row)] = torch.tensor(row, dtype=torch.long)
-    return found
-
-
-def _widths(source: Source) -> tuple[int, int]:
-    """The most types that a mention and that a text of a source has."""
-    own = [set(types) for text in source.texts for types in text.mentions.values()]
-    whole = [{name for types in text.mentions.values() for name in types} for text in source.texts]
-    return max(map(len, own)), max(map(len, whole))
 
 
 def _texts_by_type(source: Source) -> dict[str, list[int]]:
@@ -246,8 +197,9 @@ def train_joint(
     model.backbone = adapt(model.backbone, model.config.backbone, own)
     for head in model.heads:
         head.requires_grad_(True)
+    share = own["document_share"] if model.document_head is not None else 0.0
+    module = JointTraining(model, own["temperature"], share)
     stream = TextBatches(sources, tokenizer, model.causal, recipe)
-    module = JointTraining(model, stream.widths, own)
     log = fit(module, stream, folder, Schedule.of(recipe, "joint"))
     model.backbone.save_pretrained(folder / FOLDER)
     model.backbone = model.backbone.unload()

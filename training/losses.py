@@ -35,7 +35,7 @@ def info_nce(
     """
     logits = types @ mentions.T / temperature  # (types, mentions)
     wrong = ~matches if ignored is None else ~(matches | ignored)
-    return (info_nce_rows(logits, matches, wrong) + info_nce_rows(logits.T, matches.T, wrong.T)) / 2
+    return (_one_direction(logits, matches, wrong) + _one_direction(logits.T, matches.T, wrong.T)) / 2
 
 
 def mention_contrast(mentions: torch.Tensor, matches: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -51,18 +51,11 @@ def mention_contrast(mentions: torch.Tensor, matches: torch.Tensor, temperature:
     return info_nce(mentions, mentions, shared & ~itself, temperature, ignored=itself)
 
 
-def info_nce_rows(logits: torch.Tensor, matches: torch.Tensor, wrong: torch.Tensor | None = None) -> torch.Tensor:
-    """One direction of `info_nce`: mean over matches of -log(e^match / (e^match + sum over what is wrong in its row)).
-
-    Args:
-        logits: (rows, columns), cosines over the temperature.
-        matches: (rows, columns), what is right; every row that has any counts the same.
-        wrong: (rows, columns); `None`: all that is not right.
-    """
-    wrong = ~matches if wrong is None else wrong
+def _one_direction(logits: torch.Tensor, matches: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+    """Mean over matches of -log(e^match / (e^match + sum over what is wrong in its row))."""
     against = logits.masked_fill(~wrong, float("-inf")).logsumexp(1, keepdim=True)  # (rows, 1)
     losses = functional.softplus(against - logits)  # (rows, columns)
-    weights = matches / matches.sum(1, keepdim=True).clamp(min=1)
+    weights = matches / matches.sum(1, keepdim=True).clamp(min=1)  # every row counts the same
     return (losses * weights).sum() / (matches.any(1).sum().clamp(min=1))
 
 

@@ -2,9 +2,9 @@
 
   python -m training.soup OUT RUN RUN ...
 
-RUNs are checkpoints of `training.run` over one backbone whose joint stages differ and whose head stages do not. Heads are
-averaged number by number, and so is what the adapters add to the backbone: an average of LoRAs of rank r is one LoRA of
-rank r times their number. OUT has no detector; train one on it:
+RUNs are checkpoints of `training.run` over one backbone whose joint stages differ and whose head stages do not. Heads
+are averaged number by number, and so is what the adapters add to the backbone: an average of LoRAs of rank r is one
+LoRA of rank r times their number. OUT has no detector; train one on it:
 
   python -m training.run training/recipes/detector.toml --set init=OUT --data DIR --out WHOLE
 """

@@ -41,7 +41,7 @@ def draw(domains: Counter, manners: Counter, names: dict[str, int], words: Any, 
     """Four panels: texts by domain and by manner, entities by type, words by text."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 12), layout="constrained")
+    figure = Figure(figsize=(13, 15), layout="constrained")
     (left, right), (low_left, low_right) = figure.subplots(2, 2, gridspec_kw={"height_ratios": (2.4, 1)})
     for axes, counted, title in ((left, domains, "texts by domain"), (right, manners, "texts by manner")):
         labels, numbers = zip(*reversed(counted.most_common()), strict=True)
