@@ -6,7 +6,7 @@ RUNs are checkpoints of `training.run` over one backbone whose joint stages diff
 are averaged number by number, and so is what the adapters add to the backbone: an average of LoRAs of rank r is one
 LoRA of rank r times their number. OUT has no detector; train one on it:
 
-  python -m training.run training/recipes/detector.toml --set init=OUT --data DIR --out WHOLE
+  python -m training.run training/recipes/detector.toml --data DIR --out WHOLE --set init=OUT
 """
 
 from __future__ import annotations
