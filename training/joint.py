@@ -17,6 +17,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from modeling_nerret.adapters import FOLDER
+from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import batches, by_text, make_windows, stack
@@ -25,7 +26,6 @@ from training.fitting import Schedule, fit
 from training.losses import info_nce
 
 Log = list[dict[str, Any]]
-PART_TOKENS = 1024  # of one forward pass: a batch has few texts, so that wider ones would be half padding
 
 
 class JointTraining(nn.Module):
@@ -114,7 +114,7 @@ class TextBatches:
         windows = make_windows(self.tokenizer, [text for text, _ in items], self.own["tokens"])
         places = by_text(windows, len(items))
         parts, owners, whole = [], [], []
-        for batch in batches(windows, PART_TOKENS):
+        for batch in batches(windows, BATCH_TOKENS):
             rows = []
             for row, window in enumerate(batch):
                 own = set()

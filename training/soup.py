@@ -26,7 +26,16 @@ from modeling_nerret.checkpoints import load_checkpoint, locate
 from modeling_nerret.configuration_nerret import NerretConfig
 from modeling_nerret.modeling_nerret import NerretModel
 
-SAME = ("backbone", "backbone_sha256", "layer", "pooling", "head_size", "hidden_size", "document_size")
+SAME = (
+    "backbone",
+    "backbone_sha256",
+    "layer",
+    "pooling",
+    "head_size",
+    "head_activation",
+    "hidden_size",
+    "document_size",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
