@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from modeling_nerret import NerretModel
-from modeling_nerret.adapters import read_adapter
+from modeling_nerret.adapters import merged, read_adapter
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 from training.data import Annotated, Data, Source
-from training.joint import TextBatches
 from training.recipes import resolve
-from training.run import train
+from training.run import main, train
+from training.text_batches import TextBatches
 
 TEXTS = [
     Annotated("a", "ada was born in london", {Span(0, 3): ("person",), Span(16, 22): ("city", "place")}),
@@ -80,3 +82,53 @@ def test_adapter_head_and_document_head_are_learnt_and_saved(tmp_path: Path, met
     states = model.hidden_states(ids)
     torch.testing.assert_close(model.embed_texts(states, spans), same.embed_texts(states, spans))
     assert (tmp_path / "one" / "metrics.json").exists()
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A folder with `backbone`, `two`, the average of two runs, and the command without --out."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "tiny.jsonl").write_text(
+        '{"id": "a", "text": "ada was born in london", "mentions": [{"start": 0, "end": 3, "type": "person"}, '
+        '{"start": 16, "end": 22, "type": "city"}]}\n'
+    )
+    recipe = f'backbone = "{save_backbone(folder / "backbone")}"\nlayer = 2\npooling = "mean"\n'
+    recipe += "[model]\nhead_size = 24\nhidden_size = 16\ndocument_size = 8\n[head]\nsteps = 6\ntypes = 2\n"
+    recipe += 'sets = [{name = "data"}]\n[joint]\nsteps = 8\nrate = 1e-2\nrank = 2\nsets = [{name = "data"}]\n'
+    (folder / "tiny.toml").write_text(recipe)
+    command = [str(folder / "tiny.toml"), "--data", str(folder / "tiny.jsonl"), "--cache", str(folder / "cache")]
+    assert main([*command, "--out", str(folder / "two"), "--set", "joint.runs=2"]) == 0
+    return folder, command
+
+
+def test_several_runs_become_their_average(averaged: tuple[Path, list[str]]) -> None:
+    folder, _ = averaged
+    found = NerretModel.from_pretrained(folder / "two")
+    one, other = (load_file(folder / "two" / "joint_run" / f"run-{n}" / "finished.safetensors") for n in (0, 1))
+    for name, weight in found.head.state_dict().items():
+        first, second = one[f"model.head.{name}"], other[f"model.head.{name}"]
+        assert not torch.equal(first, second)
+        torch.testing.assert_close(weight, (first + second) / 2)
+    parts = []
+    for number in (0, 1):
+        plain = NerretModel.from_backbone(folder / "backbone", 2, pooling="mean").backbone
+        parts.append(merged(plain, folder / "two" / "joint_run" / f"run-{number}" / "adapter").state_dict())
+    for name, weight in found.backbone.state_dict().items():
+        torch.testing.assert_close(weight, (parts[0][name] + parts[1][name]) / 2, rtol=1e-5, atol=1e-6)
+
+
+def test_joint_runs_are_the_same_after_a_stop_between_them(averaged: tuple[Path, list[str]]) -> None:
+    folder, command = averaged
+    whole = NerretModel.from_pretrained(folder / "two").config.adapter_sha256
+    shutil.copytree(folder / "two", folder / "stopped")
+    shutil.rmtree(folder / "stopped" / "joint_run" / "run-1")  # killed before its first checkpoint
+    (folder / "stopped" / "joint_run" / "run-0" / "finished.safetensors").unlink()
+    assert main([*command, "--out", str(folder / "stopped"), "--set", "joint.runs=2"]) == 0
+    assert NerretModel.from_pretrained(folder / "stopped").config.adapter_sha256 == whole
+
+
+def test_adapters_without_an_average_are_refused_before_anything_runs() -> None:
+    with pytest.raises(ValueError, match=r"joint\.runs is 2 with joint\.method 'dora'"):
+        resolve(overrides=["joint.runs=2", "joint.method=dora"])
+    with pytest.raises(ValueError, match=r"joint\.runs is 0"):
+        resolve(overrides=["joint.runs=0"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from torch import nn
@@ -13,8 +15,8 @@ from torch import nn
 from modeling_nerret.modeling_nerret import NerretHead, NerretModel
 from training.data import Source
 from training.features import FeatureCache
-from training.fitting import GOAL, Batches, Schedule, fit
-from training.holdout import HeldOut, hold_out, measure
+from training.fitting import Batches, Schedule, fit
+from training.holdout import choose, measure, sample, with_goal
 from training.losses import hardest, info_nce, mention_contrast, triplet
 from training.sampling import Pool, TypeBatches, load_pool
 from training.triplets import TripletBatches, hard_rows, limit_instances
@@ -83,6 +85,61 @@ class Triplets(HeadTraining):
         return found + weight * triplet(anchor, positives, hardest(anchor, negatives), margin)
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Value vectors of types and mentions that were not trained on.
+
+    Args:
+        types: (types, value_size), of each type's plain name.
+        mentions: (mentions, value_size).
+        matches: (types, mentions); every type has a mention, a mention may have no type.
+    """
+
+    types: torch.Tensor
+    mentions: torch.Tensor
+    matches: torch.Tensor
+
+
+def hold_out(pool: Pool, source: Source, types: float, entities: float) -> tuple[Pool, dict[str, HeldOut]]:
+    """What of a source's pool is left for training, and what is held out.
+
+    Args:
+        pool: all of it.
+        source: where it comes from.
+        types: share of types, as in `training.holdout.choose`.
+        entities: share of names.
+
+    Returns:
+        The rest, and `types` (held-out types among all held-out mentions) and `entities` (the other types among the
+        mentions of held-out names), as far as there are any.
+    """
+    apart, plain = choose(source, types, entities), list(source.wordings)
+    names = [
+        source.texts[owner].text[span.start : span.end]
+        for owner, span in zip(pool.owners.tolist(), pool.spans, strict=True)
+    ]
+    named = np.array([apart.has_name(name) for name in names], dtype=bool)
+    unseen = {number for number in pool.types.tolist() if plain[number] in apart.types}
+    out = named | np.array([not unseen.isdisjoint(own) for own in pool.labels], dtype=bool)
+    kept = [frozenset() if gone else own for own, gone in zip(pool.labels, out, strict=True)]
+    held = {
+        "types": _held(pool, np.flatnonzero(out), unseen),
+        "entities": _held(pool, np.flatnonzero(named), set(pool.types.tolist()) - unseen),
+    }
+    return replace(pool, labels=kept), {kind: one for kind, one in held.items() if one is not None}
+
+
+def _held(pool: Pool, rows: np.ndarray, types: set[int]) -> HeldOut | None:
+    asked, some, matches = sample(pool.labels, rows.tolist(), types)
+    if not asked:
+        return None
+    return HeldOut(
+        torch.from_numpy(np.asarray(pool.phrases[[pool.wordings[name][0] for name in asked]], dtype=np.float32)),
+        torch.from_numpy(np.asarray(pool.mentions[some], dtype=np.float32)),
+        matches,
+    )
+
+
 def prepare(
     sources: Sequence[Source], cache: FeatureCache, recipe: dict[str, Any]
 ) -> tuple[list[Pool], dict[str, HeldOut]]:
@@ -90,12 +147,9 @@ def prepare(
     pools: list[Pool] = []
     held: dict[str, HeldOut] = {}
     for source in sources:
-        pool = load_pool(source, cache)
-        names = [
-            source.texts[owner].text[span.start : span.end]
-            for owner, span in zip(pool.owners.tolist(), pool.spans, strict=True)
-        ]
-        pool, apart = hold_out(pool, names, recipe["held_out"]["types"], recipe["held_out"]["entities"])
+        pool, apart = hold_out(
+            load_pool(source, cache), source, recipe["held_out"]["types"], recipe["held_out"]["entities"]
+        )
         if not len(pool.types):
             raise ValueError(f"{source.name}: nothing is left to train on; lower held_out.types and held_out.entities")
         pools.append(pool)
@@ -116,6 +170,7 @@ def batches_of(pools: Sequence[Pool], sources: Sequence[Source], recipe: dict[st
     return TripletBatches(limited, hard, own["batch"], own["hard"], seed)
 
 
+@torch.inference_mode()
 def measure_all(model: NerretModel, held: dict[str, HeldOut], temperature: float) -> dict[str, float]:
     """Numbers of every held-out set, and their mean R-Precision as `goal`."""
     training = model.head.training
@@ -123,16 +178,13 @@ def measure_all(model: NerretModel, held: dict[str, HeldOut], temperature: float
     device = next(model.head.parameters()).device
 
     def embed(values: torch.Tensor) -> torch.Tensor:
-        return nn.functional.normalize(model.head(values.to(device)), dim=-1)
+        return nn.functional.normalize(model.head(values.to(device)), dim=-1).float().cpu()
 
     found = {
-        f"{name} {key}".replace(" ", "_"): value
-        for name, one in held.items()
-        for key, value in measure(embed, one, temperature).items()
+        name: measure(embed(one.types), embed(one.mentions), one.matches, temperature) for name, one in held.items()
     }
     model.head.train(training)
-    ranked = [value for name, value in found.items() if name.endswith("_r_precision")]
-    return found | {GOAL: sum(ranked) / len(ranked)}
+    return with_goal(found)
 
 
 def train_head(

@@ -6,24 +6,26 @@ cut backbone only. At the end the adapter lies in peft's form beside the head, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, set_seed
 
-from modeling_nerret.adapters import FOLDER
-from modeling_nerret.encoding import BATCH_TOKENS
+from modeling_nerret.adapters import FOLDER, read_adapter
+from modeling_nerret.detection import GivenSpans
+from modeling_nerret.encoding import Encoder
 from modeling_nerret.modeling_nerret import NerretModel
-from modeling_nerret.spans import Span
-from modeling_nerret.windows import batches, by_text, make_windows, stack
-from training.data import Annotated, Source
+from training.averaging import average_adapters, average_states
+from training.data import Source
 from training.fitting import Schedule, fit
+from training.holdout import HeldOutTexts, hold_out_texts, with_goal
 from training.losses import info_nce
+from training.text_batches import TextBatches, texts_by_type
 
 Log = list[dict[str, Any]]
 
@@ -66,106 +68,6 @@ class JointTraining(nn.Module):
         return {"loss": loss}
 
 
-class TextBatches:
-    """Batches of texts with all their mentions, and the types that these have, by number.
-
-    A batch comes from one source. Types are drawn without repetition, with their number of texts to the power
-    `1 - balance`, and each brings one text; of the other types of these texts every second one is asked for as well.
-    """
-
-    def __init__(
-        self, sources: Sequence[Source], tokenizer: PreTrainedTokenizerBase, causal: bool, recipe: dict[str, Any]
-    ):
-        self.sources, self.tokenizer, self.causal = sources, tokenizer, causal
-        self.seed, self.own = recipe["seed"], recipe["joint"]
-        weights = np.array([source.weight for source in sources])
-        self.weights = weights / weights.sum()
-        self.texts = [_texts_by_type(source) for source in sources]
-        self.types = [sorted(found) for found in self.texts]
-        powers = [
-            np.array([len(found[name]) for name in names]) ** (1 - self.own["balance"])
-            for found, names in zip(self.texts, self.types, strict=True)
-        ]
-        self.shares = [power / power.sum() for power in powers]
-
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        """What `JointTraining` takes; see `_collate`."""
-        random = np.random.default_rng((self.seed, number))
-        which = int(random.choice(len(self.sources), p=self.weights))
-        source, own, names = self.sources[which], self.texts[which], self.types[which]
-        count = min(self.own["texts"], len(names))
-        picked = [names[at] for at in random.choice(len(names), count, replace=False, p=self.shares[which])]
-        texts = [source.texts[at] for at in sorted({int(random.choice(own[name])) for name in picked})]
-        present = sorted({name for text in texts for found in text.mentions.values() for name in found})
-        asked = [name for name in present if name in picked or random.random() < 0.5]
-        return self._collate(texts, asked, [str(random.choice(source.wordings[name])) for name in asked])
-
-    def _collate(self, texts: Sequence[Annotated], names: Sequence[str], phrases: Sequence[str]) -> dict[str, Any]:
-        """Texts and phrases as tensors.
-
-        Returns:
-            `parts`: token ids and mask (windows, tokens), `spans` (n, 3) of mentions and phrases, and `windows`
-            (windows, 3), the windows' own tokens. The other fields count through the parts: `types` (t,) and `mentions`
-            (m,) are rows of all spans, `texts` (d,) of all windows; `matches` (t, m) and `holds` (t, d) say what has
-            which type.
-        """
-        items = [(text.text, list(text.mentions)) for text in texts]
-        items += [(phrase, [Span(0, len(phrase))]) for phrase in phrases]
-        windows = make_windows(self.tokenizer, [text for text, _ in items], self.own["tokens"])
-        places = by_text(windows, len(items))
-        parts, owners, whole = [], [], []
-        for batch in batches(windows, BATCH_TOKENS):
-            rows = []
-            for row, window in enumerate(batch):
-                own = set()
-                for span in items[window.owner][1]:
-                    place = places[window.owner].place(span.start, span.end, self.causal)
-                    if place is not None and place[0] == window.number:
-                        rows.append((row, *place[1]))
-                        owners.append((window.owner, span))
-                        own |= {span}
-                whole.append((window.owner, own))
-            ids, mask = stack(batch, "cpu")
-            inside = [window.token_span(*window.span) or (0, 1) for window in batch]
-            spans = torch.tensor([(row, *tokens) for row, tokens in enumerate(inside)])
-            parts.append({"ids": ids, "mask": mask, "spans": torch.tensor(rows).reshape(-1, 3), "windows": spans})
-        return {"parts": parts} | self._targets(texts, names, owners, whole)
-
-    @staticmethod
-    def _targets(
-        texts: Sequence[Annotated],
-        names: Sequence[str],
-        owners: Sequence[tuple[int, Span]],
-        whole: Sequence[tuple[int, set[Span]]],
-    ) -> dict[str, torch.Tensor]:
-        """The fields of a batch that say what has which type."""
-        mentions = [row for row, (owner, _) in enumerate(owners) if owner < len(texts)]
-        asked = {owner - len(texts): row for row, (owner, _) in enumerate(owners) if owner >= len(texts)}
-        labels = [set(texts[owners[row][0]].mentions[owners[row][1]]) for row in mentions]
-        # a name that stands alone is no document
-        documents = [
-            row
-            for row, (owner, own) in enumerate(whole)
-            if owner < len(texts) and not any(span[:2] == (0, len(texts[owner].text)) for span in own)
-        ]
-        held = [{name for span in whole[row][1] for name in texts[whole[row][0]].mentions[span]} for row in documents]
-        return {
-            "types": torch.tensor([asked[at] for at in sorted(asked)]),
-            "mentions": torch.tensor(mentions),
-            "matches": torch.tensor([[names[at] in own for own in labels] for at in sorted(asked)]),
-            "texts": torch.tensor(documents, dtype=torch.long),
-            "holds": torch.tensor([[names[at] in own for own in held] for at in sorted(asked)]),
-        }
-
-
-def _texts_by_type(source: Source) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for number, text in enumerate(source.texts):
-        for name in sorted({name for types in text.mentions.values() for name in types}):
-            found.setdefault(name, []).append(number)
-    return found
-
-
 def adapt(backbone: Any, name: str, recipe: dict[str, Any]) -> Any:
     """A backbone under a new adapter on all its linear maps; `name` is what the adapter says that it belongs to."""
     config = LoraConfig(
@@ -188,25 +90,77 @@ def train_joint(
 ) -> tuple[Log, dict[str, Any]]:
     """Train adapter, head and document head in place; returns the Trainer's log and what was read.
 
+    Several runs begin from the same heads and differ by their seeds; the model becomes their average. The log is that
+    of the first.
+
     Raises:
         ValueError: the model has an adapter already.
     """
     own = recipe["joint"]
     if model.config.adapter_sha256 is not None:
         raise ValueError("the model has an adapter already; begin with its backbone, or set joint.steps=0")
+    shares = {kind: recipe["held_out"][kind] for kind in ("types", "entities")}
+    sources, held = map(list, zip(*(hold_out_texts(source, **shares) for source in sources), strict=True))
+
+    def measure_all() -> dict[str, float]:
+        encoder = Encoder(model.eval(), tokenizer, GivenSpans())
+        return with_goal(
+            {
+                f"{source.name} {kind}": numbers
+                for source, one in zip(sources, held, strict=True)
+                for kind, numbers in one.measure(encoder, own["temperature"]).items()
+            }
+        )
+
+    measured = measure_all if any(one.sets for one in held) else None
+    facts: dict[str, Any] = {
+        "sets": [_describe(source, one) for source, one in zip(sources, held, strict=True)],
+        "before": measured() if measured else {},
+    }
+    start = [copy.deepcopy(head.state_dict()) for head in model.heads]
+    logs, adapters, states = [], [], []
+    for number in range(own["runs"]):
+        for head, state in zip(model.heads, start, strict=True):
+            head.load_state_dict(state)
+        run = folder / f"run-{number}"
+        logs.append(_train_one(model, tokenizer, sources, recipe | {"seed": recipe["seed"] + number}, run, measured))
+        adapters.append(read_adapter(run / FOLDER))
+        states.append([copy.deepcopy(head.state_dict()) for head in model.heads])
+    for head, found in zip(model.heads, zip(*states, strict=True), strict=True):
+        head.load_state_dict(average_states(found))
+    average_adapters(adapters, folder / FOLDER)
+    model.merge_adapter(folder / FOLDER)
+    return logs[0], facts | {"after": measured() if measured else {}}
+
+
+def _describe(source: Source, held: HeldOutTexts) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "weight": source.weight,
+        "texts": len(source.texts),
+        "types": len(texts_by_type(source)),
+        "held_out_texts": len(held.owners),
+    }
+
+
+def _train_one(
+    model: NerretModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sources: Sequence[Source],
+    recipe: dict[str, Any],
+    folder: Path,
+    measured: Callable[[], dict[str, float]] | None,
+) -> Log:
+    """Train the heads in place and write the adapter into `folder`; the model's backbone stays as it is."""
+    own = recipe["joint"]
+    set_seed(recipe["seed"])  # whatever ran before, or did not because it had ended
     model.backbone = adapt(model.backbone, model.config.backbone, own)
     for head in model.heads:
         head.requires_grad_(True)
     share = own["document_share"] if model.document_head is not None else 0.0
     module = JointTraining(model, own["temperature"], share)
     stream = TextBatches(sources, tokenizer, model.causal, recipe)
-    log = fit(module, stream, folder, Schedule.of(recipe, "joint"))
+    log = fit(module, stream, folder, Schedule.of(recipe, "joint"), measured)
     model.backbone.save_pretrained(folder / FOLDER)
     model.backbone = model.backbone.unload()
-    model.merge_adapter(folder / FOLDER)
-    trained = sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
-    sets = [
-        {"name": source.name, "weight": source.weight, "texts": len(source.texts), "types": len(types)}
-        for source, types in zip(sources, stream.types, strict=True)
-    ]
-    return log, {"sets": sets, "trained_numbers": trained}
+    return log

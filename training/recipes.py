@@ -45,7 +45,8 @@ def resolve(path: Path | None = None, overrides: list[str] | None = None) -> dic
 
     Raises:
         OSError: a file is missing.
-        ValueError: a file is no TOML, or a key or a value is unknown; the message names the file and the nearest key.
+        ValueError: a file is no TOML, a key or a value is unknown (the message names the file and the nearest key), or
+            several joint runs are wanted of adapters that cannot be averaged.
 
     Example:
         >>> resolve(overrides=["head.steps=7"])["head"]["steps"]
@@ -59,6 +60,12 @@ def resolve(path: Path | None = None, overrides: list[str] | None = None) -> dic
         layer = parse_override(override)
         _check(recipe, layer, "--set")
         recipe = merge(recipe, layer)
+    joint = recipe["joint"]
+    if joint["runs"] < 1 or (joint["runs"] > 1 and joint["method"] != "lora"):
+        raise ValueError(
+            f"joint.runs is {joint['runs']} with joint.method {joint['method']!r}; accepted are 1, or more with "
+            "'lora', the only adapter that can be averaged"
+        )
     recipe["base"] = ""
     return recipe
 

@@ -169,9 +169,10 @@ def _summary(metrics: dict[str, Any]) -> list[str]:
     """Lines with what was held out, before and after."""
     wanted = ("r_precision", "mrr", "precision", "recall", "recall_overlap")
     lines = []
-    for part in (metrics[name] for name in ("head", "detector") if name in metrics):
-        for name in (one for one in part["after"] if one.endswith(wanted)):
-            lines.append(f"{name.replace('_', ' '):<40} {part['before'][name]:.3f} -> {part['after'][name]:.3f}")
+    for stage in (name for name in ("head", "joint", "detector") if name in metrics):
+        before, after = metrics[stage]["before"], metrics[stage]["after"]
+        for name in (one for one in after if one.endswith(wanted)):
+            lines.append(f"{stage + ': ' + name.replace('_', ' '):<44} {before[name]:.3f} -> {after[name]:.3f}")
     return lines
 
 
