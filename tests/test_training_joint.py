@@ -109,12 +109,20 @@ def test_several_runs_become_their_average(averaged: tuple[Path, list[str]]) -> 
         first, second = one[f"model.head.{name}"], other[f"model.head.{name}"]
         assert not torch.equal(first, second)
         torch.testing.assert_close(weight, (first + second) / 2)
+    plain = NerretModel.from_backbone(folder / "backbone", 2, pooling="mean").backbone.state_dict()
     parts = []
     for number in (0, 1):
-        plain = NerretModel.from_backbone(folder / "backbone", 2, pooling="mean").backbone
-        parts.append(merged(plain, folder / "two" / "joint_run" / f"run-{number}" / "adapter").state_dict())
+        backbone = NerretModel.from_backbone(folder / "backbone", 2, pooling="mean").backbone
+        parts.append(merged(backbone, folder / "two" / "joint_run" / f"run-{number}" / "adapter").state_dict())
+    changed = 0
     for name, weight in found.backbone.state_dict().items():
-        torch.testing.assert_close(weight, (parts[0][name] + parts[1][name]) / 2, rtol=1e-5, atol=1e-6)
+        added = (parts[0][name] + parts[1][name]) / 2 - plain[name]
+        if added.abs().max() > 1e-6:  # of rank 4; the adapter keeps the best 2
+            left, values, right = torch.linalg.svd(added)
+            added = left[:, :2] * values[:2] @ right[:2]
+            changed += 1
+        torch.testing.assert_close(weight, plain[name] + added, rtol=1e-4, atol=1e-5)
+    assert changed > 4
 
 
 def test_joint_runs_are_the_same_after_a_stop_between_them(averaged: tuple[Path, list[str]]) -> None:

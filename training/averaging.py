@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,28 +24,29 @@ def average_states(states: Sequence[State]) -> State:
 
 
 def average_adapters(adapters: Sequence[dict[str, bytes]], folder: Path) -> None:
-    """Write the average of what some LoRA adapters add to a backbone, as one adapter.
+    """Write the average of what some LoRA adapters add to a backbone, as one adapter of the same rank.
 
-    Its rank is the sum of theirs: the mean of the products B A is one product, of all B, divided by their number, side
-    by side and of all A one below another.
+    The mean of their products B A is cut to that rank so that the squares of what is lost are least (Eckart and Young
+    1936). A single adapter, of any kind, is written as it is.
 
     Args:
         adapters: their files by name, see `modeling_nerret.adapters.read_adapter`; of one rank and scale.
         folder: where it is written.
     """
-    weights = [load(files[ADAPTER_WEIGHTS]) for files in adapters]
-    count, found = len(weights), {}
-    for name in weights[0]:
-        parts = [one[name] for one in weights]
-        if "lora_A" in name:  # (rank, size) each
-            found[name] = torch.cat(parts)
-        elif "lora_B" in name:  # (size, rank) each
-            found[name] = torch.cat(parts, 1).div(count).contiguous()
-        else:  # a magnitude of DoRA, which a single run alone may have
-            (found[name],) = parts
-    config = json.loads(adapters[0][ADAPTER_CONFIG])
-    # peft scales by lora_alpha / r, which stays as it is
-    config |= {"r": count * config["r"], "lora_alpha": count * config["lora_alpha"]}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    if len(adapters) == 1:
+        for name, content in adapters[0].items():
+            (folder / name).write_bytes(content)
+        return
+    weights = [load(files[ADAPTER_WEIGHTS]) for files in adapters]
+    found = {}
+    for down in (name for name in weights[0] if "lora_A" in name):
+        up = down.replace("lora_A", "lora_B")
+        mean = torch.stack([one[up].double() @ one[down].double() for one in weights]).mean(0)  # (out, in)
+        left, values, right = torch.linalg.svd(mean, full_matrices=False)
+        rank = len(weights[0][down])
+        root = values[:rank].sqrt()
+        found[up] = (left[:, :rank] * root).float().contiguous()  # (out, rank)
+        found[down] = (root[:, None] * right[:rank]).float().contiguous()  # (rank, in)
+    (folder / ADAPTER_CONFIG).write_bytes(adapters[0][ADAPTER_CONFIG])
     save_file(found, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})

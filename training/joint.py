@@ -72,7 +72,7 @@ def adapt(backbone: Any, name: str, recipe: dict[str, Any]) -> Any:
     """A backbone under a new adapter on all its linear maps; `name` is what the adapter says that it belongs to."""
     config = LoraConfig(
         r=recipe["rank"],
-        lora_alpha=2 * recipe["rank"],
+        lora_alpha=recipe["scale"] * recipe["rank"],  # peft divides it by the rank
         target_modules="all-linear",
         use_dora=recipe["method"] == "dora",
     )
