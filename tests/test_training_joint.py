@@ -86,7 +86,7 @@ def test_adapter_head_and_document_head_are_learnt_and_saved(tmp_path: Path, met
 
 @pytest.fixture(scope="module")
 def averaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A folder with `backbone`, `two`, the average of two runs, and the command without --out."""
+    """A folder with `backbone`, `mean`, the average of three runs, and the command without --out."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "tiny.jsonl").write_text(
         '{"id": "a", "text": "ada was born in london", "mentions": [{"start": 0, "end": 3, "type": "person"}, '
@@ -97,29 +97,29 @@ def averaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
     recipe += 'sets = [{name = "data"}]\n[joint]\nsteps = 8\nrate = 1e-2\nrank = 2\nsets = [{name = "data"}]\n'
     (folder / "tiny.toml").write_text(recipe)
     command = [str(folder / "tiny.toml"), "--data", str(folder / "tiny.jsonl"), "--cache", str(folder / "cache")]
-    assert main([*command, "--out", str(folder / "two"), "--set", "joint.runs=2"]) == 0
+    assert main([*command, "--out", str(folder / "mean"), "--set", "joint.runs=3"]) == 0
     return folder, command
 
 
 def test_several_runs_become_their_average(averaged: tuple[Path, list[str]]) -> None:
     folder, _ = averaged
-    found = NerretModel.from_pretrained(folder / "two")
-    one, other = (load_file(folder / "two" / "joint_run" / f"run-{n}" / "finished.safetensors") for n in (0, 1))
+    found = NerretModel.from_pretrained(folder / "mean")
+    runs = [load_file(folder / "mean" / "joint_run" / f"run-{n}" / "finished.safetensors") for n in range(3)]
     for name, weight in found.head.state_dict().items():
-        first, second = one[f"model.head.{name}"], other[f"model.head.{name}"]
-        assert not torch.equal(first, second)
-        torch.testing.assert_close(weight, (first + second) / 2)
+        own = [run[f"model.head.{name}"] for run in runs]
+        assert not torch.equal(own[0], own[1])
+        torch.testing.assert_close(weight, sum(own) / 3)
     plain = NerretModel.from_backbone(folder / "backbone", 2, pooling="mean").backbone.state_dict()
     parts = []
-    for number in (0, 1):
+    for number in range(3):
         backbone = NerretModel.from_backbone(folder / "backbone", 2, pooling="mean").backbone
-        parts.append(merged(backbone, folder / "two" / "joint_run" / f"run-{number}" / "adapter").state_dict())
+        parts.append(merged(backbone, folder / "mean" / "joint_run" / f"run-{number}" / "adapter").state_dict())
     changed = 0
     for name, weight in found.backbone.state_dict().items():
-        added = (parts[0][name] + parts[1][name]) / 2 - plain[name]
-        if added.abs().max() > 1e-6:  # of rank 4; the adapter keeps the best 2
-            left, values, right = torch.linalg.svd(added)
-            added = left[:, :2] * values[:2] @ right[:2]
+        added = sum(part[name] for part in parts) / 3 - plain[name]
+        if added.abs().max() > 1e-6:  # of rank 6; the adapter keeps the best 4
+            left, values, right = torch.linalg.svd(added, full_matrices=False)
+            added = left[:, :4] * values[:4] @ right[:4]
             changed += 1
         torch.testing.assert_close(weight, plain[name] + added, rtol=1e-4, atol=1e-5)
     assert changed > 4
@@ -127,11 +127,11 @@ def test_several_runs_become_their_average(averaged: tuple[Path, list[str]]) -> 
 
 def test_joint_runs_are_the_same_after_a_stop_between_them(averaged: tuple[Path, list[str]]) -> None:
     folder, command = averaged
-    whole = NerretModel.from_pretrained(folder / "two").config.adapter_sha256
-    shutil.copytree(folder / "two", folder / "stopped")
+    whole = NerretModel.from_pretrained(folder / "mean").config.adapter_sha256
+    shutil.copytree(folder / "mean", folder / "stopped")
     shutil.rmtree(folder / "stopped" / "joint_run" / "run-1")  # killed before its first checkpoint
     (folder / "stopped" / "joint_run" / "run-0" / "finished.safetensors").unlink()
-    assert main([*command, "--out", str(folder / "stopped"), "--set", "joint.runs=2"]) == 0
+    assert main([*command, "--out", str(folder / "stopped"), "--set", "joint.runs=3"]) == 0
     assert NerretModel.from_pretrained(folder / "stopped").config.adapter_sha256 == whole
 
 

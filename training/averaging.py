@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,10 +25,10 @@ def average_states(states: Sequence[State]) -> State:
 
 
 def average_adapters(adapters: Sequence[dict[str, bytes]], folder: Path) -> None:
-    """Write the average of what some LoRA adapters add to a backbone, as one adapter of the same rank.
+    """Write the average of what some LoRA adapters add to a backbone, as one adapter of twice their rank.
 
     The mean of their products B A is cut to that rank so that the squares of what is lost are least (Eckart and Young
-    1936). A single adapter, of any kind, is written as it is.
+    1936); RESULTS says what that costs. A single adapter, of any kind, is written as it is.
 
     Args:
         adapters: their files by name, see `modeling_nerret.adapters.read_adapter`; of one rank and scale.
@@ -39,14 +40,16 @@ def average_adapters(adapters: Sequence[dict[str, bytes]], folder: Path) -> None
             (folder / name).write_bytes(content)
         return
     weights = [load(files[ADAPTER_WEIGHTS]) for files in adapters]
-    found = {}
-    for down in (name for name in weights[0] if "lora_A" in name):
-        up = down.replace("lora_A", "lora_B")
+    config = json.loads(adapters[0][ADAPTER_CONFIG])
+    pairs = [(name.replace("lora_A", "lora_B"), name) for name in weights[0] if "lora_A" in name]
+    sizes = [min(len(weights[0][up]), weights[0][down].shape[1]) for up, down in pairs]
+    rank, found = min(2 * config["r"], *sizes), {}
+    for up, down in pairs:
         mean = torch.stack([one[up].double() @ one[down].double() for one in weights]).mean(0)  # (out, in)
         left, values, right = torch.linalg.svd(mean, full_matrices=False)
-        rank = len(weights[0][down])
         root = values[:rank].sqrt()
         found[up] = (left[:, :rank] * root).float().contiguous()  # (out, rank)
         found[down] = (root[:, None] * right[:rank]).float().contiguous()  # (rank, in)
-    (folder / ADAPTER_CONFIG).write_bytes(adapters[0][ADAPTER_CONFIG])
+    config |= {"r": rank, "lora_alpha": config["lora_alpha"] // config["r"] * rank}  # peft scales by alpha / r
+    (folder / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     save_file(found, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
