@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import datasets
@@ -29,6 +30,7 @@ from eval.trial import Options, System, Trial
 from modeling_nerret.checkpoints import DEFAULT
 
 SPANS = ("gold", "predicted")
+HALVES = ("even", "odd")
 EPILOG = f"""systems, separated by commas:
   {DEFAULT}            a checkpoint (built-in name, folder or Hub id) through its index, hybrid search
   {DEFAULT}@vector     only vectors; @lexical: only BM25 of the index
@@ -42,6 +44,7 @@ examples:
   python -m eval.run news.jsonl --systems {DEFAULT},bm25
   python -m eval.run dev/fewnerd.jsonl --types dev/types.json --spans gold,predicted --out results.json --plot plots
   python -m eval.run fewnerd --data ~/few-nerd --limit 5000 --report errors.html
+  python -m eval.run dev/fewnerd.jsonl --types dev/types.json --limit 4000 --half even --systems runs/mine@vector
   python -m eval.run news.jsonl --spans predicted --detector hf:dslim/bert-base-NER --detection
 """
 
@@ -145,12 +148,17 @@ def _refuse(options: argparse.Namespace) -> None:
 def _task(options: argparse.Namespace) -> Task:
     path = Path(options.corpus)
     if options.corpus in benchmarks.NAMES:
+        if options.half:
+            raise ValueError("--half cuts files, not published benchmarks, which have splits of their own")
         names = read_names(options.types, options.types_key, options.corpus)
         return benchmarks.load(options.corpus, options.data, names, options.exclude, options.queries, options.limit)
     if not path.is_file():
         raise ValueError(f"no corpus at {options.corpus!r}; give a JSONL file or one of {', '.join(benchmarks.NAMES)}")
     names = read_names(options.types, options.types_key, path.stem)
-    return make_task(path.stem, read_corpus(path, options.limit), names, options.exclude, options.queries)
+    texts, name = read_corpus(path, options.limit), path.stem
+    if options.half:
+        texts, name = islice(texts, HALVES.index(options.half), None, 2), f"{name}-{options.half}"
+    return make_task(name, texts, names, options.exclude, options.queries)
 
 
 def _listed(value: str, what: str) -> list[str]:
@@ -184,6 +192,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--queries", choices=ASKED, default="name", help="what is asked for a type (default: its name)")
     add("--data", type=Path, metavar="DIR", help="local copy of a benchmark")
     add("--limit", type=positive, metavar="N", help="only the first N documents")
+    add(
+        "--half",
+        choices=HALVES,
+        help="a dev split: of these, counted from 0, only the even documents (to choose by) or the odd (to check)",
+    )
     add("--out", type=Path, metavar="FILE", help="write results as JSON")
     add("--report", type=Path, metavar="FILE", help="write wrong and missed documents of each type: .md or .html")
     add("--plot", type=Path, metavar="DIR", help="draw pictures; bars compare the first two systems")

@@ -116,6 +116,21 @@ def test_limit_takes_the_first_documents(corpus: Path) -> None:
     assert [text.document.id for text in read_corpus(corpus, 2)] == ["d00", "d01"]
 
 
+def test_the_halves_of_a_corpus_are_its_dev_split(corpus: Path, tmp_path: Path) -> None:
+    """Each half is measured as a corpus of its own that holds every second document of those that --limit leaves."""
+    for half in ("even", "odd"):
+        out = tmp_path / f"{half}.json"
+        arguments = [str(corpus), "--systems", "bm25", "--limit", "9", "--half", half, "--out", str(out)]
+        assert run.main(arguments) == 0
+        (found,) = json.loads(out.read_text())
+        ids = [text.document.id for text in read_corpus(corpus, 9)][half == "odd" :: 2]
+        assert (found["corpus"], found["n_documents"]) == (f"small-{half}", len(ids))
+        task = make_task("small", [text for text in read_corpus(corpus) if text.document.id in ids])
+        assert {name: own["r"] for name, own in found["per_type"].items()} == {
+            name: len(own) for name, own in zip(task.types, task.relevant, strict=True)
+        }
+
+
 def test_a_type_can_be_asked_for_by_definition_or_examples(corpus: Path) -> None:
     names = {"city": {"name": "town", "definition": "a large settlement", "examples": ["london", "oslo"]}}
     for asked, query in (("name", "town"), ("definition", "a large settlement"), ("examples", "london, oslo")):
@@ -335,6 +350,7 @@ def test_gliner_passes_over_every_document_for_every_type(task: Task, monkeypatc
         (["CORPUS", "--out", "no/such/folder/x.json"], "there is no folder no/such/folder"),
         (["CORPUS", "--detection"], "add --spans predicted"),
         (["CORPUS", "--types", "none.json"], "none.json"),
+        (["fewnerd", "--half", "even"], "--half cuts files, not published benchmarks"),
         (["fewnerd", "--data", "none"], "--data none is no folder"),
     ],
 )
