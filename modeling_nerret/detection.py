@@ -176,7 +176,7 @@ class MentionProbe(nn.Module):
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
-        """Spans whose score exceeds the threshold, the best first where they exclude each other."""
+        """The spans that `choose` takes."""
         words = [words_of(window) for window in windows]
         if states is None:
             raise ValueError("a MentionProbe reads the model's hidden states; it cannot do without them")
@@ -184,20 +184,35 @@ class MentionProbe(nn.Module):
             return [[] for _ in windows]
         first, last, shapes = gather(windows, words, states)
         scores = self(first.float(), last.float(), shapes).sigmoid().cpu().numpy()  # (batch, words, max_words)
-        found = []
-        for row, one in enumerate(words):
-            begin, extra = np.nonzero(scores[row] > self.config.threshold)
-            keep = begin + extra < len(one)
-            begin, extra = begin[keep], extra[keep]
-            order = np.argsort(-scores[row, begin, extra], kind="stable")
-            spans = [
-                Span(
-                    int(one[begin[at], 0]), int(one[begin[at] + extra[at], 1]), float(scores[row, begin[at], extra[at]])
-                )
-                for at in order
+        return [
+            [
+                Span(int(one[span.start, 0]), int(one[span.end - 1, 1]), span.score)
+                for span in self.choose(own[: len(one)])
             ]
-            found.append(sorted(select(spans, self.config.nested)))
-        return found
+            for own, one in zip(scores, words, strict=True)
+        ]
+
+    def choose(self, scores: np.ndarray) -> list[Span]:
+        """Of the spans whose score exceeds the threshold, those that exclude no better one, in order of their start.
+
+        The better span is that with more words times its score, the number of words that it may be expected to get
+        right: "Bank of England" before "England", unless it is much less certain.
+
+        Args:
+            scores: (words, max_words) in [0, 1], of the span from word i over j + 1 words.
+
+        Returns:
+            Spans in words, `[first, last + 1)`.
+        """
+        count = len(scores)
+        begin, extra = np.nonzero(scores > self.config.threshold)
+        inside = begin + extra < count
+        begin, extra = begin[inside], extra[inside]
+        order = np.argsort(-scores[begin, extra] * (extra + 1), kind="stable")
+        spans = [
+            Span(int(begin[at]), int(begin[at] + extra[at]) + 1, float(scores[begin[at], extra[at]])) for at in order
+        ]
+        return sorted(select(spans, self.config.nested))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the detector's settings and weights beside a model's."""

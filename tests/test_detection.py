@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -69,6 +70,18 @@ def test_probe_comes_back_the_same(tmp_path: Path) -> None:
     inputs = (torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.rand(1, 3, 14))
     assert again.config == probe.config
     assert torch.equal(again(*inputs), probe(*inputs))
+
+
+def test_a_longer_name_goes_before_a_surer_part_of_it() -> None:
+    """The "Communist Party of Greece" is one name, though "Greece" alone is more certainly one."""
+    scores = np.zeros((5, 4), dtype=np.float32)
+    scores[0, 3], scores[3, 0], scores[4, 0], scores[0, 0] = 0.3, 0.99, 0.8, 0.2
+    probe = MentionProbe(ProbeConfig(8, size=4, max_words=4, threshold=0.1))
+    assert [span[:2] for span in probe.choose(scores)] == [(0, 4), (4, 5)]
+    scores[0, 3] = 0.2  # 4 words at 0.2 are fewer to expect than one at 0.99
+    assert [span[:2] for span in probe.choose(scores)] == [(0, 1), (3, 4), (4, 5)]
+    probe.config.nested = True
+    assert [span[:2] for span in probe.choose(scores)] == [(0, 1), (0, 4), (3, 4), (4, 5)]
 
 
 def test_given_spans_are_proposed_in_every_window_they_touch() -> None:

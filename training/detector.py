@@ -13,7 +13,7 @@ import torch
 from accelerate import PartialState
 from torch import nn
 
-from modeling_nerret.detection import WORD, MentionProbe, ProbeConfig, select
+from modeling_nerret.detection import WORD, MentionProbe
 from modeling_nerret.spans import Span
 from training.data import Annotated, Source, split
 from training.features import FeatureCache, WordStates
@@ -167,7 +167,7 @@ def measure_probe(probe: MentionProbe, texts: Sequence[Words], size: int = 32) -
         losses.append(float(module(**batch)["loss"]))
         scores = probe(batch["first"], batch["last"], batch["shapes"]).sigmoid().cpu().numpy()
         for row, text in enumerate(some):
-            found = _chosen(scores[row], len(text.states.places), probe.config)
+            found = {span[:2] for span in probe.choose(scores[row, : len(text.states.places)])}
             own = {(begin, begin + further + 1) for begin, further in text.gold}
             right += len(own & found)
             touched += sum(any(left < end and start < to for left, to in found) for start, end in own)
@@ -182,16 +182,6 @@ def measure_probe(probe: MentionProbe, texts: Sequence[Words], size: int = 32) -
         "loss": sum(losses) / max(len(losses), 1),
         GOAL: 2 * precision * recall / max(precision + recall, 1e-9),
     }
-
-
-def _chosen(scores: np.ndarray, words: int, config: ProbeConfig) -> set[tuple[int, int]]:
-    """Spans in words `[first, last + 1)` that the probe's rule takes of scores (words and padding, max_words)."""
-    begin, extra = np.nonzero(scores > config.threshold)
-    inside = begin + extra < words
-    begin, extra = begin[inside], extra[inside]
-    order = np.argsort(-scores[begin, extra], kind="stable")
-    spans = [Span(int(begin[at]), int(begin[at] + extra[at]) + 1) for at in order]
-    return {span[:2] for span in select(spans, config.nested)}
 
 
 def train_detector(
