@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,12 @@ def test_nothing_that_is_held_out_is_drawn() -> None:
         assert unseen_types.isdisjoint((-batch["types"][:, 0]).int().tolist())
         for row in batch["mentions"][:, 0].int().tolist():
             assert source.texts[row].text not in unseen_names and unseen_types.isdisjoint(pool.labels[row])
+
+
+def test_broad_types_are_never_held_out() -> None:
+    source = _source()
+    assert "type 1" in choose(source, types=1.0, entities=0.0).types
+    assert "type 1" not in choose(replace(source, broad=frozenset({"type 1"})), types=1.0, entities=0.0).types
 
 
 def test_all_mentions_are_trained_on_or_held_out_and_the_split_stays() -> None:

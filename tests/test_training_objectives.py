@@ -140,6 +140,18 @@ def test_each_option_of_the_contrast_changes_the_loss_by_what_it_says() -> None:
     assert masked < plain < contrasted  # fewer negatives, and a further term
 
 
+def test_the_corpus_has_types_for_one_broad_word() -> None:
+    """A mention of a type that is called by a broad word, and no other, also has the broad type."""
+    (corpus,) = read_source({"name": "corpus"}, Data())
+    kinds = {name for name, own in corpus.wordings.items() if name not in corpus.broad and "player" in " ".join(own)}
+    found = [own for text in corpus.texts for own in text.mentions.values()]
+    assert "player" in corpus.broad and corpus.wordings["player"] == ["player"]
+    assert all("player" in own for own in found if "chess player" in own)
+    assert all(not kinds.isdisjoint(own) for own in found if "player" in own)
+    annotated = {wording for name, own in corpus.wordings.items() if name not in corpus.broad for wording in own}
+    assert corpus.broad.isdisjoint(annotated)
+
+
 def test_parents_children_and_namesakes_of_the_corpus_are_related() -> None:
     (corpus,) = read_source({"name": "corpus"}, Data())
     assert "company" in corpus.related["logistics company"] and "logistics company" in corpus.related["company"]

@@ -6,11 +6,12 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from training.broad_types import broad_types
 from training.reading import Annotated, is_name_of_file, read
 
 __all__ = ["Annotated", "Data", "Source", "read_annotated", "read_source", "read_type_names", "split"]
@@ -28,6 +29,7 @@ class Source:
         texts: the texts, mentions with the plain names of all their types.
         wordings: each type's ways to be asked for, its plain name first.
         related: for each type those that a mention of it may have as well: parents, children, namesakes.
+        broad: those of its types that nobody annotated, see `training.broad_types`.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Source:
     texts: list[Annotated]
     wordings: dict[str, list[str]]
     related: dict[str, set[str]] = field(default_factory=dict)
+    broad: frozenset[str] = frozenset()
 
     def digest(self) -> str:
         """SHA-256 of what it holds."""
@@ -116,9 +119,8 @@ def _source(name: str, weight: float, texts: list[Annotated]) -> Source:
     types = sorted({plain for text in texts for found in text.mentions.values() for plain in found})
     if not types:
         raise ValueError(f"{name}: there is no mention in it to learn from")
-    return Source(
-        Path(name).stem if is_name_of_file(name) else name, weight, texts, {plain: [plain] for plain in types}
-    )
+    name = Path(name).stem if is_name_of_file(name) else name
+    return Source(name, weight, texts, {plain: [plain] for plain in types})
 
 
 def _corpus(weight: float) -> Source:
@@ -126,8 +128,29 @@ def _corpus(weight: float) -> Source:
     entries = [json.loads(line) for line in (CORPUS / "types.jsonl").read_text(encoding="utf-8").splitlines()]
     paths = sorted(path for path in CORPUS.glob("*.jsonl") if path.name != "types.jsonl")
     texts = [text for path in paths for text in read_annotated(path)]
-    wordings = {entry["id"]: [*entry["wordings"], entry["definition"]] for entry in entries}
-    return Source("corpus", weight, texts, wordings, _related(entries))
+    source = _broadened(Source("corpus", weight, texts, {entry["id"]: entry["wordings"] for entry in entries}))
+    definitions = {entry["id"]: [entry["definition"]] for entry in entries}
+    wordings = {name: [*own, *definitions.get(name, [])] for name, own in source.wordings.items()}
+    return replace(source, wordings=wordings, related=_related(entries))
+
+
+def _broadened(source: Source) -> Source:
+    """A source with the broad types of its types."""
+    broad = broad_types(source.wordings)
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, types in broad.items():
+        for one in types:
+            names[one].append(name)
+    texts = [
+        replace(text, mentions={span: _with_broad(types, names) for span, types in text.mentions.items()})
+        for text in source.texts
+    ]
+    wordings = source.wordings | {name: [name] for name in broad}
+    return replace(source, texts=texts, wordings=wordings, broad=frozenset(broad))
+
+
+def _with_broad(types: Sequence[str], names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*types, *(name for one in types for name in names.get(one, ()))]))
 
 
 def _related(entries: Sequence[dict[str, Any]]) -> dict[str, set[str]]:

@@ -49,13 +49,13 @@ def choose(source: Source, types: float, entities: float) -> Apart:
 
     Args:
         source: all of it.
-        types: share in [0, 1) of the types that have 5 mentions or more and not more than a hundredth of all.
+        types: share in [0, 1) of the annotated types that have 5 mentions or more and not more than a hundredth of all.
         entities: share in [0, 1) of the names.
     """
     labels = [own for text in source.texts for own in text.mentions.values()]
     counts = Counter(name for own in labels for name in own)
     most = max(len(labels) / 100, FEWEST)
-    eligible = (name for name, count in counts.items() if FEWEST <= count <= most)
+    eligible = (name for name, count in counts.items() if FEWEST <= count <= most and name not in source.broad)
     return Apart(frozenset(name for name in eligible if _lot(f"{source.name} type {name}") < types), entities)
 
 
