@@ -16,7 +16,7 @@ from modeling_nerret.modeling_nerret import NerretHead, NerretModel
 from training.data import Source
 from training.features import FeatureCache
 from training.fitting import Batches, Schedule, fit
-from training.holdout import choose, measure, sample, with_goal
+from training.holdout import choose, measure, nothing_left, sample, shares_of, with_goal
 from training.losses import hardest, info_nce, mention_contrast, triplet
 from training.sampling import Pool, TypeBatches, load_pool
 from training.triplets import TripletBatches, hard_rows, limit_instances
@@ -147,11 +147,9 @@ def prepare(
     pools: list[Pool] = []
     held: dict[str, HeldOut] = {}
     for source in sources:
-        pool, apart = hold_out(
-            load_pool(source, cache), source, recipe["held_out"]["types"], recipe["held_out"]["entities"]
-        )
+        pool, apart = hold_out(load_pool(source, cache), source, **shares_of(recipe))
         if not len(pool.types):
-            raise ValueError(f"{source.name}: nothing is left to train on; lower held_out.types and held_out.entities")
+            raise nothing_left(source.name)
         pools.append(pool)
         held |= {f"{source.name} {kind}": one for kind, one in apart.items()}
     return pools, held

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -57,6 +57,16 @@ def choose(source: Source, types: float, entities: float) -> Apart:
     most = max(len(labels) / 100, FEWEST)
     eligible = (name for name, count in counts.items() if FEWEST <= count <= most and name not in source.broad)
     return Apart(frozenset(name for name in eligible if _lot(f"{source.name} type {name}") < types), entities)
+
+
+def shares_of(recipe: dict[str, Any]) -> dict[str, float]:
+    """The shares that `choose` takes, from a recipe."""
+    return {kind: recipe["held_out"][kind] for kind in ("types", "entities")}
+
+
+def nothing_left(name: str) -> ValueError:
+    """What to raise where all of a set is held out."""
+    return ValueError(f"{name}: nothing is left to train on; lower held_out.types and held_out.entities")
 
 
 def _lot(name: str) -> float:
@@ -159,5 +169,5 @@ def hold_out_texts(source: Source, types: float, entities: float) -> tuple[Sourc
     held = HeldOutTexts(source, choose(source, types, entities))
     rest = [text for number, text in enumerate(source.texts) if number not in held.owners]
     if not any(text.mentions for text in rest):
-        raise ValueError(f"{source.name}: nothing is left to train on; lower held_out.types and held_out.entities")
+        raise nothing_left(source.name)
     return replace(source, texts=rest), held

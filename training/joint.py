@@ -23,7 +23,7 @@ from modeling_nerret.modeling_nerret import NerretModel
 from training.averaging import average_adapters, average_states
 from training.data import Source
 from training.fitting import Schedule, fit
-from training.holdout import HeldOutTexts, hold_out_texts, with_goal
+from training.holdout import HeldOutTexts, hold_out_texts, shares_of, with_goal
 from training.losses import info_nce
 from training.text_batches import TextBatches, texts_by_type
 
@@ -99,8 +99,8 @@ def train_joint(
     own = recipe["joint"]
     if model.config.adapter_sha256 is not None:
         raise ValueError("the model has an adapter already; begin with its backbone, or set joint.steps=0")
-    shares = {kind: recipe["held_out"][kind] for kind in ("types", "entities")}
-    sources, held = map(list, zip(*(hold_out_texts(source, **shares) for source in sources), strict=True))
+    apart = [hold_out_texts(source, **shares_of(recipe)) for source in sources]
+    sources, held = map(list, zip(*apart, strict=True))
 
     def measure_all() -> dict[str, float]:
         encoder = Encoder(model.eval(), tokenizer, GivenSpans())
