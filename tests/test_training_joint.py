@@ -116,12 +116,10 @@ def test_several_runs_become_their_average(averaged: tuple[Path, list[str]]) -> 
         parts.append(merged(backbone, folder / "mean" / "joint_run" / f"run-{number}" / "adapter").state_dict())
     changed = 0
     for name, weight in found.backbone.state_dict().items():
-        added = sum(part[name] for part in parts) / 3 - plain[name]
-        if added.abs().max() > 1e-6:  # of rank 6; the adapter keeps the best 4
-            left, values, right = torch.linalg.svd(added, full_matrices=False)
-            added = left[:, :4] * values[:4] @ right[:4]
-            changed += 1
-        torch.testing.assert_close(weight, plain[name] + added, rtol=1e-4, atol=1e-5)
+        mean = sum(part[name] for part in parts) / 3
+        size = float((mean - plain[name]).abs().max())
+        torch.testing.assert_close(weight, mean, rtol=0, atol=1e-3 * size + 1e-6)  # the average is in half precision
+        changed += size > 1e-6
     assert changed > 4
 
 
