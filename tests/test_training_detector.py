@@ -33,9 +33,10 @@ def test_an_unmarked_name_is_unsure_if_it_is_marked_often_enough_elsewhere() -> 
     assert unsure[0] == []  # what is a mention is sure
     assert unsure[1] == [(0, 0), (6, 0)]  # mathematics, oslo
     assert unsure[3] == []  # "it" is a name once in nine times
-    assert Names([[annotated("rain in [New York]"), annotated("[New York City]")]]).unsure(
-        annotated("[New York City]"), np.array([[0, 3], [4, 8], [9, 13]])
-    ) == [(0, 1)]  # inside a longer mention
+    names = Names([[annotated("rain in [New York]"), annotated("[New York City]")]])
+    words = np.array([[0, 3], [4, 8], [9, 13]])
+    assert names.unsure(annotated("New York City"), words) == [(0, 1), (0, 2)]
+    assert names.unsure(annotated("[New York City]"), words) == []  # a part of a mention is none
 
 
 def test_what_is_unsure_is_neither_a_mention_nor_none() -> None:

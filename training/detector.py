@@ -95,7 +95,7 @@ class Names:
     """Names that are marked in some texts and not in others, such as "mathematics".
 
     Annotators differ, and tire. An unmarked span that is marked elsewhere, in at least `LEAST` of its occurrences, is
-    therefore no evidence that it is no mention; nor is one inside a longer mention, "England" in "Bank of England".
+    therefore no evidence that it is no mention. One inside a longer mention is: "England" in "Bank of England".
     """
 
     LEAST = 0.2
@@ -113,7 +113,8 @@ class Names:
 
     def unsure(self, text: Annotated, words: np.ndarray) -> list[tuple[int, int]]:
         """Spans of these names that are no mentions of the text; `words` is (words, 2 or more), their characters."""
-        return [(begin, further) for begin, further, _ in self._occurring(text, words, marked=False)]
+        found = [(begin, further) for begin, further, _ in self._occurring(text, words, marked=False)]
+        return [one for one in found if not any(_inside(words, one, mention) for mention in text.mentions)]
 
     def _occurring(self, text: Annotated, words: np.ndarray, marked: bool = True) -> Iterator[tuple[int, int, str]]:
         """First word, number of further words and name of each occurrence, those that are mentions only if `marked`."""
@@ -125,6 +126,10 @@ class Names:
                 name = text.text[start:end].lower()
                 if name in self.names and (marked or (start, end) not in mentions):
                     yield begin, further, name
+
+
+def _inside(words: np.ndarray, span: tuple[int, int], mention: Span) -> bool:
+    return bool(mention.start <= words[span[0], 0] and words[sum(span), 1] <= mention.end)
 
 
 def read_words(
