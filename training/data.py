@@ -129,8 +129,7 @@ def _corpus(weight: float) -> Source:
     paths = sorted(path for path in CORPUS.glob("*.jsonl") if path.name != "types.jsonl")
     texts = [text for path in paths for text in read_annotated(path)]
     source = _broadened(Source("corpus", weight, texts, {entry["id"]: entry["wordings"] for entry in entries}))
-    definitions = {entry["id"]: [entry["definition"]] for entry in entries}
-    wordings = {name: [*own, *definitions.get(name, [])] for name, own in source.wordings.items()}
+    wordings = source.wordings | {entry["id"]: [*entry["wordings"], entry["definition"]] for entry in entries}
     return replace(source, wordings=wordings, related=_related(entries))
 
 

@@ -112,24 +112,20 @@ class Names:
         self.names = {name for name, count in marked.items() if count >= self.LEAST * seen[name]}
 
     def unsure(self, text: Annotated, words: np.ndarray) -> list[tuple[int, int]]:
-        """Spans of these names that are no mentions of the text; `words` is (words, 2 or more), their characters."""
-        found = [(begin, further) for begin, further, _ in self._occurring(text, words, marked=False)]
-        return [one for one in found if not any(_inside(words, one, mention) for mention in text.mentions)]
+        """Spans of these names that lie in no mention of the text; `words` is (words, 2 or more), their characters."""
+        return [(begin, further) for begin, further, _ in self._occurring(text, words, marked=False)]
 
     def _occurring(self, text: Annotated, words: np.ndarray, marked: bool = True) -> Iterator[tuple[int, int, str]]:
-        """First word, number of further words and name of each occurrence, those that are mentions only if `marked`."""
-        mentions = {span[:2] for span in text.mentions}
+        """First word, number of further words and name of each occurrence, those inside a mention only if `marked`."""
         for begin in range(len(words)):
             start = int(words[begin, 0])
             for further in range(min(self.longest, len(words) - begin)):
                 end = int(words[begin + further, 1])
                 name = text.text[start:end].lower()
-                if name in self.names and (marked or (start, end) not in mentions):
+                if name not in self.names:
+                    continue
+                if marked or not any(mention.start <= start and end <= mention.end for mention in text.mentions):
                     yield begin, further, name
-
-
-def _inside(words: np.ndarray, span: tuple[int, int], mention: Span) -> bool:
-    return bool(mention.start <= words[span[0], 0] and words[sum(span), 1] <= mention.end)
 
 
 def read_words(
