@@ -24,6 +24,7 @@ from hub_card.card import EXAMPLES, TAG
 from hub_card.licences import check_name, licence_of, training_sets
 from hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
+from training.own_sets import open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
 SYSTEMS = {"made": (0.8, 0.2), "made@vector": (0.7, 0.1), "bm25": (0.1, 0.6)}
@@ -176,6 +177,12 @@ def test_licences_are_known_or_asked_for() -> None:
     with pytest.raises(ValueError, match=r"trained on mine\.jsonl, .* give --training-set 'mine\.jsonl=LICENCE'"):
         training_sets([recipe])
     assert [one.licence for one in training_sets([recipe], {"mine.jsonl": "CC0-1.0"})] == ["CC0-1.0", "CC0-1.0"]
+
+
+def test_sets_whose_texts_have_open_types_are_named_with_their_licences() -> None:
+    found = {one.name: one for one in training_sets([{"head": {"sets": [{"name": "open"}]}}])}
+    assert set(found) == {"open", *open_sets()} and found["wikigold"].licence == "CC BY 4.0"
+    assert all(one.parts == ["head"] and one.licence for one in found.values())
 
 
 def test_training_sets_of_the_checkpoint_that_training_went_on_from_are_named(

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.broad_types import broad_types
+from training.own_sets import read_corpus, read_open
 from training.reading import Annotated, is_name_of_file, read
+from training.source import Source
 
 __all__ = ["Annotated", "Data", "Source", "read_annotated", "read_source", "read_type_names", "split"]
-
-CORPUS = Path(__file__).parent / "corpus"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A set of texts whose labels are complete among themselves, so that its types may contrast each other.
-
-    Args:
-        name: what it is called in logs.
-        weight: how often it is drawn from, relative to others.
-        texts: the texts, mentions with the plain names of all their types.
-        wordings: each type's ways to be asked for, its plain name first.
-        related: for each type those that a mention of it may have as well: parents, children, namesakes.
-        broad: those of its types that nobody annotated, see `training.broad_types`.
-    """
-
-    name: str
-    weight: float
-    texts: list[Annotated]
-    wordings: dict[str, list[str]]
-    related: dict[str, set[str]] = field(default_factory=dict)
-    broad: frozenset[str] = frozenset()
-
-    def digest(self) -> str:
-        """SHA-256 of what it holds."""
-        texts = [(text.text, list(text.mentions.items())) for text in self.texts]
-        return hashlib.sha256(repr((texts, self.wordings)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -76,9 +47,10 @@ def read_source(entry: dict[str, Any], data: Data) -> list[Source]:
     """The sources of an entry of `sets`; several only for the set `data` of several files, which share its weight.
 
     Args:
-        entry: `name`, `weight` and `names` (plain names of raw labels). A name is `corpus` (the project's own), `data`
-            (all that the user gave), that of a set in the user's folder (NAME.jsonl with types.json), or a file there
-            or `hf:` name as in `training.reading`.
+        entry: `name`, `weight` and `names` (plain names of raw labels). A name is `corpus` (the project's own), `open`
+            (texts of several sets in the user's folder, under the project's own types), `data` (all that the user
+            gave), that of a set in the user's folder (NAME.jsonl with types.json), or a file there or `hf:` name as in
+            `training.reading`.
         data: what the user gave.
 
     Raises:
@@ -87,7 +59,9 @@ def read_source(entry: dict[str, Any], data: Data) -> list[Source]:
     """
     name, weight, names = entry["name"], float(entry.get("weight", 1.0)), dict(entry.get("names", {}))
     if name == "corpus":
-        return [_corpus(weight)]
+        return [read_corpus(weight)]
+    if name == "open":
+        return [read_open(weight, data.folder)]
     if name == "data":
         if not data.own:
             raise ValueError("the recipe's set 'data' is your own: name it with --data FILE (or --data hf:ID)")
@@ -121,50 +95,6 @@ def _source(name: str, weight: float, texts: list[Annotated]) -> Source:
         raise ValueError(f"{name}: there is no mention in it to learn from")
     name = Path(name).stem if is_name_of_file(name) else name
     return Source(name, weight, texts, {plain: [plain] for plain in types})
-
-
-def _corpus(weight: float) -> Source:
-    """The project's corpus, with its wordings and definitions."""
-    entries = [json.loads(line) for line in (CORPUS / "types.jsonl").read_text(encoding="utf-8").splitlines()]
-    paths = sorted(path for path in CORPUS.glob("*.jsonl") if path.name != "types.jsonl")
-    texts = [text for path in paths for text in read_annotated(path)]
-    source = _broadened(Source("corpus", weight, texts, {entry["id"]: entry["wordings"] for entry in entries}))
-    wordings = source.wordings | {entry["id"]: [*entry["wordings"], entry["definition"]] for entry in entries}
-    return replace(source, wordings=wordings, related=_related(entries))
-
-
-def _broadened(source: Source) -> Source:
-    """A source with the broad types of its types."""
-    broad = broad_types(source.wordings)
-    names: dict[str, list[str]] = defaultdict(list)
-    for name, types in broad.items():
-        for one in types:
-            names[one].append(name)
-    texts = [
-        replace(text, mentions={span: _with_broad(types, names) for span, types in text.mentions.items()})
-        for text in source.texts
-    ]
-    wordings = source.wordings | {name: [name] for name in broad}
-    return replace(source, texts=texts, wordings=wordings, broad=frozenset(broad))
-
-
-def _with_broad(types: Sequence[str], names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*types, *(name for one in types for name in names.get(one, ()))]))
-
-
-def _related(entries: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
-    """Types that are no negatives of each other: parent and child, and types that share a wording."""
-    related: dict[str, set[str]] = defaultdict(set)
-    owners: dict[str, set[str]] = defaultdict(set)
-    for entry in entries:
-        for wording in entry["wordings"]:
-            owners[wording.casefold()].add(entry["id"])
-        for parent in entry["parents"]:
-            owners[f"{entry['id']} < {parent}"] = {entry["id"], parent}
-    for same in owners.values():
-        for one in same:
-            related[one] |= same - {one}
-    return {name: found for name, found in related.items() if found}
 
 
 def read_type_names(path: Path, key: str | None = None) -> dict[str, str]:
