@@ -3,8 +3,9 @@
   python -m training.run training/recipes/nerret-minilm.toml --data DIR --out runs/mine
 
 A recipe is a small TOML file that states only what differs from another (`base = "other.toml"`) and from the defaults
-below. Its sets are texts in which mentions are marked: `corpus` is this project's own; other names are files of --data
-DIR (NAME.jsonl, with plain names of types in types.json), and `data` is what --data names itself:
+below. Its sets are texts in which mentions are marked: `corpus` is this project's own, `open` its types for names in 22
+files of --data DIR; other names are files there (NAME.jsonl, with plain names of types in types.json), and `data` is
+what --data names itself:
 
   FILE.jsonl                {"id", "text", "mentions": [{"start", "end", "type"}]}, or {"type", "examples": [...]}
   FILE.conll .bio .iob      a token and its tag a line, an empty line after a sentence
