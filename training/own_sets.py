@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modeling_nerret.spans import Span
 from training.broad_types import broad_types
-from training.corpus.build import ancestors
+from training.corpus.build import HERE, ancestors
+from training.corpus.check import read_types, shards
 from training.reading import Annotated, read
 from training.source import Source
 
-CORPUS = Path(__file__).parent / "corpus"
-OPEN_TYPES = CORPUS / "open_types"
+OPEN_TYPES = HERE / "open_types"
 FEWEST = 3  # mentions of an open type; what stands once or twice is rather one reader's word than a type
 
 Entry = dict[str, Any]  # a line of types.jsonl
@@ -24,9 +24,8 @@ Entry = dict[str, Any]  # a line of types.jsonl
 
 def read_corpus(weight: float) -> Source:
     """The corpus, with its wordings and definitions, and broad types."""
-    entries = _entries()
-    paths = sorted(path for path in CORPUS.glob("*.jsonl") if path.name != "types.jsonl")
-    texts = [text for path in paths for text in read(str(path))]
+    entries = read_types()
+    texts = [text for path in shards() for text in read(str(path))]
     source = _broadened(Source("corpus", weight, texts, {name: entry["wordings"] for name, entry in entries.items()}))
     return replace(source, wordings=source.wordings | _asked_for(entries), related=_related(entries))
 
@@ -51,24 +50,20 @@ def read_open(weight: float, folder: Path) -> Source:
         FileNotFoundError: a set is not in the folder.
         ValueError: its texts are not those that were read when the types were given.
     """
-    entries = _entries()
-    texts: list[Annotated] = []
+    entries = read_types()
     meant = {
         wording.casefold(): ancestors(entries, name) for name, own in entries.items() for wording in own["wordings"]
     }
-    for name in open_sets():
-        texts += _with_open_types(name, folder / f"{name}.jsonl", meant)
+    found = [text for name in open_sets() for text in _with_open_types(folder / f"{name}.jsonl")]
+    texts = [_relabelled(text, lambda types: (own for one in types for own in meant.get(one, [one]))) for text in found]
     counts = Counter(name for text in texts for types in text.mentions.values() for name in types)
     kept = {name: [name] for name, count in sorted(counts.items()) if count >= FEWEST}
-    texts = [
-        replace(text, mentions={span: tuple(filter(kept.get, types)) for span, types in text.mentions.items()})
-        for text in texts
-    ]
+    texts = [_relabelled(text, lambda types: (one for one in types if one in kept)) for text in texts]
     return Source("open", weight, texts, kept | _asked_for({name: entries[name] for name in kept if name in entries}))
 
 
-def _with_open_types(name: str, path: Path, meant: Mapping[str, Sequence[str]]) -> Iterator[Annotated]:
-    """Those texts of a set that have names with open types."""
+def _with_open_types(path: Path) -> Iterator[Annotated]:
+    """Those texts of a set that have names with open types, and these as they were given."""
     if not path.exists():
         raise FileNotFoundError(
             f"the set 'open' needs {path.name}, which is not in {path.parent}; say where with --data DIR"
@@ -79,15 +74,12 @@ def _with_open_types(name: str, path: Path, meant: Mapping[str, Sequence[str]]) 
         text, mentions = texts.get(found["id"]), found["mentions"]
         if text is None or any(text.text[one["start"] : one["end"]] != one["name"] for one in mentions):
             raise ValueError(f"{path}: the text {found['id']!r} is not the one to whose names open types were given")
-        types = [[own for label in one["types"] for own in meant.get(label, [label])] for one in mentions]
-        spans = [Span(one["start"], one["end"]) for one in mentions]
-        yield replace(text, mentions={span: tuple(dict.fromkeys(own)) for span, own in zip(spans, types, strict=True)})
+        yield replace(text, mentions={Span(one["start"], one["end"]): tuple(one["types"]) for one in mentions})
 
 
-def _entries() -> dict[str, Entry]:
-    """The corpus's types by id."""
-    lines = (CORPUS / "types.jsonl").read_text(encoding="utf-8").splitlines()
-    return {entry["id"]: entry for entry in map(json.loads, lines)}
+def _relabelled(text: Annotated, change: Callable[[Sequence[str]], Iterable[str]]) -> Annotated:
+    """A text whose mentions have other types, each once."""
+    return replace(text, mentions={span: tuple(dict.fromkeys(change(types))) for span, types in text.mentions.items()})
 
 
 def _asked_for(entries: Mapping[str, Entry]) -> dict[str, list[str]]:
@@ -103,15 +95,11 @@ def _broadened(source: Source) -> Source:
         for one in types:
             names[one].append(name)
     texts = [
-        replace(text, mentions={span: _with_broad(types, names) for span, types in text.mentions.items()})
+        _relabelled(text, lambda types: [*types, *(name for one in types for name in names.get(one, ()))])
         for text in source.texts
     ]
     wordings = source.wordings | {name: [name] for name in broad}
     return replace(source, texts=texts, wordings=wordings, broad=frozenset(broad))
-
-
-def _with_broad(types: Sequence[str], names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*types, *(name for one in types for name in names.get(one, ()))]))
 
 
 def _related(entries: Mapping[str, Entry]) -> dict[str, set[str]]:

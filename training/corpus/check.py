@@ -25,9 +25,17 @@ GRAM = 8
 
 def read_built(folder: Path = HERE) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """Types by id, and all documents in the order of their shards."""
-    types = {entry["id"]: entry for entry in _lines(folder / "types.jsonl")}
-    shards = sorted(path for path in folder.glob("*.jsonl") if path.name != "types.jsonl")
-    return types, [document for shard in shards for document in _lines(shard)]
+    return read_types(folder), [document for shard in shards(folder) for document in _lines(shard)]
+
+
+def read_types(folder: Path = HERE) -> dict[str, dict[str, Any]]:
+    """Types of the built corpus by id."""
+    return {entry["id"]: entry for entry in _lines(folder / "types.jsonl")}
+
+
+def shards(folder: Path = HERE) -> list[Path]:
+    """The files of its documents, one a domain."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.name != "types.jsonl")
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
