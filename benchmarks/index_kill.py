@@ -26,9 +26,9 @@ from pathlib import Path
 import torch
 
 from modeling_nerret import cli, encoding
-from modeling_nerret import retriever as retriever_module
-from modeling_nerret import store as store_module
-from modeling_nerret.store import Store, _vector_index, is_vacant
+from modeling_nerret.index import retriever as retriever_module
+from modeling_nerret.index import store as store_module
+from modeling_nerret.index.store import Store, _vector_index, is_vacant
 from tests.tiny import save_checkpoint
 
 DOCUMENTS, MENTIONS = 2_000, 3

@@ -21,7 +21,7 @@ import psutil
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
-from modeling_nerret.corpus import read_corpus
+from modeling_nerret.index.readers import read_corpus
 from modeling_nerret.documents import Document
 
 SHOWN = (5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 1_000_000)

@@ -21,11 +21,11 @@ import numpy as np
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import EncodedDocument, Encoder
 from modeling_nerret.spans import Span
-from modeling_nerret.store import Store
+from modeling_nerret.index.store import Store
 
 QUERIES = ["politician", "river", "football club", "film", "disease", "company", "airport", "award", "island", "song"]
 QUERIES += ["war", "university", "religion", "programming language", "ship", "car", "book", "painting", "law", "actor"]

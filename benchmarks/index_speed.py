@@ -25,7 +25,7 @@ from sentence_transformers import SentenceTransformer
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
-from modeling_nerret.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.weights import find_backbone
 from modeling_nerret.windows import Window, batches, make_windows, stack

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks import show
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.windows import Window, batches, make_windows, stack

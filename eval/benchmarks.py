@@ -20,7 +20,7 @@ import datasets
 from huggingface_hub import HfApi, constants
 from tqdm import tqdm
 
-from eval.corpora import EXCLUDED, Labelled, Names, Task, make_task
+from .corpora import EXCLUDED, Labelled, Names, Task, make_task
 from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 

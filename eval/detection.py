@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from modeling_nerret.checkpoints import DEFAULT, load_checkpoint
-from modeling_nerret.detection import Detector, TokenClassifier
+from modeling_nerret.pretrained.checkpoints import DEFAULT, load_checkpoint
+from modeling_nerret.detection import Detector
+from modeling_nerret.detectors.token_classifier import TokenClassifier
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import BATCH_TOKENS, Encoder
-from modeling_nerret.generative import GenerativeExtractor
-from modeling_nerret.gliner_detector import Gliner
+from modeling_nerret.detectors.generative import GenerativeExtractor
+from modeling_nerret.detectors.gliner import Gliner
 from modeling_nerret.spans import Span
 
 LEAST_JACCARD = 0.8  # the paper's

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from huggingface_hub import HfApi, snapshot_download
 
-from eval.ranking import best_per_document
-from eval.trial import Answer, Answers, System, Trial
-from eval.vectors import Forward, MentionVectors, Reader, limit_of, read_mentions, read_phrases
+from .ranking import best_per_document
+from .trial import Answer, Answers, System, Trial
+from .vectors import Forward, MentionVectors, Reader, limit_of, read_mentions, read_phrases
 from modeling_nerret.configuration_nerret import POOLINGS
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span

@@ -12,8 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 import modeling_nerret
-from eval.ranking import average_precision, r_precisions, rank
-from eval.trial import System, Trial
+from .ranking import average_precision, r_precisions, rank
+from .trial import System, Trial
 from modeling_nerret.spans import Span
 
 PACKAGES = ("torch", "transformers", "sentence-transformers", "lancedb", "bm25s", "evaluate")

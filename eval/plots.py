@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eval.corpora import Task
-from eval.measure import Outcome
+from .corpora import Task
+from .measure import Outcome
 
 COLOURS = ("#0b6e99", "#e08e1b", "#6a4c93", "#4b8b3b", "#b23a48", "#5f6b6d")
 GREY = "#c9ced1"

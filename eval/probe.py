@@ -27,11 +27,11 @@ import transformers
 from sklearn.metrics import roc_auc_score
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from eval.components import NAMES, blocks_of, watched
-from eval.corpora import EXCLUDED, Task, make_task, read_corpus, read_names
-from eval.ranking import best_per_document, r_precisions, rank
-from eval.run import positive
-from eval.vectors import Forward, Reader, limit_of, read_mentions, read_phrases
+from .components import NAMES, blocks_of, watched
+from .corpora import EXCLUDED, Task, make_task, read_corpus, read_names
+from .ranking import best_per_document, r_precisions, rank
+from .run import positive
+from .vectors import Forward, Reader, limit_of, read_mentions, read_phrases
 from modeling_nerret.backbones import family_of
 from modeling_nerret.configuration_nerret import POOLINGS
 from modeling_nerret.weights import find_backbone
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print_table(found)
     if options.out:
-        from eval.plots import plot_probe, save
+        from .plots import plot_probe, save
 
         options.out.mkdir(parents=True, exist_ok=True)
         stem = options.out / f"probe-{Path(options.model).name}-{task.name}"

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.corpora import Task
-from eval.measure import Outcome
+from .corpora import Task
+from .measure import Outcome
 from modeling_nerret.spans import Span
 
 SHOWN = 5  # wrong and missed documents of each type

@@ -20,14 +20,14 @@ from pathlib import Path
 import datasets
 import transformers
 
-from eval import benchmarks
-from eval.corpora import ASKED, EXCLUDED, Task, make_task, read_corpus, read_names
-from eval.detection import score_detection
-from eval.measure import Outcome, measure
-from eval.report import check_suffix, write_report
-from eval.systems import FORMS, build
-from eval.trial import Options, System, Trial
-from modeling_nerret.checkpoints import DEFAULT
+from . import benchmarks
+from .corpora import ASKED, EXCLUDED, Task, make_task, read_corpus, read_names
+from .detection import score_detection
+from .measure import Outcome, measure
+from .report import check_suffix, write_report
+from .systems import FORMS, build
+from .trial import Options, System, Trial
+from modeling_nerret.pretrained.checkpoints import DEFAULT
 
 SPANS = ("gold", "predicted")
 HALVES = ("even", "odd")
@@ -98,7 +98,7 @@ class Session:
         if wanted.report:
             write_report(wanted.report, self.task, self.outcomes)
         if wanted.plot:
-            from eval.plots import plot_outcomes
+            from .plots import plot_outcomes
 
             plot_outcomes(wanted.plot, self.task, done)
 

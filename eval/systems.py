@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from eval.embeddings import last_layer, sentences, value_vectors
-from eval.trial import Answer, Answers, System, Trial
-from modeling_nerret.checkpoints import load_checkpoint, locate
+from .embeddings import last_layer, sentences, value_vectors
+from .trial import Answer, Answers, System, Trial
+from modeling_nerret.pretrained.checkpoints import load_checkpoint, locate
 from modeling_nerret.detection import GivenSpans
-from modeling_nerret.retriever import MODES, EntityRetriever
+from modeling_nerret.index.retriever import MODES, EntityRetriever
 from modeling_nerret.spans import Span
 
 FORMS = (

@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from eval.corpora import Task
-from eval.detection import detect
+from .corpora import Task
+from .detection import detect
 from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 

@@ -19,12 +19,12 @@ from typing import Any
 import transformers
 from huggingface_hub.errors import HfHubHTTPError
 
-from hub_card.card import EXAMPLES, About, write_card
-from hub_card.native import write_native
-from hub_card.push import check_id, files_of, listing, push
-from hub_card.repository import compare, write_custom
-from hub_card.results import Benchmark, read_benchmark, read_results, write_benchmarks
-from modeling_nerret.checkpoints import Checkpoint, load_checkpoint, locate
+from .card import EXAMPLES, About, write_card
+from .native import write_native
+from .push import check_id, files_of, listing, push
+from .repository import compare, write_custom
+from .results import Benchmark, read_benchmark, read_results, write_benchmarks
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint, locate
 
 EPILOG = """examples:
   python -m hub_card.build nerret-minilm build/nerret-minilm --results runs/fewnerd.json runs/crossner.json

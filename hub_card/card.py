@@ -12,10 +12,10 @@ from huggingface_hub import ModelCard, ModelCardData
 from sentence_transformers import SentenceTransformer
 
 import modeling_nerret
-from hub_card.figure import draw_types
-from hub_card.licences import check_name, licence_of, training_sets
-from hub_card.results import Result, corpus_name, losses, model_index, table
-from modeling_nerret.checkpoints import Checkpoint
+from .figure import draw_types
+from .licences import check_name, licence_of, training_sets
+from .results import Result, corpus_name, losses, model_index, table
+from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
 TEMPLATE = Path(__file__).parent / "card.md"

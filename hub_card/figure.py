@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from eval.plots import COLOURS, GREY, save
-from hub_card.results import SPANS, Result, columns, corpus_name, is_own, plain_name
+from modeling_nerret.eval.plots import COLOURS, GREY, save
+from .results import SPANS, Result, columns, corpus_name, is_own, plain_name
 
 
 def draw_types(results: Sequence[Result], system: str, folder: Path) -> list[Path]:

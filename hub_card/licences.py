@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from training.own_sets import open_sets
+from modeling_nerret.training.own_sets import open_sets
 
 
 class TrainingSet(NamedTuple):

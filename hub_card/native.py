@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
 
-from hub_card.repository import pad_token, write_json, write_modules, write_st_config
-from modeling_nerret.checkpoints import Checkpoint
+from .repository import pad_token, write_json, write_modules, write_st_config
+from modeling_nerret.pretrained.checkpoints import Checkpoint
 
 # What a stock model has but nothing here reads
 UNREAD = ("pooler.",)

@@ -15,7 +15,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
-from hub_card.card import TAG
+from .card import TAG
 
 LEFT_OUT = ("__pycache__", ".git", ".cache", ".ipynb_checkpoints")
 EPILOG = """examples:

@@ -13,8 +13,8 @@ import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 
-from hub_card.sources import AUTO_MAP, MODULE, copy_sources
-from modeling_nerret.checkpoints import Checkpoint
+from .sources import AUTO_MAP, MODULE, copy_sources
+from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
 ENDPOINT_FILES = ("handler.py", "requirements.txt")

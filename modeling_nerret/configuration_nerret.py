@@ -6,7 +6,7 @@ import inspect
 from difflib import get_close_matches
 from typing import Any
 
-from transformers import PretrainedConfig
+from transformers import AutoConfig, PretrainedConfig
 
 POOLINGS = ("end", "mean")
 ACTIVATIONS = ("silu", "tanh")
@@ -171,3 +171,7 @@ def _refuse_unknown(fields: dict[str, Any]) -> None:
         + (f" (did you mean {near[0]!r}?)" if near else "")
         + f"; fields are {', '.join(own)}. A newer version of nerret may know it"
     )
+
+
+if __package__ == "modeling_nerret":  # the copy that a checkpoint brings is registered by the loader that trusts it
+    AutoConfig.register("nerret", NerretConfig)

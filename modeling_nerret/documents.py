@@ -1,4 +1,4 @@
-"""Documents: what a user hands over, checked."""
+"""Documents: what a user hands over, checked; and what an encoder makes of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from operator import index
 from typing import Any, TypeVar
+
+import numpy as np
 
 from .metadata import flatten, to_json
 from .spans import Span, check_span
@@ -62,6 +64,20 @@ class Document:
         if not isinstance(mentions, (list, tuple)):
             raise ValueError(f"document {name!r:.60}: mentions are a list, not {type(mentions).__name__}")
         return cls(name, text, fields, tuple(_mention(name, text, mention) for mention in mentions))
+
+
+@dataclass
+class EncodedDocument:
+    """A document with its mentions and its windows in order, and their vectors, (mentions or windows, hidden_size).
+
+    A model without a document head gives no vectors of windows.
+    """
+
+    document: Document
+    mentions: list[Span] = field(default_factory=list)
+    vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    windows: list[Span] = field(default_factory=list)
+    window_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
 
 def in_groups(items: Iterable[T], length: Callable[[T], int], characters: int, most: int) -> Iterator[list[T]]:

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from .detection import Detector
-from .documents import Document, in_groups
+from .documents import Document, EncodedDocument, in_groups
 from .modeling_nerret import NerretModel
 from .spans import Span
 from .windows import TextWindows, Window, batches, by_text, make_windows, stack
@@ -39,20 +39,6 @@ class Report:
     windows: int = 0
     mentions: int = 0
     unmapped: int = 0
-
-
-@dataclass
-class EncodedDocument:
-    """A document with its mentions and its windows in order, and their vectors, (mentions or windows, hidden_size).
-
-    A model without a document head gives no vectors of windows.
-    """
-
-    document: Document
-    mentions: list[Span] = field(default_factory=list)
-    vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
-    windows: list[Span] = field(default_factory=list)
-    window_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
 
 @dataclass

@@ -1,16 +1,12 @@
-"""Metadata as rows that filters can search without a schema, and filters as SQL."""
+"""Metadata as plain values, and as rows that filters can search without a schema."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
-
-COMPARISONS = {"==": "=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
-OPERATORS = (*COMPARISONS, "!=", "exists")
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 
@@ -47,35 +43,12 @@ def flatten(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str | None, floa
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             yield name, None, float(value)
         elif value is not None:
-            text = _text(value)
+            text = as_text(value)
             yield name, text, as_number(text)
 
 
-def condition(name: str, operator: str, value: Any) -> str:
-    """One comparison of a filter as SQL over the rows of `flatten`.
-
-    Raises:
-        ValueError: the value is of a kind that cannot be compared.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ValueError(f"the filter on {name!r} compares with {value!r}; accepted are finite numbers")
-        test = f"number {COMPARISONS[operator]} {float(value)!r}"
-    elif isinstance(value, (str, bool, date)):
-        test = f"text {COMPARISONS[operator]} {quote(_text(value))}"
-    else:
-        raise ValueError(
-            f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers, dates and true/false"
-        )
-    return f"name = {quote(name)} AND {test}"
-
-
-def quote(value: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as the text that filters compare."""
     return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else _plain(value)
 
 

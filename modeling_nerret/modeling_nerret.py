@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .adapters import ADAPTER_WEIGHTS, find_adapter, merged, read_adapter, write_adapter
@@ -453,3 +453,7 @@ def _write_modules(folder: Path) -> None:
     if package == "modeling_nerret":  # code that came with a checkpoint finds its modules.json there
         entry = {"idx": 0, "name": "0", "path": "", "type": f"{package}.st_nerret.NerretTransformer"}
         (folder / "modules.json").write_text(json.dumps([entry], indent=2) + "\n", encoding="utf-8")
+
+
+if __package__ == "modeling_nerret":  # the copy that a checkpoint brings is registered by the loader that trusts it
+    AutoModel.register(NerretConfig, NerretModel)

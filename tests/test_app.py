@@ -14,7 +14,7 @@ import pytest
 from gradio_client import Client
 
 from modeling_nerret import EntityRetriever, Hit, Mention
-from modeling_nerret.app import (
+from modeling_nerret.app.page import (
     CUTOFFS,
     DEMO,
     MOST_CHARACTERS,
@@ -26,8 +26,8 @@ from modeling_nerret.app import (
     split_documents,
 )
 from modeling_nerret.cli import main
-from modeling_nerret.mention_map import MentionMap
-from modeling_nerret.page import WHOLE, show_hits, show_message
+from modeling_nerret.app.mention_map import MentionMap
+from modeling_nerret.app.hits import WHOLE, show_hits, show_message
 
 TEXT = "Ada was born in London.\nThe river in Paris <script>alert(1)</script>.\nShe wrote in the city."
 
@@ -198,7 +198,7 @@ def test_without_gradio_the_error_says_what_to_install(
     index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.delitem(sys.modules, "modeling_nerret.app")
+    monkeypatch.delitem(sys.modules, "modeling_nerret.app.page")
     assert main(["app", str(index)]) == 1
     assert "pip install 'nerret[app]'" in capsys.readouterr().err
 

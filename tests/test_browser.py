@@ -12,7 +12,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", 
 if CHROMIUM is None:
     pytest.skip("there is no Chromium here; make test-app installs it", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'nerret[browser]', as make test-app does")
-app = pytest.importorskip("modeling_nerret.app", reason="pip install 'nerret[app]'", exc_type=ImportError)
+app = pytest.importorskip("modeling_nerret.app.page", reason="pip install 'nerret[app]'", exc_type=ImportError)
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -16,9 +16,9 @@ from torch.nn.functional import linear, normalize, silu
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from modeling_nerret import weights
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.cli import main
-from modeling_nerret.convert import read_head
+from modeling_nerret.pretrained.convert import read_head
 from modeling_nerret.detection import GivenSpans
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from modeling_nerret.corpus import BadLine, read_corpus
+from modeling_nerret.index.readers import BadLine, read_corpus
 from modeling_nerret.documents import Document
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus.build import CorpusError, parse, read_domain, read_types
-from training.corpus.check import HERE, faults, frame_of, read_built, shared
+from modeling_nerret.training.corpus.build import CorpusError, parse, read_domain, read_types
+from modeling_nerret.training.corpus.check import HERE, faults, frame_of, read_built, shared
 
 TYPES: dict[str, dict] = {
     "place": {"parents": [], "wordings": ["place", "spot"]},

@@ -16,15 +16,15 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-from eval import benchmarks, embeddings, run
-from eval.corpora import Labelled, Task, make_task, read_corpus, read_names
-from eval.detection import detect, score_detection
-from eval.measure import measure
-from eval.plots import entity_frequency, plot_outcomes, word_frequency
-from eval.ranking import rank
-from eval.report import write_report
-from eval.systems import build
-from eval.trial import Answer, Answers, Options, Trial
+from modeling_nerret.eval import benchmarks, embeddings, run
+from modeling_nerret.eval.corpora import Labelled, Task, make_task, read_corpus, read_names
+from modeling_nerret.eval.detection import detect, score_detection
+from modeling_nerret.eval.measure import measure
+from modeling_nerret.eval.plots import entity_frequency, plot_outcomes, word_frequency
+from modeling_nerret.eval.ranking import rank
+from modeling_nerret.eval.report import write_report
+from modeling_nerret.eval.systems import build
+from modeling_nerret.eval.trial import Answer, Answers, Options, Trial
 from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone
@@ -364,7 +364,7 @@ def test_mistakes_are_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("eval.systems.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("modeling_nerret.eval.systems.importlib.util.find_spec", lambda name: None)
     assert run.main([str(corpus) if one == "CORPUS" else one for one in arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.startswith("eval.run: ") and error.count("\n") == 1
@@ -410,7 +410,7 @@ def test_a_token_classifier_is_a_detector(
 ) -> None:
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-    monkeypatch.setattr("eval.detection.DEFAULT", tiny_checkpoint)
+    monkeypatch.setattr("modeling_nerret.eval.detection.DEFAULT", tiny_checkpoint)
     folder = tmp_path / "classifier"
     AutoModelForTokenClassification.from_pretrained(backbone, num_labels=3).save_pretrained(folder)
     AutoTokenizer.from_pretrained(backbone).save_pretrained(folder)

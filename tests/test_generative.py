@@ -14,8 +14,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from modeling_nerret import NerretModel
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
-from modeling_nerret.generative import GenerativeExtractor
-from modeling_nerret.gliner_detector import Gliner, parts
+from modeling_nerret.detectors.generative import GenerativeExtractor
+from modeling_nerret.detectors.gliner import Gliner, parts
 from modeling_nerret.windows import make_windows
 from tests.tiny import SIZES, byte_bpe, save_backbone, wordpiece
 

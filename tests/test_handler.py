@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from hub_card.sources import copy_sources
-from modeling_nerret.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.hub_card.sources import copy_sources
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from transformers.dynamic_module_utils import get_imports
 
-from hub_card.native import for_both_generations, write_native
-from hub_card.repository import compare, write_custom
-from hub_card.sources import needed_files
+from modeling_nerret.hub_card.native import for_both_generations, write_native
+from modeling_nerret.hub_card.repository import compare, write_custom
+from modeling_nerret.hub_card.sources import needed_files
 from modeling_nerret import GivenSpans
-from modeling_nerret.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.modeling_nerret import NerretModel

@@ -15,16 +15,16 @@ from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
 from huggingface_hub.repocard import metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from hub_card import build as builder
-from hub_card import card, licences, sources
-from hub_card import native as native_form
-from hub_card import push as pusher
-from hub_card import results as results_of
-from hub_card.card import EXAMPLES, TAG
-from hub_card.licences import check_name, licence_of, training_sets
-from hub_card.results import table
+from modeling_nerret.hub_card import build as builder
+from modeling_nerret.hub_card import card, licences, sources
+from modeling_nerret.hub_card import native as native_form
+from modeling_nerret.hub_card import push as pusher
+from modeling_nerret.hub_card import results as results_of
+from modeling_nerret.hub_card.card import EXAMPLES, TAG
+from modeling_nerret.hub_card.licences import check_name, licence_of, training_sets
+from modeling_nerret.hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
-from training.own_sets import open_sets
+from modeling_nerret.training.own_sets import open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
 SYSTEMS = {"made": (0.8, 0.2), "made@vector": (0.7, 0.1), "bm25": (0.1, 0.6)}

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from tests.tiny import SIZES, byte_bpe
-from training.data import Data
-from training.recipes import DEFAULTS, merge, resolve
-from training.run import train
+from modeling_nerret.training.data import Data
+from modeling_nerret.training.recipes import DEFAULTS, merge, resolve
+from modeling_nerret.training.run import train
 
 SMALL = {"held_out": {"types": 0.0, "entities": 0.0, "texts": 0.0, "evaluations": 1}, "device": "cpu", "revision": ""}
 NAMES = {"city": ["Paris", "London", "Oslo"], "river": ["Nile", "Rhine", "Tiber"], "poet": ["Homer", "Sappho", "Rumi"]}

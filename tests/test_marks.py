@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_nerret.marks import align_marks, parse_marks
+from modeling_nerret.detectors.marks import align_marks, parse_marks
 
 TEXT = "Ada Lovelace met Babbage in London. Later Ada wrote to Charles Babbage, in London."
 

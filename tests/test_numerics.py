@@ -115,7 +115,7 @@ def test_tokens_after_the_last_mention_are_not_run(model: NerretModel, monkeypat
 
 def test_detector_that_reads_states_gives_the_same_as_its_spans_given(tmp_path: Path) -> None:
     """Both ways through the encoder, before and after the forward pass, meet in the same vectors."""
-    from modeling_nerret.checkpoints import load_checkpoint
+    from modeling_nerret.pretrained.checkpoints import load_checkpoint
     from tests.tiny import save_checkpoint
 
     loaded = load_checkpoint(save_checkpoint(tmp_path, "llama", pooling="end"))

@@ -10,15 +10,15 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from eval import probe as command
-from eval.components import NAMES, PATHS, blocks_of, watched
-from eval.corpora import Task, make_task, read_corpus
-from eval.measure import measure
-from eval.plots import plot_probe, save
-from eval.probe import auc, draw_pairs, probe
-from eval.systems import build
-from eval.trial import Trial
-from eval.vectors import Reader, read_mentions
+from modeling_nerret.eval import probe as command
+from modeling_nerret.eval.components import NAMES, PATHS, blocks_of, watched
+from modeling_nerret.eval.corpora import Task, make_task, read_corpus
+from modeling_nerret.eval.measure import measure
+from modeling_nerret.eval.plots import plot_probe, save
+from modeling_nerret.eval.probe import auc, draw_pairs, probe
+from modeling_nerret.eval.systems import build
+from modeling_nerret.eval.trial import Trial
+from modeling_nerret.eval.vectors import Reader, read_mentions
 from modeling_nerret.backbones import FAMILIES
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from modeling_nerret import EntityRetriever, GivenSpans
-from modeling_nerret.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.cli import main
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import EncodedDocument, Encoder
 from modeling_nerret.spans import Span
-from modeling_nerret.store import Store, _vector_rows
+from modeling_nerret.index.store import Store, _vector_rows
 from tests.tiny import save_checkpoint
 
 DOCUMENTS = [
@@ -163,7 +163,7 @@ def test_bad_documents_leave_the_index_as_it_was(retriever: EntityRetriever, doc
 def test_an_error_late_in_a_stream_takes_the_call_back(
     retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", 2)
+    monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
     stream = ({"id": f"n{number}", "text": "Ada" if number < 5 else ""} for number in range(6))
     with pytest.raises(ValueError, match="'n5' has an empty text"):
         retriever.add(stream)
@@ -252,7 +252,7 @@ def test_on_long_error_names_the_document(tiny_checkpoint: str) -> None:
 def test_an_id_twice_in_one_call_is_refused_wherever_it_stands(
     tmp_path: Path, tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", size)
+    monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", size)
     retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
     with pytest.raises(ValueError, match="'a' stands twice"):
         retriever.add([{"id": name, "text": "Ada in London"} for name in "abcda"])
@@ -314,7 +314,7 @@ def test_another_process_may_make_the_index_meanwhile(tmp_path: Path, tiny_check
 def test_what_was_committed_is_kept_when_the_stream_breaks(
     retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", 2)
+    monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
     monkeypatch.setattr("modeling_nerret.encoding.BUFFER_DOCUMENTS", 2)
 
     def stream() -> Iterator[dict]:
@@ -356,7 +356,7 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
 ) -> None:
     corpus, index = tmp_path / "corpus.txt", str(tmp_path / "index")
     corpus.write_text("".join(f"Ada wrote notes {number}\n" for number in range(8)))
-    monkeypatch.setattr("modeling_nerret.retriever.COMMIT_DOCUMENTS", 2)
+    monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
     write = Store.write
 
     def interrupted(store: Store, encoded: list[EncodedDocument]) -> None:

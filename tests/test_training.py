@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.spans import Span
 from tests.tiny import byte_bpe, save_backbone
-from training.data import Data, read_annotated, read_type_names, split
-from training.fitting import Schedule, fit
-from training.losses import hardest, info_nce, mention_contrast, triplet
-from training.recipes import DEFAULTS, merge, resolve
-from training.run import main, train
-from training.sampling import Pool, TypeBatches
+from modeling_nerret.training.data import Data, read_annotated, read_type_names, split
+from modeling_nerret.training.fitting import Schedule, fit
+from modeling_nerret.training.losses import hardest, info_nce, mention_contrast, triplet
+from modeling_nerret.training.recipes import DEFAULTS, merge, resolve
+from modeling_nerret.training.run import main, train
+from modeling_nerret.training.sampling import Pool, TypeBatches
 
 TYPES = {"PER": "person", "CITY": "city"}
 TEXTS = [

@@ -7,9 +7,9 @@ import torch
 
 from modeling_nerret.detection import SHAPES, WORD
 from modeling_nerret.spans import Span
-from training.data import Annotated
-from training.detector import Names, Words, stack_words
-from training.features import WordStates
+from modeling_nerret.training.data import Annotated
+from modeling_nerret.training.detector import Names, Words, stack_words
+from modeling_nerret.training.features import WordStates
 
 
 def annotated(marked: str) -> Annotated:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-import training.features as features
+import modeling_nerret.training.features as features
 from modeling_nerret.detection import MentionProbe, ProbeConfig
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
-from training.data import Annotated
-from training.detector import measure_probe, read_words
-from training.features import FeatureCache, Rows, value_vectors, word_states
+from modeling_nerret.training.data import Annotated
+from modeling_nerret.training.detector import measure_probe, read_words
+from modeling_nerret.training.features import FeatureCache, Rows, value_vectors, word_states
 
 TEXTS = [
     Annotated(str(at), f"ada was born in {['london', 'paris', 'rome'][at % 3]} {at}", {Span(0, 3): ("p",)})

@@ -13,10 +13,10 @@ from modeling_nerret.detection import GivenSpans
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
-from training.data import Annotated, Source
-from training.head import hold_out
-from training.holdout import Apart, HeldOutTexts, choose, hold_out_texts, measure
-from training.sampling import Pool, TypeBatches
+from modeling_nerret.training.data import Annotated, Source
+from modeling_nerret.training.head import hold_out
+from modeling_nerret.training.holdout import Apart, HeldOutTexts, choose, hold_out_texts, measure
+from modeling_nerret.training.sampling import Pool, TypeBatches
 
 
 def _source(mentions: int = 1200, types: int = 120) -> Source:

@@ -13,10 +13,10 @@ from modeling_nerret import NerretModel
 from modeling_nerret.adapters import merged, read_adapter
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
-from training.data import Annotated, Data, Source
-from training.recipes import resolve
-from training.run import main, train
-from training.text_batches import TextBatches
+from modeling_nerret.training.data import Annotated, Data, Source
+from modeling_nerret.training.recipes import resolve
+from modeling_nerret.training.run import main, train
+from modeling_nerret.training.text_batches import TextBatches
 
 TEXTS = [
     Annotated("a", "ada was born in london", {Span(0, 3): ("person",), Span(16, 22): ("city", "place")}),

@@ -9,13 +9,13 @@ import torch
 from modeling_nerret.configuration_nerret import NerretConfig
 from modeling_nerret.modeling_nerret import NerretHead
 from modeling_nerret.spans import Span
-from training.data import Annotated, Data, read_source
-from training.fitting import Schedule, fit
-from training.head import Contrastive, Triplets
-from training.losses import triplet
-from training.recipes import resolve
-from training.sampling import Pool, TypeBatches
-from training.triplets import TripletBatches, hard_rows, limit_instances
+from modeling_nerret.training.data import Annotated, Data, read_source
+from modeling_nerret.training.fitting import Schedule, fit
+from modeling_nerret.training.head import Contrastive, Triplets
+from modeling_nerret.training.losses import triplet
+from modeling_nerret.training.recipes import resolve
+from modeling_nerret.training.sampling import Pool, TypeBatches
+from modeling_nerret.training.triplets import TripletBatches, hard_rows, limit_instances
 
 SENTENCES = [
     ("the river Thames is long", "river"),
@@ -85,7 +85,7 @@ def test_the_paper_s_loss_is_triplet_plus_the_weighted_hardest() -> None:
 
 
 def test_the_paper_s_recipe_is_the_paper_s() -> None:
-    from training.recipes import DEFAULTS
+    from modeling_nerret.training.recipes import DEFAULTS
 
     recipe = resolve(DEFAULTS.parent / "paper-triplet.toml")
     head = recipe["head"]

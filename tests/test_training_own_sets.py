@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modeling_nerret.spans import Span
-from training import own_sets
-from training.data import Data, read_source
+from modeling_nerret.training import own_sets
+from modeling_nerret.training.data import Data, read_source
 
 TEXT = "Ada Lovelace met Babbage in London"
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling_nerret.spans import Span
-from training.data import Data, read_source
-from training.reading import read, tag_spans
+from modeling_nerret.training.data import Data, read_source
+from modeling_nerret.training.reading import read, tag_spans
 
 
 def _write(path: Path, text: str) -> str:

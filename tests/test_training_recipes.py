@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.recipes import DEFAULTS, resolve
+from modeling_nerret.training.recipes import DEFAULTS, resolve
 
 RECIPES = sorted(path for path in DEFAULTS.parent.glob("*.toml") if path != DEFAULTS)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.own_sets import read_corpus, read_open
-from training.reading import Annotated, is_name_of_file, read
-from training.source import Source
+from .own_sets import read_corpus, read_open
+from .reading import Annotated, is_name_of_file, read
+from .source import Source
 
 __all__ = ["Annotated", "Data", "Source", "read_annotated", "read_source", "read_type_names", "split"]
 

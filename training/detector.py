@@ -15,9 +15,9 @@ from torch import nn
 
 from modeling_nerret.detection import WORD, MentionProbe
 from modeling_nerret.spans import Span
-from training.data import Annotated, Source, split
-from training.features import FeatureCache, WordStates
-from training.fitting import GOAL, Schedule, fit
+from .data import Annotated, Source, split
+from .features import FeatureCache, WordStates
+from .fitting import GOAL, Schedule, fit
 
 
 @dataclass(frozen=True)

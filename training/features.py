@@ -28,7 +28,7 @@ from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel, pool
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import batches, by_text, make_windows, stack
-from training.data import Annotated
+from .data import Annotated
 
 CHUNK = 512  # texts held in memory, and texts of a file
 logger = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ from accelerate import PartialState
 from torch import nn
 
 from modeling_nerret.modeling_nerret import NerretHead, NerretModel
-from training.data import Source
-from training.features import FeatureCache
-from training.fitting import Batches, Schedule, fit
-from training.holdout import choose, measure, nothing_left, sample, shares_of, with_goal
-from training.losses import hardest, info_nce, mention_contrast, triplet
-from training.sampling import Pool, TypeBatches, load_pool
-from training.triplets import TripletBatches, hard_rows, limit_instances
+from .data import Source
+from .features import FeatureCache
+from .fitting import Batches, Schedule, fit
+from .holdout import choose, measure, nothing_left, sample, shares_of, with_goal
+from .losses import hardest, info_nce, mention_contrast, triplet
+from .sampling import Pool, TypeBatches, load_pool
+from .triplets import TripletBatches, hard_rows, limit_instances
 
 Log = list[dict[str, Any]]
 

@@ -14,9 +14,9 @@ import torch
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.spans import Span
-from training.data import Source
-from training.fitting import GOAL
-from training.losses import info_nce
+from .data import Source
+from .fitting import GOAL
+from .losses import info_nce
 
 QUERIES, CANDIDATES = 512, 8192  # of a held-out set; the rest is left out of measurements, not given to training
 FEWEST = 5  # mentions of a type that may be held out

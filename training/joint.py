@@ -20,12 +20,12 @@ from modeling_nerret.adapters import FOLDER, read_adapter
 from modeling_nerret.detection import GivenSpans
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.modeling_nerret import NerretModel
-from training.averaging import average_adapters, average_states
-from training.data import Source
-from training.fitting import Schedule, fit
-from training.holdout import HeldOutTexts, hold_out_texts, shares_of, with_goal
-from training.losses import info_nce
-from training.text_batches import TextBatches, texts_by_type
+from .averaging import average_adapters, average_states
+from .data import Source
+from .fitting import Schedule, fit
+from .holdout import HeldOutTexts, hold_out_texts, shares_of, with_goal
+from .losses import info_nce
+from .text_batches import TextBatches, texts_by_type
 
 Log = list[dict[str, Any]]
 

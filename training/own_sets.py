@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from modeling_nerret.spans import Span
-from training.broad_types import broad_types
-from training.corpus.build import HERE, ancestors
-from training.corpus.check import read_types, shards
-from training.reading import Annotated, read
-from training.source import Source
+from .broad_types import broad_types
+from .corpus.build import HERE, ancestors
+from .corpus.check import read_types, shards
+from .reading import Annotated, read
+from .source import Source
 
 OPEN_TYPES = HERE / "open_types"
 FEWEST = 3  # mentions of an open type; what stands once or twice is rather one reader's word than a type

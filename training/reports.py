@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.fitting import GOAL
+from .fitting import GOAL
 
 Log = Sequence[dict[str, Any]]
 TITLES = {

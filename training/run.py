@@ -31,17 +31,17 @@ import torch
 from accelerate import PartialState
 from transformers import AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase, set_seed
 
-from modeling_nerret.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.detection import MentionProbe, ProbeConfig
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.weights import find_backbone
-from training.data import Data, Source, read_source
-from training.detector import train_detector
-from training.features import FeatureCache
-from training.head import train_head
-from training.joint import train_joint
-from training.recipes import DEFAULTS, resolve
-from training.reports import draw_curves, summarise, write_metrics
+from .data import Data, Source, read_source
+from .detector import train_detector
+from .features import FeatureCache
+from .head import train_head
+from .joint import train_joint
+from .recipes import DEFAULTS, resolve
+from .reports import draw_curves, summarise, write_metrics
 
 
 def main(arguments: list[str] | None = None) -> int:

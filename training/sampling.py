@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from modeling_nerret.spans import Span
-from training.data import Source
-from training.features import FeatureCache, Rows
+from .data import Source
+from .features import FeatureCache, Rows
 
 Batch = dict[str, torch.Tensor]
 

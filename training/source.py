@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from training.reading import Annotated
+from .reading import Annotated
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import batches, by_text, make_windows, stack
-from training.data import Annotated, Source
+from .data import Annotated, Source
 
 
 class TextBatches:

@@ -10,8 +10,8 @@ import numpy as np
 import Stemmer
 import torch
 
-from training.data import Annotated
-from training.sampling import Batch, Pool
+from .data import Annotated
+from .sampling import Batch, Pool
 
 
 class TripletBatches:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from training.corpus.build import HERE, ancestors
+from ..corpus.build import HERE, ancestors
 
 MIN_ENTITIES = 10
 MAX_FRAME = 3

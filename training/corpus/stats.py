@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from training.corpus.check import entities, read_built
+from ..corpus.check import entities, read_built
 
 
 def main(arguments: list[str] | None = None) -> int:

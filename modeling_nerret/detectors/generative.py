@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from .documents import Document
+from ..documents import Document
 from .marks import align_marks
-from .spans import Span
-from .windows import Window
+from ..spans import Span
+from ..windows import Window
 
 PROMPT = (
     "Copy the text word for word and put ## before and after every entity: every person, group, organisation, place, "

@@ -11,12 +11,12 @@ import torch
 from huggingface_hub import snapshot_download
 from transformers import PreTrainedTokenizerBase
 
-from .adapters import FOLDER as ADAPTER
-from .detection import MentionProbe
-from .loading import load_tokenizer
-from .modeling_nerret import NerretModel
+from ..adapters import FOLDER as ADAPTER
+from ..detection import MentionProbe
+from ..loading import load_tokenizer
+from ..modeling_nerret import NerretModel
 
-BUILT_IN = Path(__file__).parent / "pretrained"
+BUILT_IN = Path(__file__).parent
 DEFAULT = "nerret-minilm"
 
 

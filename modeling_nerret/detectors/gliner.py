@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from .detection import WORD
-from .documents import Document
-from .spans import Span
-from .windows import Window
+from ..detection import WORD
+from ..documents import Document
+from ..spans import Span
+from ..windows import Window
 
 # Broad enough to leave little out, few enough that each is found: GLiNER grows slower with every type
 TYPES = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .documents import Document
+from ..documents import Document
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".csv", ".parquet")
 

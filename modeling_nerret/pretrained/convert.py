@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from .configuration_nerret import NerretConfig
-from .loading import readable_weights, refuse_nan
-from .modeling_nerret import NerretHead, NerretModel
-from .weights import find_backbone
+from ..configuration_nerret import NerretConfig
+from ..loading import readable_weights, refuse_nan
+from ..modeling_nerret import NerretHead, NerretModel
+from ..weights import find_backbone
 
 LAYOUT = ("net.0.weight", "net.0.bias", "net.3.weight", "net.3.bias")
 

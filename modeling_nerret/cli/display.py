@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .retriever import Hit
+from ..index.hits import Hit
 
 AROUND = 100  # characters of context on either side of the best mention
 

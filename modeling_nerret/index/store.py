@@ -29,10 +29,10 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from lancedb.index import FTS, BTree, IvfRq
 
-from .documents import Document
-from .encoding import EncodedDocument
+from ..documents import Document, EncodedDocument
+from ..metadata import flatten, to_json
+from .filters import COMPARISONS, OPERATORS, condition, quote
 from .memory import trim_memory
-from .metadata import COMPARISONS, OPERATORS, condition, flatten, quote, to_json
 
 T = TypeVar("T")
 

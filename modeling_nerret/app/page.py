@@ -20,14 +20,14 @@ try:
 except ImportError as error:
     raise ImportError("the app needs Gradio: pip install 'nerret[app]'") from error
 
-from .checkpoints import DEFAULT
-from .corpus import read_corpus
-from .demo import QUERIES, demo_corpus
-from .detection import GivenSpans
-from .documents import Document, in_groups
+from ..demo import QUERIES, demo_corpus
+from ..detection import GivenSpans
+from ..documents import Document, in_groups
+from ..index.readers import read_corpus
+from ..index.retriever import MODES, EntityRetriever, index_model
+from ..pretrained.checkpoints import DEFAULT
+from .hits import show_hits, show_message
 from .mention_map import FEWEST, MentionMap
-from .page import show_hits, show_message
-from .retriever import MODES, EntityRetriever, index_model
 
 DEMO, PASTED = "Demo corpus", "Your own text"
 MOST_CHARACTERS, MOST_DOCUMENTS = 50_000, 500  # of pasted text: seconds of work

@@ -14,8 +14,8 @@ from typing import Any
 
 from transformers.utils import logging
 
-from .documents import Document, in_groups
-from .metadata import as_number, to_json
+from ..documents import Document, in_groups
+from ..metadata import as_number, to_json
 
 OK, FAILURE, USAGE = 0, 1, 2
 DEFAULT_MODEL = "nerret-minilm"
@@ -169,7 +169,7 @@ def _positive(value: str) -> int:
 def _index(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from .corpus import read_corpus
+    from ..index.readers import read_corpus
 
     records = read_corpus(options.corpus, options.text_column, options.id_column)
     first = next(records, None)  # a corpus that cannot be read at all should say so before a model is loaded
@@ -220,7 +220,7 @@ def _same(stored: Document | None, document: Document) -> bool:
 
 
 def _search(options: argparse.Namespace) -> int:
-    from .store import Store
+    from ..index.store import Store
 
     where = _conditions(options.where)
     made_with = Store(options.index).manifest["model"]
@@ -238,19 +238,19 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _app(options: argparse.Namespace) -> int:
-    from .store import Store
+    from ..index.store import Store
 
     if options.index is not None:
         Store(options.index)  # a wrong path should say so before everything else is loaded
-    from .app import run
+    from ..app.page import run
 
     run(options.index, options.port, not options.no_browser)
     return OK
 
 
 def _detect(options: argparse.Namespace) -> int:
-    from .checkpoints import load_checkpoint
-    from .encoding import Encoder
+    from ..pretrained.checkpoints import load_checkpoint
+    from ..encoding import Encoder
 
     checkpoint = load_checkpoint(options.model or DEFAULT_MODEL, options.device)
     detector = _detector(options.detector, options.device) or checkpoint.detector
@@ -270,7 +270,7 @@ def _detect(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    from .store import Store
+    from ..index.store import Store
 
     store = Store(options.index)
     with store.writing():
@@ -280,7 +280,7 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _compact(options: argparse.Namespace) -> int:
-    from .store import Store
+    from ..index.store import Store
 
     store = Store(options.index)
     before = store.info()["bytes"]
@@ -291,7 +291,7 @@ def _compact(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from .store import Store
+    from ..index.store import Store
 
     for name, value in Store(options.index).info().items():
         print(f"{name:<10} {value}")
@@ -299,7 +299,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from .checkpoints import BUILT_IN, built_in
+    from ..pretrained.checkpoints import BUILT_IN, built_in
 
     for name in built_in():
         config = json.loads((BUILT_IN / name / "config.json").read_text(encoding="utf-8"))
@@ -309,7 +309,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from .convert import convert
+    from ..pretrained.convert import convert
 
     config = convert(options.head, options.backbone, options.layer, options.out, options.revision).config
     print(
@@ -322,7 +322,7 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _retriever(index: str, model: str | None, detector: str, device: str) -> Any:
-    from .retriever import EntityRetriever, index_model
+    from ..index.retriever import EntityRetriever, index_model
 
     if model is None:
         model = index_model(index) if Path(index).exists() else None
@@ -330,9 +330,10 @@ def _retriever(index: str, model: str | None, detector: str, device: str) -> Any
 
 
 def _detector(which: str, device: str) -> Any:
-    from .detection import GivenSpans, TokenClassifier
-    from .generative import GenerativeExtractor
-    from .gliner_detector import Gliner
+    from ..detection import GivenSpans
+    from ..detectors.generative import GenerativeExtractor
+    from ..detectors.gliner import Gliner
+    from ..detectors.token_classifier import TokenClassifier
 
     if which == "probe":
         return None

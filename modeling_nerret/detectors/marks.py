@@ -11,8 +11,8 @@ import unicodedata
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from .detection import WORD
-from .spans import Span
+from ..detection import WORD
+from ..spans import Span
 
 RUN = re.compile(r"#{2,}")
 OPENING, CLOSING = "([{<“‘«„", ")]}>”’»,.;:!?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from .retriever import Hit, Mention
+from ..index.hits import Hit, Mention
 
 WHOLE = 600  # characters of a document that is shown whole
 AROUND = 150  # characters around a mention of a longer one

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .checkpoints import DEFAULT, Checkpoint, load_checkpoint
-from .detection import Detector
-from .documents import Document, in_groups
-from .encoding import BATCH_TOKENS, Encoder, Report
+from ..detection import Detector
+from ..documents import Document, in_groups
+from ..encoding import BATCH_TOKENS, Encoder, Report
+from ..pretrained.checkpoints import DEFAULT, Checkpoint, load_checkpoint
+from .hits import Hit, Mention
 from .store import MANIFEST, Store, is_vacant
 
 MODES = ("hybrid", "vector", "document", "lexical")
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # that are committed together
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A mention that matches a type query; `text` is `document.text[start:end]`, `score` its cosine in [-1, 1]."""
-
-    start: int
-    end: int
-    text: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A document, its score, and the mentions that earned it, in order of their start."""
-
-    id: str
-    score: float
-    text: str
-    mentions: list[Mention]
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The hit as plain dictionaries and lists, for JSON."""
-        return asdict(self)
 
 
 class EntityRetriever:

@@ -1,0 +1,1 @@
+"""The app: ask an index in the browser."""

@@ -1,0 +1,1 @@
+"""Detectors beside the model's own probe."""

@@ -1,0 +1,48 @@
+"""A token-classification model as a detector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..documents import Document
+from ..spans import Span
+from ..windows import Window
+
+
+class TokenClassifier:
+    """Any Hugging Face token-classification checkpoint as a detector; its types are dropped.
+
+    Args:
+        name_or_path: repository id or folder of the checkpoint.
+        device: where it runs.
+    """
+
+    reads_states = False
+
+    def __init__(self, name_or_path: str, device: str = "cpu"):
+        from transformers import pipeline
+
+        self.pipeline = pipeline(
+            "token-classification", name_or_path, aggregation_strategy="simple", device=device, trust_remote_code=False
+        )
+        tokenizer: Any = self.pipeline.tokenizer
+        positions = getattr(self.pipeline.model.config, "max_position_embeddings", 512)
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions, 512)
+        # what is longer than the classifier can read is read in overlapping pieces; without a stride its end is lost
+        self.stride = tokenizer.model_max_length // 8
+
+    def propose(
+        self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
+    ) -> list[list[Span]]:
+        """One span for each entity group that the checkpoint finds in a window's text."""
+        pieces = [window.text[slice(*window.span)] for window in windows]
+        found = []
+        answers: Any = self.pipeline(pieces, batch_size=len(pieces), stride=self.stride)
+        for window, groups in zip(windows, answers, strict=True):
+            shift = window.span[0]
+            spans = {Span(group["start"] + shift, group["end"] + shift, float(group["score"])) for group in groups}
+            found.append(sorted(span for span in spans if window.text[span.start : span.end].strip()))
+        return found
