@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,8 @@ def find_adapter(name_or_path: Any, **source: Any) -> Path:
     Raises:
         OSError: it was not found.
     """
-    found: Any = None
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
-        found = cached_file(name_or_path, f"{FOLDER}/{name}", **source)
-    return Path(found).parent
+    paths = [cached_file(name_or_path, f"{FOLDER}/{name}", **source) for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
+    return Path(str(paths[0])).parent
 
 
 def read_adapter(folder: str | Path) -> dict[str, bytes]:
@@ -45,17 +46,36 @@ def write_adapter(checkpoint: Path, files: dict[str, bytes]) -> None:
         (checkpoint / FOLDER / name).write_bytes(content)
 
 
-def merged(backbone: Any, folder: str | Path, keep_apart: bool = False) -> Any:
-    """A backbone with an adapter's weights added to its own, or, with `keep_apart`, run beside them.
+def add_adapter(backbone: Any, folder: str | Path, merge: bool = True) -> Any:
+    """A backbone with an adapter's weights added to its own or, without `merge`, run beside them.
 
     Raises:
         ImportError: peft is not installed.
     """
     try:
-        from peft import PeftModel
+        with _without_kernel_notice():
+            from peft import PeftModel
     except ImportError:
         raise ImportError("this checkpoint has an adapter; to load it: pip install peft") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of transformers, for what peft asks it
-        adapted = PeftModel.from_pretrained(backbone, str(folder))
-    return adapted.get_base_model() if keep_apart else adapted.merge_and_unload()
+        model = PeftModel.from_pretrained(backbone, str(folder))
+    return model.merge_and_unload() if merge else model.get_base_model()
+
+
+@contextmanager
+def _without_kernel_notice() -> Iterator[None]:
+    """Drop one message of bitsandbytes, which peft imports where it is installed: that a fast 4-bit kernel is not.
+
+    Whoever loads a backbone in 4 bits imports bitsandbytes before, and reads it.
+    """
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "gemm_4bit" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)

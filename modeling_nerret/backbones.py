@@ -53,18 +53,18 @@ def _readable(block: nn.Module, path: str) -> Any:
     Raises:
         ValueError: its weight is packed into fewer bits, or lies on disk.
     """
-    fused: Any = block.get_submodule(path)
-    weight: torch.Tensor = fused.weight
+    projection: Any = block.get_submodule(path)
+    weight: torch.Tensor = projection.weight
     if not weight.is_floating_point() or weight.device.type == "meta":
         raise ValueError(
             f"queries, keys and values are one projection here ({path}), which cannot be sliced while it is quantised "
             "or kept on disk; leave this module out of the quantisation (llm_int8_skip_modules), or keep it in memory"
         )
-    return fused
+    return projection
 
 
-def _own(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
-    """The value projection is a linear layer of its own."""
+def _module(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
+    """The value projection is a separate linear layer."""
     return lambda block, config: block.get_submodule(path)
 
 
@@ -72,10 +72,10 @@ def _last_rows(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module]:
     """Queries, keys and values are one linear layer, the values its last rows."""
 
     def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
-        fused = _readable(block, path)
+        projection = _readable(block, path)
         head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         size = (getattr(config, "num_key_value_heads", None) or config.num_attention_heads) * head_size
-        return _linear(fused.weight[-size:], None if fused.bias is None else fused.bias[-size:])
+        return _linear(projection.weight[-size:], None if projection.bias is None else projection.bias[-size:])
 
     return value
 
@@ -84,8 +84,8 @@ def _last_columns(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Modul
     """GPT-2's Conv1D: the fused weight is transposed, (size, 3 * size)."""
 
     def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
-        fused = _readable(block, path)
-        return _linear(fused.weight[:, -config.hidden_size :].T, fused.bias[-config.hidden_size :])
+        projection = _readable(block, path)
+        return _linear(projection.weight[:, -config.hidden_size :].T, projection.bias[-config.hidden_size :])
 
     return value
 
@@ -94,22 +94,22 @@ def _interleaved(path: str) -> Callable[[nn.Module, PretrainedConfig], nn.Module
     """GPT-NeoX: each head's query, key and value rows stand together."""
 
     def value(block: nn.Module, config: PretrainedConfig) -> nn.Module:
-        fused, heads = _readable(block, path), config.num_attention_heads
-        weight = fused.weight.view(heads, 3, -1, fused.weight.shape[1])[:, 2].flatten(0, 1)
-        bias = None if fused.bias is None else fused.bias.view(heads, 3, -1)[:, 2].flatten()
+        projection, heads = _readable(block, path), config.num_attention_heads
+        weight = projection.weight.view(heads, 3, -1, projection.weight.shape[1])[:, 2].flatten(0, 1)
+        bias = None if projection.bias is None else projection.bias.view(heads, 3, -1)[:, 2].flatten()
         return _linear(weight, bias)
 
     return value
 
 
 _NO_POOLER = {"add_pooling_layer": False}
-_ROBERTA = Family("encoder.layer", _own("attention.self.value"), options=_NO_POOLER)
-_LLAMA = Family("layers", _own("self_attn.v_proj"), "input_layernorm", "norm", causal=True)
+_ROBERTA = Family("encoder.layer", _module("attention.self.value"), options=_NO_POOLER)
+_LLAMA = Family("layers", _module("self_attn.v_proj"), "input_layernorm", "norm", causal=True)
 
 FAMILIES: dict[str, Family] = {
     "bert": replace(_ROBERTA, first_position=0),
-    "deberta-v2": Family("encoder.layer", _own("attention.self.value_proj"), first_layer=1, first_position=0),
-    "distilbert": Family("transformer.layer", _own("attention.v_lin"), first_position=0),
+    "deberta-v2": Family("encoder.layer", _module("attention.self.value_proj"), first_layer=1, first_position=0),
+    "distilbert": Family("transformer.layer", _module("attention.v_lin"), first_position=0),
     "gemma2": _LLAMA,
     "gemma3_text": _LLAMA,
     "gpt2": Family("h", _last_columns("attn.c_attn"), "ln_1", "ln_f", causal=True, first_position=0),
@@ -119,10 +119,10 @@ FAMILIES: dict[str, Family] = {
     "llama": _LLAMA,
     "mistral": _LLAMA,
     "modernbert": Family("layers", _last_rows("attn.Wqkv"), "attn_norm", "final_norm", first_layer=1),
-    "mpnet": Family("encoder.layer", _own("attention.attn.v"), first_position=2, options=_NO_POOLER),
-    "olmo2": Family("layers", _own("self_attn.v_proj"), None, "norm", causal=True),
+    "mpnet": Family("encoder.layer", _module("attention.attn.v"), first_position=2, options=_NO_POOLER),
+    "olmo2": Family("layers", _module("self_attn.v_proj"), None, "norm", causal=True),
     "opt": Family(
-        "decoder.layers", _own("self_attn.v_proj"), "self_attn_layer_norm", "decoder.final_layer_norm", causal=True
+        "decoder.layers", _module("self_attn.v_proj"), "self_attn_layer_norm", "decoder.final_layer_norm", causal=True
     ),
     "phi3": Family("layers", _last_rows("self_attn.qkv_proj"), "input_layernorm", "norm", causal=True),
     "qwen2": _LLAMA,

@@ -111,12 +111,12 @@ class NerretConfig(PretrainedConfig):
         ):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise ValueError(f"{name} is {number!r}; it must be a whole number, {least} or more")
-        for name, choice, accepted in (
+        for name, value, choices in (
             ("pooling", pooling, POOLINGS),
             ("head_activation", head_activation, ACTIVATIONS),
         ):
-            if choice not in accepted:
-                raise ValueError(f"{name} is {choice!r}; accepted are {', '.join(map(repr, accepted))}")
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, choices))}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout!r}; it must be in [0, 1)")
         if cut_config is not None and cut_config.get("num_hidden_layers", layer) != layer:
@@ -150,26 +150,26 @@ class NerretConfig(PretrainedConfig):
 
     @property
     def head_only(self) -> bool:
-        """Whether the checkpoint holds the head alone and names a backbone."""
+        """Whether the checkpoint holds only the head and names a backbone."""
         return self.cut_config is None
 
 
 def _refuse_unknown(fields: dict[str, Any]) -> None:
-    """Refuse fields that neither this class nor transformers knows: a typing error, or a newer version's checkpoint.
+    """Refuse fields that neither this class nor transformers knows: a typo, or a field of a newer version.
 
     Raises:
         ValueError: the message names the fields and the nearest that exist.
     """
-    known = PretrainedConfig()
-    unknown = [name for name in fields if not (name.startswith("_") or name in LOADERS or hasattr(known, name))]
+    stock = PretrainedConfig()
+    unknown = [name for name in fields if not (name.startswith("_") or name in LOADERS or hasattr(stock, name))]
     if not unknown:
         return
-    own = [name for name in inspect.signature(NerretConfig.__init__).parameters if name not in ("self", "kwargs")]
-    near = get_close_matches(unknown[0], own, n=1)
+    names = [name for name in inspect.signature(NerretConfig.__init__).parameters if name not in ("self", "kwargs")]
+    matches = get_close_matches(unknown[0], names, n=1)
     raise ValueError(
         f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration"
-        + (f" (did you mean {near[0]!r}?)" if near else "")
-        + f"; fields are {', '.join(own)}. A newer version of nerret may know it"
+        + (f" (did you mean {matches[0]!r}?)" if matches else "")
+        + f"; fields are {', '.join(names)}. A newer version of nerret may know it"
     )
 
 

@@ -1,8 +1,8 @@
 """Detectors: what finds mentions without knowing types.
 
-A detector proposes spans for windows of texts. The default, `MentionProbe`, reads them from the hidden states that the
-model computes anyway, in the same forward pass (the idea of ToMMeR, arXiv 2510.19410), joined with the shape of the
-words, because the backbone of the default model is uncased.
+A detector proposes spans for windows of texts. The default, `MentionProbe`, reads them from the hidden states of the
+same forward pass (the idea of ToMMeR, arXiv 2510.19410). It also sees the shape of the words, because the default
+model's backbone is uncased.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Detector(Protocol):
     """Anything that proposes mentions.
 
     Args:
-        reads_states: whether `propose` needs hidden states. Where it does not, it is asked before the model runs, so
-            that the model is spared windows without mentions and, if causal, the tokens after the last mention.
+        reads_states: whether `propose` needs hidden states. If it does not, it is asked before the model runs: the
+            model then skips windows without mentions and, if causal, the tokens after the last mention.
     """
 
     @property
@@ -57,7 +57,7 @@ class Detector(Protocol):
 
 
 class GivenSpans:
-    """The detector for documents that bring their own mentions: it proposes just these."""
+    """The detector for documents that come with their mentions: it proposes only these."""
 
     reads_states = False
 
@@ -65,12 +65,12 @@ class GivenSpans:
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """The document's own mentions that touch each window."""
-        found = []
+        proposals = []
         for window in windows:
             left, right = window.span
-            own = dict.fromkeys(documents[window.owner].mentions)
-            found.append([span for span in own if span.start < right and span.end > left])
-        return found
+            mentions = dict.fromkeys(documents[window.owner].mentions)
+            proposals.append([span for span in mentions if span.start < right and span.end > left])
+        return proposals
 
 
 @dataclass
@@ -122,8 +122,8 @@ class MentionProbe(nn.Module):
             (batch, words, max_words): the span from word i over j + 1 words; -inf beyond the last word.
         """
         left, right = nn.functional.pad(shapes, (0, 0, 1, 0))[:, :-1], nn.functional.pad(shapes, (0, 0, 0, 1))[:, 1:]
-        around = torch.cat([shapes, left, right], -1)  # (batch, words, 3 * SHAPES): own and the neighbours' look
-        word = self.edge(torch.cat([self.norm(first), self.norm(last), around], -1))  # (batch, words, 2 * size)
+        looks = torch.cat([shapes, left, right], -1)  # (batch, words, 3 * SHAPES): of each word and its neighbours
+        word = self.edge(torch.cat([self.norm(first), self.norm(last), looks], -1))  # (batch, words, 2 * size)
         start, end = self.start(word), self.end(word)  # (batch, words, size + 1)
         inside = self.inside(word)[..., 0].cumsum(1)  # (batch, words)
         inside = nn.functional.pad(inside, (1, 0))  # (batch, words + 1)
@@ -144,23 +144,23 @@ class MentionProbe(nn.Module):
         words = [words_of(window) for window in windows]
         if states is None:
             raise ValueError("a MentionProbe reads the model's hidden states; it cannot do without them")
-        if not any(len(one) for one in words):
+        if not any(map(len, words)):
             return [[] for _ in windows]
         first, last, shapes = gather(windows, words, states)
         scores = self(first.float(), last.float(), shapes).sigmoid().cpu().numpy()  # (batch, words, max_words)
         return [
             [
-                Span(int(one[span.start, 0]), int(one[span.end - 1, 1]), span.score)
-                for span in self.choose(own[: len(one)])
+                Span(int(places[span.start, 0]), int(places[span.end - 1, 1]), span.score)
+                for span in self.choose(window_scores[: len(places)])
             ]
-            for own, one in zip(scores, words, strict=True)
+            for window_scores, places in zip(scores, words, strict=True)
         ]
 
     def choose(self, scores: np.ndarray) -> list[Span]:
-        """Of the spans whose score exceeds the threshold, those that exclude no better one, in order of their start.
+        """The spans above the threshold that exclude no better span, in order of their start.
 
-        The better span is that with more words times its score, the number of words that it may be expected to get
-        right: "Bank of England" before "England", unless it is much less certain.
+        The better span has the larger product of words and score, which is the number of words that it is expected to
+        get right: "Bank of England" before "England", unless it is much less certain.
 
         Args:
             scores: (words, max_words) in [0, 1], of the span from word i over j + 1 words.
@@ -174,7 +174,8 @@ class MentionProbe(nn.Module):
         begin, extra = begin[inside], extra[inside]
         order = np.argsort(-scores[begin, extra] * (extra + 1), kind="stable")
         spans = [
-            Span(int(begin[at]), int(begin[at] + extra[at]) + 1, float(scores[begin[at], extra[at]])) for at in order
+            Span(int(begin[row]), int(begin[row] + extra[row]) + 1, float(scores[begin[row], extra[row]]))
+            for row in order
         ]
         return sorted(select(spans, self.config.nested))
 
@@ -205,7 +206,7 @@ class MentionProbe(nn.Module):
 
 
 def select(spans: Sequence[Span], nested: bool) -> list[Span]:
-    """Of spans in order of preference, those that exclude none before them: apart (flat), or not crossing (nested).
+    """Of spans in order of preference, those that do not touch an earlier one (flat) or do not cross it (nested).
 
     Example:
         >>> select([Span(0, 9, 0.9), Span(4, 9, 0.8), Span(7, 12, 0.7)], nested=False)
@@ -213,12 +214,12 @@ def select(spans: Sequence[Span], nested: bool) -> list[Span]:
         >>> select([Span(0, 9, 0.9), Span(4, 9, 0.8), Span(7, 12, 0.7)], nested=True)
         [Span(start=0, end=9, score=0.9), Span(start=4, end=9, score=0.8)]
     """
-    kept: list[Span] = []
+    selection: list[Span] = []
     for span in spans:
-        touching = [other for other in kept if span.start < other.end and other.start < span.end]
-        if not touching or (nested and all(_inside(span, other) or _inside(other, span) for other in touching)):
-            kept.append(span)
-    return kept
+        rivals = [rival for rival in selection if span.start < rival.end and rival.start < span.end]
+        if not rivals or (nested and all(_inside(span, rival) or _inside(rival, span) for rival in rivals)):
+            selection.append(span)
+    return selection
 
 
 def _inside(inner: Span, outer: Span) -> bool:
@@ -243,13 +244,13 @@ def words_of(window: Window) -> np.ndarray:
 def word_shapes(text: str, words: np.ndarray) -> np.ndarray:
     """How words look. (words, SHAPES) float32 in [0, 1]: case, digits, punctuation, place, quotes, case of the text."""
     starts, ends = words[:, 0].tolist(), words[:, 1].tolist()
-    joined = b"".join(_look(text[start:end]) for start, end in zip(starts, ends, strict=True))
-    looks = np.frombuffer(joined, dtype=np.float32).reshape(len(words), -1)
-    letter, closing = looks[:, -2], looks[:, -1]
+    rows = b"".join(_look(text[start:end]) for start, end in zip(starts, ends, strict=True))
+    looks = np.frombuffer(rows, dtype=np.float32).reshape(len(words), -1)
+    letter, full_stop = looks[:, -2], looks[:, -1]
     capitals = (letter * looks[:, 0]).sum() / max(letter.sum(), 1)
     shapes = np.empty((len(looks), SHAPES), dtype=np.float32)
     shapes[:, :8] = looks[:, :8]
-    shapes[:, 8] = np.append(1.0, closing[:-1])  # begins a sentence
+    shapes[:, 8] = np.append(1.0, full_stop[:-1])  # begins a sentence
     shapes[:, 9] = [start > 0 and not text[start - 1].isspace() for start in starts]
     shapes[:, 10] = [end < len(text) and not text[end].isspace() for end in ends]
     shapes[:, 11] = [text[start - 1 : start] in OPENING for start in starts]
@@ -260,7 +261,7 @@ def word_shapes(text: str, words: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1 << 16)
 def _look(token: str) -> bytes:
-    """What a word's look is by itself, as float32; texts repeat words, and this is asked for every one."""
+    """How a word looks by itself, as float32; cached, because texts repeat words."""
     punctuation = not (token[0].isalnum() or token[0] == "_")
     look = (
         token[0].isupper(),
@@ -281,13 +282,13 @@ def gather(
     windows: Sequence[Window], words: Sequence[np.ndarray], states: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """States of the words' first and last tokens, (windows, words, size) each, and their shapes; padded with zeros."""
-    width = max(max(len(one) for one in words), 1)
+    width = max(*map(len, words), 1)
     index = torch.zeros(2, len(windows), width, dtype=torch.long)
     shapes = torch.zeros(len(windows), width, SHAPES)
-    for row, (window, one) in enumerate(zip(windows, words, strict=True)):
-        if len(one):
-            index[:, row, : len(one)] = torch.from_numpy(one[:, 2:].T.copy())
-            shapes[row, : len(one)] = torch.from_numpy(word_shapes(window.text, one))
+    for row, (window, places) in enumerate(zip(windows, words, strict=True)):
+        if len(places):
+            index[:, row, : len(places)] = torch.from_numpy(places[:, 2:].T.copy())
+            shapes[row, : len(places)] = torch.from_numpy(word_shapes(window.text, places))
     rows = torch.arange(len(windows), device=states.device)[:, None]
     index = index.to(states.device)
     return states[rows, index[0]], states[rows, index[1]], shapes.to(states.device)

@@ -1,7 +1,7 @@
-"""A stored vector that tells at once when a library computes other vectors than those a checkpoint was made with.
+"""A stored vector that shows at once when a library computes other vectors than when the checkpoint was saved.
 
-Every index holds vectors; a model that gives slightly other ones finds less, and nobody notices. So a checkpoint keeps
-the tokens of one fixed text and the first numbers of its vector, and both are computed again when it is loaded.
+An index holds vectors; a model that gives slightly different ones finds less, and nobody notices. So a checkpoint keeps
+the tokens of one fixed text and the first numbers of its vector. Both are computed again when it is loaded.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def check_vector(model: Any) -> None:
     config = model.config
     if not config.golden_tokens or not config.golden_vector:
         return
-    now = torch.tensor(golden_vector(model, config.golden_tokens))
+    vector = torch.tensor(golden_vector(model, config.golden_tokens))
     if getattr(model.backbone, "hf_quantizer", None) is not None:
         return
-    cosine = torch.cosine_similarity(now, torch.tensor(config.golden_vector), dim=0).item()
+    cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector), dim=0).item()
     if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
         raise ValueError(
             f"this checkpoint gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text), "
@@ -66,9 +66,9 @@ def check_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     """
     if not config.golden_tokens or not config.golden_vector:
         return
-    now = golden_tokens(tokenizer, len(config.golden_tokens))
-    if now != config.golden_tokens:
+    tokens = golden_tokens(tokenizer, len(config.golden_tokens))
+    if tokens != config.golden_tokens:
         raise ValueError(
-            f"this checkpoint's tokenizer gives other tokens here than when it was saved: {now}, "
+            f"this checkpoint's tokenizer gives other tokens here than when it was saved: {tokens}, "
             f"not {config.golden_tokens}; {REMEDY}"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ TEXT_PART = {r"^(model\.)?language_model\.(model\.)?": ""}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
 # Makes `cached_file` return None where there is no such file
 UNLESS_MISSING = {
-    f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors", "gated_repo")
+    f"_raise_exceptions_for_{fault}": False for fault in ("missing_entries", "connection_errors", "gated_repo")
 }
 # Families whose first position number is the padding token's id + 1
 SHIFTED_POSITIONS = ("roberta", "xlm-roberta")
@@ -45,11 +45,11 @@ def load_cut(
     family = family_of(config)
     if layer < family.first_layer:
         raise ValueError(f"layer is {layer}; for {config.model_type} it must be {family.first_layer} or more")
-    given = {"dtype": dtype, "device_map": device_map, "quantization_config": quantization_config}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    choices = {"dtype": dtype, "device_map": device_map, "quantization_config": quantization_config}
+    options: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
     if config is not whole:
         options["key_mapping"] = TEXT_PART
-    with quiet(), readable_weights(folder):  # transformers would list every weight of the blocks that we leave out
+    with quiet(), readable_weights(folder):  # transformers would list every weight of the blocks that are cut off
         backbone, report = AutoModel.from_pretrained(
             folder,
             config=cut(config, layer + 1),
@@ -91,7 +91,7 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
         return {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": limit}
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
-    prefix = next(at for at in range(len(ids)) if ids[at : at + len(bare)] == bare)
+    prefix = next(start for start in range(len(ids)) if ids[start : start + len(bare)] == bare)
     limit = min(limit, tokenizer.model_max_length)
     return {
         "prefix_tokens": prefix,
@@ -102,7 +102,7 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
 
 
 def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
-    """A checkpoint's own tokenizer or, where it brings none, its backbone's.
+    """A checkpoint's tokenizer or, if it has none, its backbone's.
 
     Args:
         name_or_path: the checkpoint's folder or repository id.
@@ -110,49 +110,57 @@ def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
         source: `revision`, `token`, `cache_dir`, `local_files_only`, `subfolder`, as in transformers.
 
     Raises:
-        ValueError: the tokens are other ones than when the checkpoint was saved.
+        ValueError: the tokenizer gives other tokens than when the checkpoint was saved.
         OSError: there is no tokenizer.
     """
-    found = cached_file(name_or_path, "tokenizer_config.json", **source, **UNLESS_MISSING)
-    if found is None and config.backbone:
+    settings = cached_file(name_or_path, "tokenizer_config.json", **source, **UNLESS_MISSING)
+    if settings is None and config.backbone:
         local = bool(source.get("local_files_only"))
         name_or_path = find_backbone(config.backbone, config.backbone_revision, None, source.get("token"), local)
         source = {}
     tokenizer = AutoTokenizer.from_pretrained(
-        name_or_path, config=config if found else None, trust_remote_code=False, **source
+        name_or_path, config=config if settings else None, trust_remote_code=False, **source
     )
     check_tokens(config, tokenizer)
     return tokenizer
 
 
-def refuse_missing(report: Any, what: str) -> None:
-    """Refuse weights that lack some of the model's or have other shapes, which transformers would make up at random.
+def refuse_missing(report: Any, subject: str) -> None:
+    """Refuse missing weights and other shapes, which transformers would fill with random numbers.
+
+    Args:
+        report: transformers' loading report.
+        subject: whose weights they are, for the message.
 
     Raises:
         ValueError: the message names a few.
     """
-    for name, found, expected in sorted(report["mismatched_keys"]):
-        raise ValueError(f"{what}: {name} is {tuple(found)}, but the configuration needs {tuple(expected)}")
-    missing, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
-    if missing:
-        others = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
-        raise ValueError(f"{what} lacks {len(missing)} weights, such as {', '.join(missing[:3])}{others}")
+    for name, shape, expected in sorted(report["mismatched_keys"]):
+        raise ValueError(f"{subject}: {name} is {tuple(shape)}, but the configuration needs {tuple(expected)}")
+    absent, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    if absent:
+        surplus = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
+        raise ValueError(f"{subject} lacks {len(absent)} weights, such as {', '.join(absent[:3])}{surplus}")
 
 
-def refuse_nan(module: nn.Module, what: str) -> None:
+def refuse_nan(module: nn.Module, subject: str) -> None:
     """Refuse weights with NaN or infinite numbers.
+
+    Args:
+        module: what holds them.
+        subject: whose weights they are, for the message.
 
     Raises:
         ValueError: the message names the first.
     """
     for name, weight in module.named_parameters():
         if weight.is_floating_point() and weight.device.type != "meta" and not torch.isfinite(weight).all():
-            raise ValueError(f"{what}: the weight {name} holds NaN or infinite numbers")
+            raise ValueError(f"{subject}: the weight {name} holds NaN or infinite numbers")
 
 
 @contextmanager
 def readable_weights(where: Any) -> Iterator[None]:
-    """Turn what is raised inside for a truncated or foreign weights file into an OSError that says what to do.
+    """Turn the error for a truncated or foreign weights file into an OSError that says what to do.
 
     Raises:
         OSError: the file is not whole, or no safetensors.
@@ -167,10 +175,20 @@ def readable_weights(where: Any) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Only errors of transformers are logged inside."""
-    before = logging.get_verbosity()
+    """Let transformers log errors only, and show no bar for weights that are read in a moment.
+
+    Downloads, which take longer, keep their bars.
+    """
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
+    hook = logging.set_tqdm_hook(_without_weights_bar)
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        logging.set_verbosity(verbosity)
+        logging.set_tqdm_hook(hook)
+
+
+def _without_weights_bar(bar: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A progress bar of transformers, hidden if it is that of weights."""
+    return bar(*arguments, **options | {"disable": options.get("desc") == "Loading weights" or options.get("disable")})

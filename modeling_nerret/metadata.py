@@ -33,13 +33,13 @@ def flatten(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str | None, floa
         >>> list(flatten({"year": 1905, "tags": ["sea", "12"], "author": {"name": "Ada"}, "editor": None}))
         [('year', None, 1905.0), ('tags', 'sea', None), ('tags', '12', 12.0), ('author.name', 'Ada', None)]
     """
-    waiting: list[tuple[str, Any]] = [(str(name), value) for name, value in metadata.items()][::-1]
-    while waiting:  # no recursion: JSON may be nested deeper than Python's stack
-        name, value = waiting.pop()
+    stack: list[tuple[str, Any]] = [(str(name), value) for name, value in metadata.items()][::-1]
+    while stack:  # no recursion: JSON may be nested deeper than Python's stack
+        name, value = stack.pop()
         if isinstance(value, Mapping):
-            waiting += [(f"{name}.{inner}", one) for inner, one in value.items()][::-1]
+            stack += [(f"{name}.{key}", part) for key, part in value.items()][::-1]
         elif isinstance(value, (list, tuple)):
-            waiting += [(name, one) for one in value][::-1]
+            stack += [(name, part) for part in value][::-1]
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             yield name, None, float(value)
         elif value is not None:

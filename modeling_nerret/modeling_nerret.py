@@ -18,7 +18,7 @@ from torch import nn
 from transformers import AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from .adapters import ADAPTER_WEIGHTS, find_adapter, merged, read_adapter, write_adapter
+from .adapters import ADAPTER_WEIGHTS, add_adapter, find_adapter, read_adapter, write_adapter
 from .backbones import build_cut, family_of, position_options
 from .configuration_nerret import NerretConfig
 from .golden import check_vector, golden_vector
@@ -79,9 +79,9 @@ def pool(values: torch.Tensor, spans: torch.Tensor, pooling: str) -> torch.Tenso
     )  # (tokens of all mentions,)
     before = torch.cumsum(lengths, 0) - lengths
     token = torch.arange(len(owner), device=values.device) - before[owner] + first[owner]
-    summed = torch.zeros(len(spans), values.shape[-1], device=values.device)
-    summed.index_add_(0, owner, values[rows[owner], token].float())
-    return summed / lengths[:, None]  # (mentions, size)
+    total = torch.zeros(len(spans), values.shape[-1], device=values.device)
+    total.index_add_(0, owner, values[rows[owner], token].float())
+    return total / lengths[:, None]  # (mentions, size)
 
 
 class NerretModel(PreTrainedModel):
@@ -185,21 +185,21 @@ class NerretModel(PreTrainedModel):
             raise ValueError("this model has no document head; its configuration says document_size=0")
         return self._project(self.document_head, pool(states, spans, "mean"))
 
-    def _project(self, head: Any, pooled: torch.Tensor) -> torch.Tensor:
+    def _project(self, head: Any, states: torch.Tensor) -> torch.Tensor:
         """A head's vectors (n, hidden_size), of length 1, of pooled states (n, backbone size).
 
-        V of a mean is the mean of V, so that V is computed for what was pooled and not for every token.
+        V of a mean is the mean of V, so V is computed once for each mention and not for every token.
         """
-        values = self.value_projection(pooled.to(self.backbone.dtype))  # (n, value_size)
+        values = self.value_projection(states.to(self.backbone.dtype))  # (n, value_size)
         values = values.to(head[0].weight.device, head[0].weight.dtype)
         return nn.functional.normalize(head(values).float(), dim=-1)
 
     def _whole_texts(self, attention_mask: torch.Tensor) -> torch.Tensor:
         """Each row's span between its special tokens, at least one token wide. (batch, 3)."""
         positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
-        attended = attention_mask.bool()
-        first = torch.where(attended, positions, attention_mask.shape[1]).amin(1) + self.config.prefix_tokens
-        last = torch.where(attended, positions + 1, 0).amax(1) - self.config.suffix_tokens
+        mask = attention_mask.bool()
+        first = torch.where(mask, positions, attention_mask.shape[1]).amin(1) + self.config.prefix_tokens
+        last = torch.where(mask, positions + 1, 0).amax(1) - self.config.suffix_tokens
         last = last.clamp(min=1)
         return torch.stack([torch.arange(len(first), device=first.device), torch.minimum(first, last - 1), last], 1)
 
@@ -293,13 +293,13 @@ class NerretModel(PreTrainedModel):
                 of the wrong shape, or the model gives another vector than the stored one.
             OSError: checkpoint or backbone was not found, or cannot be read.
         """
-        quantization, wanted = kwargs.pop("quantization_config", None), kwargs.pop("output_loading_info", False)
+        quantization, with_report = kwargs.pop("quantization_config", None), kwargs.pop("output_loading_info", False)
         kwargs["ignore_mismatched_sizes"] = True  # the report then says which, and they are refused below
         with quiet(), readable_weights(pretrained_model_name_or_path):
-            loaded: Any = super().from_pretrained(
+            pair: Any = super().from_pretrained(
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
             )
-        model, report = loaded
+        model, report = pair
         refuse_missing(report, f"the checkpoint {pretrained_model_name_or_path}")
         for head in model.heads:
             refuse_nan(head, f"the checkpoint {pretrained_model_name_or_path}")
@@ -317,7 +317,7 @@ class NerretModel(PreTrainedModel):
         else:
             model._attach(model.backbone, model.value_projection)
         check_vector(model)
-        return (model, report) if wanted else model
+        return (model, report) if with_report else model
 
     def attach_backbone(
         self,
@@ -380,7 +380,7 @@ class NerretModel(PreTrainedModel):
                 f"the adapter in {folder} has SHA-256 {sha256}, but this head was trained with "
                 f"{self.config.adapter_sha256}; fetch the checkpoint again"
             )
-        self.backbone = merged(self._ready(), folder, keep_apart=self.quantized).requires_grad_(False)
+        self.backbone = add_adapter(self._ready(), folder, merge=not self.quantized).requires_grad_(False)
         self.config.adapter_sha256, self._adapter = sha256, files
         return self
 
@@ -404,7 +404,7 @@ class NerretModel(PreTrainedModel):
             ValueError: a head-only checkpoint of a model that knows no backbone or whose adapter is merged for good, or
                 a whole one of a quantised model.
         """
-        config, ignored = self.config, self._keys_to_ignore_on_save
+        config, omissions = self.config, self._keys_to_ignore_on_save
         whole = config.cut_config
         if head_only is None:
             head_only = whole is None
@@ -421,7 +421,7 @@ class NerretModel(PreTrainedModel):
         try:
             super().save_pretrained(save_directory, *args, **kwargs)
         finally:
-            config.cut_config, self._keys_to_ignore_on_save = whole, ignored
+            config.cut_config, self._keys_to_ignore_on_save = whole, omissions
         _write_modules(Path(save_directory))
         if head_only and self._adapter:
             write_adapter(Path(save_directory), self._adapter)

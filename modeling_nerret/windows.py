@@ -18,7 +18,7 @@ OVERLAP = 8  # a window shares one eighth of its tokens with the next one
 
 @dataclass(frozen=True)
 class Window:
-    """A piece of a text that a model reads at once.
+    """A piece of a text that fits the model.
 
     Args:
         owner: number of the text in the call that made the window.
@@ -112,7 +112,7 @@ def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_t
         )
     if not texts:
         return []
-    encoded = tokenizer(
+    tokens = tokenizer(
         list(texts),
         truncation=True,
         max_length=max_tokens,
@@ -121,13 +121,13 @@ def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_t
         return_offsets_mapping=True,
         return_attention_mask=False,
     )
-    owners = encoded["overflow_to_sample_mapping"]
+    owners = tokens["overflow_to_sample_mapping"]
     windows: list[Window] = []
-    for at, (owner, ids) in enumerate(zip(owners, encoded["input_ids"], strict=True)):
-        offsets = np.asarray(encoded["offset_mapping"][at], dtype=np.int64).reshape(-1, 2)
-        ends = offsets[offsets[:, 0] < offsets[:, 1]]
-        first, last = at == 0 or owners[at - 1] != owner, at + 1 == len(owners) or owners[at + 1] != owner
-        span = (0 if first else int(ends[0, 0]), len(texts[owner]) if last else int(ends[-1, 1]))
+    for row, (owner, ids) in enumerate(zip(owners, tokens["input_ids"], strict=True)):
+        offsets = np.asarray(tokens["offset_mapping"][row], dtype=np.int64).reshape(-1, 2)
+        visible = offsets[offsets[:, 0] < offsets[:, 1]]  # without special tokens
+        first, last = row == 0 or owners[row - 1] != owner, row + 1 == len(owners) or owners[row + 1] != owner
+        span = (0 if first else int(visible[0, 0]), len(texts[owner]) if last else int(visible[-1, 1]))
         windows.append(Window(owner, 0 if first else windows[-1].number + 1, texts[owner], span, ids, offsets))
     return windows
 

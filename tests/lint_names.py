@@ -18,7 +18,7 @@ PRONOUNS = frozenset(
     "which whichever who whatever".split()
 )
 ADVERBS = frozenset(
-    "again apart around at away behind beside here inside instead near now once outside there twice".split()
+    "again apart around at away behind beside here instead near now once outside there twice".split()
 )
 IRREGULAR = frozenset(
     "asked begun broken brought built chosen come cut done drawn fed felt found given gone got held hidden kept known "
@@ -28,7 +28,7 @@ IRREGULAR = frozenset(
 # Nouns of the field that look like participles, and words that files and libraries have fixed
 NOUNS = frozenset(
     "ceiling embed embedding encoding ending expected feed heading listing mapping meaning need nested padding pooling "
-    "ranking reading rounding scaling seed setting sibling speed spelling string thing training unmapped warning "
+    "ranking reading rounding scaling seed setting sibling sighting speed spelling string thing training unmapped warning "
     "wording".split()
 )
 PARTICIPLE = re.compile(r"[a-z]+(?:ed|ing)$")

@@ -14,7 +14,7 @@ from modeling_nerret import GivenSpans, NerretModel
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder, Report
 from modeling_nerret.spans import Span, check_span, windows_by_context
-from modeling_nerret.windows import batches, by_text, make_windows, stack
+from modeling_nerret.windows import Sightings, batches, make_windows, stack
 from tests.tiny import byte_bpe, save_backbone, unigram, wordpiece
 
 TOKENIZERS = {"wordpiece": wordpiece(), "byte_bpe": byte_bpe(), "unigram": unigram()}
@@ -42,9 +42,11 @@ def test_surrounding_white_space_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_window_that_shows_only_a_mentions_spaces_is_passed_over(name: str) -> None:
     text = "ada0000" + " " * 12
-    (own,) = by_text(make_windows(TOKENIZERS[name], [text], 8), 1)
-    number, _ = own.place(0, len(text), causal=False)
-    assert own.spans[number][0] < 7
+    sightings = Sightings(make_windows(TOKENIZERS[name], [text], 8), causal=False)
+    best = sightings.best(0, Span(0, len(text)))
+    assert best is not None
+    window, _ = best
+    assert window.span[0] < 7 and not sightings.unmapped
 
 
 def test_span_inside_a_token_takes_the_whole_token() -> None:
