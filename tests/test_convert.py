@@ -1,4 +1,4 @@
-"""The authors' published head as a checkpoint: the same arithmetic on the same V, and nothing else is accepted."""
+"""Converting the published head: the checkpoint computes the same, and other files are refused."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from torch.nn.functional import linear, normalize, silu
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from modeling_nerret import weights
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.cli import main
-from modeling_nerret.pretrained.convert import read_head
 from modeling_nerret.detection import GivenSpans
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.convert import read_head
 from modeling_nerret.spans import Span
 from tests.tiny import SIZES, byte_bpe
 
@@ -53,15 +53,15 @@ def _by_hand(model: torch.nn.Module, head: Head, text: str, end: int) -> torch.T
     """The head's arithmetic on V of block 17 of the whole model, at the token that covers the last character."""
     inputs = byte_bpe()(text, return_tensors="pt", return_offsets_mapping=True)
     offsets = inputs.pop("offset_mapping")[0].tolist()
-    token = next(at for at, (first, last) in reversed(list(enumerate(offsets))) if first < end <= last)
-    seen: list[torch.Tensor] = []
+    token = next(number for number, (first, last) in reversed(list(enumerate(offsets))) if first < end <= last)
+    values: list[torch.Tensor] = []
     hook = model.get_submodule("model.layers.17.self_attn.v_proj").register_forward_hook(
-        lambda module, inputs, output: seen.append(output)
+        lambda module, inputs, output: values.append(output)
     )
     with torch.no_grad():
         model(**inputs)
     hook.remove()
-    inner = silu(linear(seen[0][0, token], head["net.0.weight"], head["net.0.bias"]))
+    inner = silu(linear(values[0][0, token], head["net.0.weight"], head["net.0.bias"]))
     return normalize(linear(inner, head["net.3.weight"], head["net.3.bias"]), dim=0)
 
 
@@ -75,10 +75,10 @@ def test_the_heads_arithmetic_on_hooked_values(form: str, backbone: str, tmp_pat
     assert checkpoint.model.config.backbone_sha256 == weights.sha256_of_weights(backbone)
     whole = AutoModelForCausalLM.from_pretrained(backbone).eval()
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans())
-    for one in encoder.encode(DOCUMENTS):
-        assert len(one.mentions) == 2
-        for span, vector in zip(one.mentions, one.vectors, strict=True):
-            expected = _by_hand(whole, head, one.document.text, span.end)
+    for encoding in encoder.encode(DOCUMENTS):
+        assert len(encoding.mentions) == 2
+        for span, vector in zip(encoding.mentions, encoding.vectors, strict=True):
+            expected = _by_hand(whole, head, encoding.document.text, span.end)
             assert (torch.from_numpy(vector) - expected).abs().max() < 1e-6
     query = torch.from_numpy(encoder.embed_queries(["city"])[0])
     assert (query - _by_hand(whole, head, "city", 4)).abs().max() < 1e-6
@@ -108,8 +108,8 @@ def test_code_in_a_pickle_is_never_run(tmp_path: Path) -> None:
     [
         ({"head.0.weight": torch.ones(3, 3)}, r"holds head\.0\.weight; a published head holds net\.0\.weight"),
         (_head() | {"net.0.gate": torch.ones(3)}, "net.0.gate"),
-        (_head() | {"net.3.weight": torch.ones(500, 400)}, r"make no head of two layers: .*\(500, 400\)"),
-        (_head() | {"net.0.weight": torch.tensor(1.0)}, r"make no head of two layers: .*'net\.0\.weight': \(\)"),
+        (_head() | {"net.3.weight": torch.ones(500, 400)}, r"do not make a head of two layers: .*\(500, 400\)"),
+        (_head() | {"net.0.weight": torch.tensor(1.0)}, r"do not make a head of two layers: .*'net\.0\.weight': \(\)"),
         (_head() | {"net.3.bias": torch.full((500,), float("nan"))}, r"3\.bias holds NaN"),
         (_head() | {"net.3.bias": torch.ones(500, dtype=torch.int64)}, "tensors of floating-point numbers"),
         ([torch.ones(3)], "holds list; a published head holds"),
@@ -122,7 +122,7 @@ def test_foreign_files_are_refused(weights: Any, message: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["head.pth", "head.safetensors"])
-def test_a_file_that_is_not_whole(name: str, tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file(name: str, tmp_path: Path) -> None:
     torch.save(_head(), tmp_path / name) if name.endswith("pth") else save_file(_head(), tmp_path / name)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-5000])
     with pytest.raises(OSError, match="cannot be read"):

@@ -1,1 +1,1 @@
-"""Checkpoints: found by name, loaded, and converted from the published head; the shipped weights."""
+"""Find checkpoints by name, load them, convert the published head; and the weights that ship with the package."""

@@ -1,4 +1,4 @@
-"""Checkpoints by name or path: model, tokenizer and detector together."""
+"""Find and load a checkpoint by name or path: its model, tokenizer and detector."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from ..detection import MentionProbe
 from ..loading import load_tokenizer
 from ..modeling_nerret import NerretModel
 from ..weights import HubError, ask_hub
-
-BUILT_IN = Path(__file__).parent
-DEFAULT = "nerret-minilm"
+from .built_in import BUILT_IN, DEFAULT, built_in
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class Checkpoint:
     """A loaded checkpoint.
 
     Args:
-        name: as the user gave it.
-        fingerprint: SHA-256 over the configuration and weights; equal fingerprints give equal vectors.
+        name: the name or path that the user asked for.
+        fingerprint: SHA-256 of the configuration and weights; equal fingerprints mean equal vectors.
         model: the model.
         tokenizer: its fast tokenizer.
         detector: the checkpoint's own detector; `None` if it has none.
@@ -41,16 +39,16 @@ class Checkpoint:
     detector: MentionProbe | None
 
 
-def built_in() -> list[str]:
-    """Names of the checkpoints that ship inside the package."""
-    return sorted(path.name for path in BUILT_IN.iterdir() if (path / "config.json").exists())
-
-
 def locate(name: str, revision: str | None = None, local_files_only: bool = False) -> Path:
-    """A checkpoint's folder: a built-in name, a local path, or a repository of the Hub.
+    """The folder of a checkpoint.
+
+    Args:
+        name: built-in name, local path, or repository id on the Hub.
+        revision: branch, tag or commit of the repository.
+        local_files_only: use the local cache of the Hub; download nothing.
 
     Raises:
-        OSError: there is no such checkpoint; the message lists what there is.
+        OSError: there is no such checkpoint. The message lists the built-in names.
     """
     if name in built_in():
         return BUILT_IN / name
@@ -58,18 +56,18 @@ def locate(name: str, revision: str | None = None, local_files_only: bool = Fals
     if (path / "config.json").is_file():
         return path
     if path.exists():
-        raise OSError(f"{name!r} is no checkpoint: it holds no config.json")
+        raise OSError(f"{name!r} is not a checkpoint: it has no config.json")
     try:
         return Path(ask_hub(partial(snapshot_download, name, revision=revision, local_files_only=local_files_only)))
     except HubError as error:
         raise OSError(
             f"there is no model {name!r}: built in are {', '.join(built_in())}, no such folder exists, "
-            f"and the Hub gave none ({error})"
+            f"and the Hub did not provide it ({error})"
         ) from None
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a checkpoint's configuration and weights, adapter and detector included."""
+    """SHA-256 of a checkpoint's configuration and weights, with its adapter and detector."""
     digest = hashlib.sha256()
     weights = [*folder.glob("*.safetensors"), *folder.glob(f"{ADAPTER}/*")]
     for path in sorted([*weights, folder / "config.json", *folder.glob(MentionProbe.config_name)]):
@@ -81,17 +79,18 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
     """Load a checkpoint with its tokenizer and detector.
 
     Args:
-        name: built-in name, path or repository id.
-        device: where model and detector run; a `device_map` among the options decides for the model instead.
+        name: built-in name, local path, or repository id on the Hub.
+        device: where the model and the detector run. With `device_map` or `quantization_config`, transformers
+            places the model, and the detector follows it.
         options: `dtype`, `device_map` or `quantization_config` of the backbone.
 
     Raises:
-        OSError: checkpoint or backbone was not found, or cannot be read.
-        ValueError: the backbone is not the one that the head was trained on, or the vectors are not what they were.
+        OSError: the checkpoint or its backbone is missing or unreadable.
+        ValueError: the head was trained on another backbone, or the stored test vector comes out differently.
     """
     folder = locate(name)
     model: Any = NerretModel.from_pretrained(folder, **options)
-    if not {"device_map", "quantization_config"} & options.keys():  # such models are where they must be
+    if not {"device_map", "quantization_config"} & options.keys():  # transformers has placed these
         model.to(device)
     tokenizer = load_tokenizer(folder, model.config)
     has_detector = (folder / MentionProbe.config_name).exists()
