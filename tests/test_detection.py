@@ -1,8 +1,8 @@
-"""Detectors: spans of whole words, the same in any batch, and every save comes back the same."""
+"""The probe and the simple detectors: spans of whole words, equal in any batch, equal after saving and loading."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 
 from modeling_nerret import GivenSpans, MentionProbe, TokenClassifier
 from modeling_nerret.detection import ProbeConfig, select, word_shapes, words_of
+from modeling_nerret.detectors import load_detector
 from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import make_windows
@@ -18,7 +19,7 @@ from tests.tiny import byte_bpe, unigram, wordpiece
 
 
 @pytest.mark.parametrize("tokenizer", [wordpiece(), byte_bpe(), unigram()])
-def test_words_are_the_texts_words_and_have_tokens(tokenizer: object) -> None:
+def test_words_of_a_window_have_characters_and_tokens(tokenizer: object) -> None:
     text = "O'Brien's C++ was born\tin 東京, 1905."
     (window,) = make_windows(tokenizer, [text], 500)
     words = words_of(window)
@@ -45,40 +46,38 @@ def test_proposals_do_not_depend_on_the_batch() -> None:
     windows = make_windows(wordpiece(), texts, 64)
     states = [torch.randn(1, len(window.ids), 8) for window in windows]
     width = max(state.shape[1] for state in states)
-    padded = torch.cat([torch.nn.functional.pad(state, (0, 0, 0, width - state.shape[1])) for state in states])
-    together = probe.propose([], windows, padded)
+    batch = torch.cat([torch.nn.functional.pad(state, (0, 0, 0, width - state.shape[1])) for state in states])
+    together = probe.propose([], windows, batch)
     alone = [probe.propose([], [window], state)[0] for window, state in zip(windows, states, strict=True)]
     assert [[span[:2] for span in spans] for spans in together] == [[span[:2] for span in spans] for spans in alone]
     assert any(together) and not together[2]
 
 
-def test_flat_spans_are_apart_and_nested_ones_never_cross() -> None:
+def test_flat_spans_do_not_overlap_and_nested_spans_do_not_cross() -> None:
     spans = [Span(a, b) for a in range(6) for b in range(a + 1, 7)]
     flat, nested = select(spans, nested=False), select(spans, nested=True)
-    assert all(one.end <= other.start for one, other in pairwise(flat))
-    for one in nested:
-        for other in nested:
-            crossing = one.start < other.start < one.end < other.end
-            assert not crossing
+    assert all(span.end <= successor.start for span, successor in pairwise(flat))
+    for left, right in product(nested, nested):
+        assert not left.start < right.start < left.end < right.end
 
 
-def test_probe_comes_back_the_same(tmp_path: Path) -> None:
+def test_the_probe_survives_saving_and_loading(tmp_path: Path) -> None:
     torch.manual_seed(0)
     probe = MentionProbe(ProbeConfig(8, size=4, max_words=2, nested=True)).eval()
     probe.save_pretrained(tmp_path)
-    again = MentionProbe.from_pretrained(tmp_path)
+    copy = MentionProbe.from_pretrained(tmp_path)
     inputs = (torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.rand(1, 3, 14))
-    assert again.config == probe.config
-    assert torch.equal(again(*inputs), probe(*inputs))
+    assert copy.config == probe.config
+    assert torch.equal(copy(*inputs), probe(*inputs))
 
 
-def test_a_longer_name_goes_before_a_surer_part_of_it() -> None:
-    """The "Communist Party of Greece" is one name, though "Greece" alone is more certainly one."""
+def test_a_longer_name_beats_a_surer_part_of_it() -> None:
+    """ "Communist Party of Greece" is a single name, though "Greece" has the higher score."""
     scores = np.zeros((5, 4), dtype=np.float32)
     scores[0, 3], scores[3, 0], scores[4, 0], scores[0, 0] = 0.3, 0.99, 0.8, 0.2
     probe = MentionProbe(ProbeConfig(8, size=4, max_words=4, threshold=0.1))
     assert [span[:2] for span in probe.choose(scores)] == [(0, 4), (4, 5)]
-    scores[0, 3] = 0.2  # 4 words at 0.2 are fewer to expect than one at 0.99
+    scores[0, 3] = 0.2  # 4 words at 0.2 make 0.8 expected words; "Greece" makes 0.99
     assert [span[:2] for span in probe.choose(scores)] == [(0, 1), (3, 4), (4, 5)]
     probe.config.nested = True
     assert [span[:2] for span in probe.choose(scores)] == [(0, 1), (0, 4), (3, 4), (4, 5)]
@@ -88,11 +87,11 @@ def test_given_spans_are_proposed_in_every_window_they_touch() -> None:
     text = "london " * 30
     document = Document("a", text, mentions=(Span(0, 6), Span(203, 209)))
     windows = make_windows(wordpiece(), [text], 16)
-    proposed = GivenSpans().propose([document], windows, torch.zeros(0))
-    assert proposed[0] == [Span(0, 6)] and proposed[-1] == [Span(203, 209)]
+    proposals = GivenSpans().propose([document], windows, torch.zeros(0))
+    assert proposals[0] == [Span(0, 6)] and proposals[-1] == [Span(203, 209)]
 
 
-def test_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) -> None:
+def test_the_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) -> None:
     from transformers import BertConfig, BertForTokenClassification
 
     torch.manual_seed(3)
@@ -111,13 +110,24 @@ def test_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) -> Non
     text = "the river in london was born in paris " * 3
     windows = make_windows(tokenizer, [text], 16)
     detector = TokenClassifier(str(tmp_path))
-    proposed = detector.propose([Document("a", text)], windows, torch.zeros(0))
-    assert any(proposed)
-    for window, spans in zip(windows, proposed, strict=True):
+    proposals = detector.propose([Document("a", text)], windows, torch.zeros(0))
+    assert any(proposals)
+    for window, spans in zip(windows, proposals, strict=True):
         for span in spans:
             assert window.span[0] <= span.start < span.end <= window.span[1]
             assert text[span.start : span.end].strip() and 0 <= span.score <= 1
-    long = "the river in london was born in paris " * 40  # one window, four times the classifier's own
+    long = "the river in london was born in paris " * 40  # a window four times as long as the classifier can read
     (window,) = make_windows(tokenizer, [long], 400)
     (spans,) = detector.propose([Document("a", long)], [window], None)
     assert max(span.end for span in spans) > len(long) * 0.9
+
+
+@pytest.mark.parametrize("name", ["hf:", "bert:x", "Probe", ""])
+def test_an_unknown_detector_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown detector .* accepted are probe, given, hf:NAME"):
+        load_detector(name)
+
+
+def test_detectors_without_a_model_load_by_name() -> None:
+    assert load_detector("probe") is None
+    assert isinstance(load_detector("given"), GivenSpans)

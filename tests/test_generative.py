@@ -1,4 +1,4 @@
-"""Detectors of other makers: a generative extractor and GLiNER, with recorded answers and tiny random models."""
+"""The generative detector and GLiNER, with recorded answers and tiny random models."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from modeling_nerret import NerretModel
+from modeling_nerret.detection import WORD
+from modeling_nerret.detectors.generative import GenerativeExtractor
+from modeling_nerret.detectors.gliner import Gliner, split_long_text
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
-from modeling_nerret.detectors.generative import GenerativeExtractor
-from modeling_nerret.detectors.gliner import Gliner, parts
 from modeling_nerret.windows import make_windows
 from tests.tiny import SIZES, byte_bpe, save_backbone, wordpiece
 
@@ -37,16 +38,19 @@ def test_recorded_copies_become_spans_of_each_window(language_model: str, monkey
     text = "london by the river " * 6
     windows = make_windows(wordpiece(), [text, "Ada"], 16)
     assert len(windows) > 3
-    asked = []
-    monkeypatch.setattr(
-        extractor, "write", lambda texts: [asked.append(t) or t.replace("river", "##River##") for t in texts]
-    )
-    proposed = extractor.propose([Document("a", text), Document("b", "Ada")], windows, None)
-    assert asked == [window.text[slice(*window.span)] for window in windows]
-    rivers = {at for at in range(len(text)) if text.startswith("river", at)}
-    assert {span.start for spans in proposed[:-1] for span in spans} == rivers
-    assert all(text[span.start : span.end] == "river" for spans in proposed[:-1] for span in spans)
-    assert proposed[-1] == []
+    requests: list[str] = []
+
+    def write(texts: list[str]) -> list[str]:
+        requests.extend(texts)
+        return [text.replace("river", "##River##") for text in texts]
+
+    monkeypatch.setattr(extractor, "write", write)
+    proposals = extractor.propose([Document("a", text), Document("b", "Ada")], windows, None)
+    assert requests == [window.text[slice(*window.span)] for window in windows]
+    rivers = {start for start in range(len(text)) if text.startswith("river", start)}
+    assert {span.start for spans in proposals[:-1] for span in spans} == rivers
+    assert all(text[span.start : span.end] == "river" for spans in proposals[:-1] for span in spans)
+    assert proposals[-1] == []
 
 
 @pytest.mark.parametrize("chat", [False, True])
@@ -65,17 +69,17 @@ def test_padding_changes_no_answer_and_prompts_are_not_part_of_it(language_model
 def test_a_random_model_invents_nothing(language_model: str, tmp_path: Path) -> None:
     model = NerretModel.from_backbone(save_backbone(tmp_path / "b"), layer=2, head_size=8, hidden_size=8)
     encoder = Encoder(model, wordpiece(), GenerativeExtractor(language_model))
-    for one in encoder.encode(Document(text, text) for text in TEXTS):
-        assert all(one.document.text[start:end].strip() for start, end, _ in one.mentions)
+    for encoding in encoder.encode(Document(text, text) for text in TEXTS):
+        assert all(encoding.document.text[start:end].strip() for start, end, _ in encoding.mentions)
 
 
 def test_a_prompt_without_a_place_for_the_text(language_model: str) -> None:
-    with pytest.raises(ValueError, match=r"must hold \{text\}"):
+    with pytest.raises(ValueError, match=r"'Mark the entities\.' must contain \{text\}"):
         GenerativeExtractor(language_model, prompt="Mark the entities.")
 
 
 class _Gliner:
-    """As much of a GLiNER as the detector uses; it takes every word with a capital for an entity of two types."""
+    """The part of GLiNER's interface that the detector uses. Every capitalised word is an entity of two types."""
 
     config = SimpleNamespace(max_len=6)
 
@@ -93,9 +97,9 @@ class _Gliner:
         assert all(len(text.split()) <= self.config.max_len for text in texts) and batch_size == 8
         return [
             [
-                {"start": at, "end": at + len(word), "text": word, "label": label, "score": score}
+                {"start": start, "end": start + len(word), "text": word, "label": label, "score": score}
                 for word in text.split()
-                if word[0].isupper() and (at := text.index(word)) >= 0
+                if word[0].isupper() and (start := text.index(word)) >= 0
                 for label, score in ((types[0], threshold), (types[1], 0.9))
             ]
             for text in texts
@@ -106,18 +110,19 @@ def test_gliners_entities_are_spans_of_the_whole_text(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "gliner", SimpleNamespace(GLiNER=_Gliner))
     text = "the river in London was born in Paris and Ada wrote notes"
     windows = make_windows(wordpiece(), [text, "in the city"], 20)
-    proposed = Gliner("any/name").propose([Document("a", text), Document("b", "in the city")], windows, None)
-    found = sorted(set(span for spans in proposed for span in spans))
-    assert [text[start:end] for start, end, _ in found] == ["London", "Paris", "Ada"]
-    assert {span.score for span in found} == {0.9} and proposed[-1] == []
+    proposals = Gliner("any/name").propose([Document("a", text), Document("b", "in the city")], windows, None)
+    spans = sorted({span for window_spans in proposals for span in window_spans})
+    assert [text[start:end] for start, end, _ in spans] == ["London", "Paris", "Ada"]
+    assert {span.score for span in spans} == {0.9} and proposals[-1] == []
 
 
-def test_parts_cover_a_text_and_hold_no_more_words_than_allowed() -> None:
+def test_a_long_text_is_split_after_sentences() -> None:
     text = "One two three. Four, five six! " * 5
-    cut = parts(text, 4, len(text), 9)
-    assert cut[0][0] == 4 and cut[-1][1] == len(text)
-    assert all(one[1] == other[0] for one, other in pairwise(cut))
-    assert all(text[end - 1] in ".!" for _, end in cut[:-1])
+    parts = split_long_text(text, 4, len(text), 9)
+    assert parts[0][0] == 4 and parts[-1][1] == len(text)
+    assert all(part[1] == successor[0] for part, successor in pairwise(parts))
+    assert all(text[end - 1] in ".!" for _, end in parts[:-1])
+    assert all(len(WORD.findall(text, start, end)) <= 9 for start, end in parts)
 
 
 def test_without_gliner_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
-"""Marked copies of a text: every mark that can be placed is, and nothing is found that does not stand in the text."""
+"""Marked copies: every mention that occurs in the text gets its place, and nothing else becomes a mention."""
 
 from __future__ import annotations
+
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -11,18 +13,18 @@ from modeling_nerret.detectors.marks import align_marks, parse_marks
 TEXT = "Ada Lovelace met Babbage in London. Later Ada wrote to Charles Babbage, in London."
 
 
-def _found(text: str, marked: str) -> list[str]:
-    return [text[start:end] for start, end, _ in align_marks(text, marked)]
+def _mentions(text: str, copy: str) -> list[str]:
+    return [text[start:end] for start, end, _ in align_marks(text, copy)]
 
 
-def _places(text: str, marked: str) -> list[int]:
-    return [start for start, _, _ in align_marks(text, marked)]
+def _starts(text: str, copy: str) -> list[int]:
+    return [start for start, _, _ in align_marks(text, copy)]
 
 
 @pytest.mark.parametrize(
-    ("marked", "expected"),
+    ("copy", "expected"),
     [
-        # a true copy; the second mention of a name is found at its own place
+        # an exact copy: the second mention of a name keeps its own place
         (
             "Ada Lovelace met Babbage in London. Later ##Ada## wrote to ##Charles Babbage##, in ##London##.",
             [42, 55, 75],
@@ -32,13 +34,13 @@ def _places(text: str, marked: str) -> list[int]:
             "Ada met ##Babbage##. Afterwards ##Ada## wrote to ##Charles Babbage##, in ##London##! The end.",
             [17, 42, 55, 75],
         ),
-        # a list in the place of a copy, in another order: each at its first free place
+        # a list instead of a copy, in another order: each mention goes to its first free place
         ("##London##\n##London##\n##Ada##", [0, 28, 75]),
-        # altered inside the marks: not in the text, so not found
+        # altered inside the marks: not in the text, so no mention
         ("##Ada Lovelase## met ##Babbage## in ##Paris##.", [17]),
-        # case, accents and kinds of quotes differ
+        # other case, accents and quotes
         ("##ADA LOVELACE## met ##Bábbage## in London.", [0, 17]),
-        # a mark that is never closed, one that was never opened
+        # a mark that never closes, and one that never opened
         ("##Ada Lovelace met ##Babbage## in London## later", [0, 17]),
         ("Ada## Lovelace met ##Babbage in London.", []),
         ("", []),
@@ -46,12 +48,12 @@ def _places(text: str, marked: str) -> list[int]:
         ("I cannot help with that.", []),
     ],
 )
-def test_recorded_answers(marked: str, expected: list[int]) -> None:
-    assert _places(TEXT, marked) == expected
+def test_recorded_answers(copy: str, expected: list[int]) -> None:
+    assert _starts(TEXT, copy) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "marked", "expected"),
+    ("text", "copy", "expected"),
     [
         ("the University of Paris", "the ##University of ##Paris####", ["University of Paris", "Paris"]),
         ("New York City", "##New ##York## City##", ["New York City", "York"]),
@@ -68,8 +70,8 @@ def test_recorded_answers(marked: str, expected: list[int]) -> None:
         ("unbelievable", "un##believ##able", ["believ"]),
     ],
 )
-def test_odd_texts(text: str, marked: str, expected: list[str]) -> None:
-    assert _found(text, marked) == expected
+def test_odd_texts(text: str, copy: str, expected: list[str]) -> None:
+    assert _mentions(text, copy) == expected
 
 
 WORDS = st.sampled_from(
@@ -79,16 +81,16 @@ WORDS = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(words=st.lists(st.tuples(WORDS, st.booleans()), min_size=1, max_size=30))
-def test_a_true_copy_gives_back_every_mention(words: list[tuple[str, bool]]) -> None:
-    text, marked, expected = "", "", []
-    for word, mention in words:
-        if mention and any(map(str.isalnum, word)):
+def test_an_exact_copy_gives_back_every_mention(words: list[tuple[str, bool]]) -> None:
+    text, copy, expected = "", "", []
+    for word, is_mention in words:
+        if is_mention and any(map(str.isalnum, word)):
             expected.append((len(text), len(text) + len(word)))
-            marked += f"##{word}## "
+            copy += f"##{word}## "
         else:
-            marked += word + " "
+            copy += word + " "
         text += word + " "
-    assert [span[:2] for span in align_marks(text, marked)] == expected
+    assert [span[:2] for span in align_marks(text, copy)] == expected
 
 
 PIECES = st.sampled_from(
@@ -99,21 +101,19 @@ PIECES = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(
     text=st.lists(PIECES, max_size=25).map("".join),
-    marked=st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60),
+    copy=st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60),
 )
-def test_nothing_is_invented(text: str, marked: str) -> None:
-    plain, mentions = parse_marks(marked)
-    said = {_plain(plain[start:end]) for start, end in mentions}
-    spans = align_marks(text, marked)
+def test_nothing_is_invented(text: str, copy: str) -> None:
+    plain, mentions = parse_marks(copy)
+    copied_names = {_plain(plain[start:end]) for start, end in mentions}
+    spans = align_marks(text, copy)
     assert spans == sorted(set(spans)) and len(spans) <= len(mentions)
     for start, end, _ in spans:
         assert 0 <= start < end <= len(text) and text[start:end].strip() == text[start:end]
-        assert _plain(text[start:end]) in said
+        assert _plain(text[start:end]) in copied_names
 
 
 def _plain(mention: str) -> str:
-    """Letters and digits without white space, case and accents."""
-    import unicodedata
-
+    """Letters and digits in lower case, without accents and white space."""
     letters = unicodedata.normalize("NFKD", mention).casefold()
     return "".join(letter for letter in letters if letter.isalnum())

@@ -1,4 +1,4 @@
-"""Detectors by name: the model's own probe, given spans, a token classifier, GLiNER, or a language model."""
+"""Load a detector by name: the checkpoint's probe, given spans, a token classifier, GLiNER or a language model."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ _CLASSES = {
 
 
 def is_external(name: str) -> bool:
-    """Whether a name is that of a detector with a model of its own, such as `hf:dslim/bert-base-NER`."""
+    """Whether a name selects a detector that loads a model of its own.
+
+    Example:
+        >>> is_external("hf:dslim/bert-base-NER"), is_external("probe")
+        (True, False)
+    """
     kind, _, model = name.partition(":")
     return kind in _CLASSES and bool(model)
 
 
 def load_detector(name: str, device: str = "cpu") -> Detector | None:
-    """A detector by its name; `None` for `probe`, which each checkpoint has of its own.
+    """Load a detector by name.
 
     Args:
         name: `probe`, `given`, `hf:NAME` (a token classifier), `gliner:NAME` or `generative:NAME` (a language model).
-        device: where its model runs.
+        device: where the detector's model runs.
+
+    Returns:
+        The detector; `None` for `probe`, which comes with the checkpoint.
 
     Raises:
-        ValueError: the name has another form.
+        ValueError: the name has none of these forms.
         OSError: there is no such model.
         ImportError: the detector needs a package that is not installed.
     """
@@ -37,7 +45,7 @@ def load_detector(name: str, device: str = "cpu") -> Detector | None:
     if name == "given":
         return GivenSpans()
     if not is_external(name):
-        raise ValueError(f"the detector {name!r} is unknown; accepted are {FORMS}")
+        raise ValueError(f"unknown detector {name!r}; accepted are {FORMS}")
     kind, _, model = name.partition(":")
     file, class_name = _CLASSES[kind]
     detector: Detector = getattr(importlib.import_module(f".{file}", __name__), class_name)(model, device)

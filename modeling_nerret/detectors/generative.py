@@ -1,7 +1,7 @@
-"""A detector that asks a language model to write the text again with `##marks##` around the entities.
+"""A detector that asks a language model to copy the text with `##marks##` around the entities.
 
-It is the form of the paper's own detector, CascadeNER (PAPER section 4). Any causal language model of transformers can
-be asked; it costs a generated copy of every text.
+The paper's own detector, CascadeNER, works this way (PAPER section 4). Any causal language model of transformers will
+do. It is slow: the model generates a copy of every text.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..documents import Document
-from .marks import align_marks
 from ..spans import Span
 from ..windows import Window
+from .marks import align_marks
 
 PROMPT = (
     "Copy the text word for word and put ## before and after every entity: every person, group, organisation, place, "
@@ -29,14 +29,17 @@ PROMPT = (
 
 
 class GenerativeExtractor:
-    """Any causal or chat language model as a detector.
+    """Use any causal or chat language model as a detector.
 
     Args:
         name_or_path: repository id or folder of the model.
-        device: where it runs.
-        prompt: what it is told, with `{text}` in the place of the text; a chat model gets it as the user's message.
-        batch_size: texts that are written at once.
-        dtype: as in transformers.
+        device: where the model runs.
+        prompt: the prompt, with `{text}` where the text goes. A chat model gets it as the user's message.
+        batch_size: number of texts in a batch.
+        dtype: data type of the weights, as in transformers.
+
+    Raises:
+        ValueError: the prompt does not contain `{text}`.
     """
 
     reads_states = False
@@ -45,55 +48,55 @@ class GenerativeExtractor:
         self, name_or_path: str, device: str = "cpu", prompt: str = PROMPT, batch_size: int = 8, dtype: Any = "auto"
     ):
         if "{text}" not in prompt:
-            raise ValueError("the prompt must hold {text}, where the text is put")
+            raise ValueError(f"the prompt {prompt!r:.80} must contain {{text}} where the text goes")
         self.prompt, self.batch_size = prompt, batch_size
         self.tokenizer: Any = AutoTokenizer.from_pretrained(name_or_path, padding_side="left", trust_remote_code=False)
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             name_or_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
-        self.model: Any = loaded.to(device).eval()
+        self.model: Any = model.to(device).eval()
 
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
-        """The entities that the model marks in its copy of each window's text, where they stand in the text."""
+        """The entities that the model marks in its copy of each window's text, at their places in the text."""
         pieces = [window.text[slice(*window.span)] for window in windows]
         copies: list[str] = []
-        for at in range(0, len(pieces), self.batch_size):
-            copies += self.write(pieces[at : at + self.batch_size])
-        found = []
+        for start in range(0, len(pieces), self.batch_size):
+            copies += self.write(pieces[start : start + self.batch_size])
+        spans_by_window = []
         for window, piece, copy in zip(windows, pieces, copies, strict=True):
             shift = window.span[0]
             spans = (Span(start + shift, end + shift, score) for start, end, score in align_marks(piece, copy))
-            found.append([span for span in spans if window.text[span.start : span.end].strip()])
-        return found
+            spans_by_window.append([span for span in spans if window.text[span.start : span.end].strip()])
+        return spans_by_window
 
     @torch.inference_mode()
     def write(self, texts: Sequence[str]) -> list[str]:
-        """The model's answers, its likeliest words each time (greedy decoding)."""
-        asked = [self.prompt.replace("{text}", text) for text in texts]
+        """The model's answer to the prompt for each text, by greedy decoding."""
+        prompts = [self.prompt.replace("{text}", text) for text in texts]
         chat = bool(self.tokenizer.chat_template)
         if chat:
-            asked = [self._as_chat(message) for message in asked]
-        batch = self.tokenizer(asked, padding=True, add_special_tokens=not chat, return_tensors="pt")
+            prompts = [self._as_chat(prompt) for prompt in prompts]
+        batch = self.tokenizer(prompts, padding=True, add_special_tokens=not chat, return_tensors="pt")
         longest = max(len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"])
-        written = self.model.generate(
+        sequences = self.model.generate(
             input_ids=batch["input_ids"].to(self.model.device),
             attention_mask=batch["attention_mask"].to(self.model.device),
-            max_new_tokens=32 + longest * 3 // 2,  # a copy and its marks
+            max_new_tokens=32 + longest * 3 // 2,  # room for a copy and its marks
             do_sample=False,
             num_beams=1,
             pad_token_id=self.tokenizer.pad_token_id,
-        )
-        # with padding on the left every answer begins after the *padded* prompt (PAPER section 4: a published bug)
-        answers = written[:, batch["input_ids"].shape[1] :]
-        decoded: list[str] = self.tokenizer.batch_decode(answers, skip_special_tokens=True)
-        return decoded
+        )  # (texts, prompt tokens + new tokens)
+        # Padding is on the left, so every answer begins after the *padded* prompt (PAPER section 4: a published bug)
+        tokens = sequences[:, batch["input_ids"].shape[1] :]  # (texts, new tokens)
+        answers: list[str] = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return answers
 
     def _as_chat(self, message: str) -> str:
-        rendered: str = self.tokenizer.apply_chat_template(
+        prompt: str = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": message}], add_generation_prompt=True, tokenize=False
         )
-        return rendered
+        return prompt

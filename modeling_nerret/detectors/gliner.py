@@ -1,4 +1,4 @@
-"""GLiNER (arXiv 2311.08526) as a detector: it finds the entities of a broad set of types, and the types are dropped."""
+"""A detector that runs GLiNER (arXiv 2311.08526) with a broad set of types, which it then ignores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..documents import Document
 from ..spans import Span
 from ..windows import Window
 
-# Broad enough to leave little out, few enough that each is found: GLiNER grows slower with every type
+# Broad enough to cover most entities, few enough to be fast: every type makes GLiNER slower
 TYPES = (
     "person",
     "group of people",
@@ -37,17 +37,17 @@ INSTALL = "pip install 'nerret[gliner]'"
 
 
 class Gliner:
-    """Any GLiNER checkpoint as a detector.
+    """Use any GLiNER checkpoint as a detector.
 
     Args:
         name_or_path: repository id or folder of the checkpoint.
-        device: where it runs.
-        types: what it looks for.
-        threshold: score in [0, 1] above which a span is proposed.
-        batch_size: texts that it reads at once.
+        device: where the model runs.
+        types: entity types to look for.
+        threshold: spans with a score above this are proposed, in [0, 1].
+        batch_size: number of texts in a batch.
 
     Raises:
-        ImportError: GLiNER is not installed; the message has the command.
+        ImportError: GLiNER is not installed; the message says how to install it.
     """
 
     reads_states = False
@@ -70,37 +70,37 @@ class Gliner:
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
-        """Spans of any of the types in each window's text."""
+        """The spans in each window's text that have any of the types, each with its best score."""
         pieces = [
             (number, start, end)
             for number, window in enumerate(windows)
-            for start, end in parts(window.text, *window.span, self.model.config.max_len)
+            for start, end in split_long_text(window.text, *window.span, self.model.config.max_len)
         ]
         texts = [windows[number].text[start:end] for number, start, end in pieces]
         answers = self.model.inference(texts, self.types, threshold=self.threshold, batch_size=self.batch_size)
         best: list[dict[tuple[int, int], float]] = [{} for _ in windows]
         for (number, shift, _), entities in zip(pieces, answers, strict=True):
             for entity in entities:
-                place = (entity["start"] + shift, entity["end"] + shift)
-                best[number][place] = max(best[number].get(place, 0.0), float(entity["score"]))
-        return [[Span(*place, own[place]) for place in sorted(own)] for own in best]
+                edges = (entity["start"] + shift, entity["end"] + shift)
+                best[number][edges] = max(best[number].get(edges, 0.0), float(entity["score"]))
+        return [[Span(*edges, scores[edges]) for edges in sorted(scores)] for scores in best]
 
 
-def parts(text: str, start: int, end: int, limit: int) -> list[tuple[int, int]]:
-    """Cut `text[start:end]` into parts of at most `limit` words, after a sentence where there is one.
+def split_long_text(text: str, start: int, end: int, limit: int) -> list[tuple[int, int]]:
+    """Split `text[start:end]` into parts of at most `limit` words, at the end of a sentence if possible.
 
-    GLiNER leaves unread what is over its `max_len` words.
+    GLiNER ignores everything after its first `max_len` words.
 
     Example:
         >>> text = "One two. Three four five six."
-        >>> [text[start:end] for start, end in parts(text, 0, len(text), 5)]
+        >>> [text[start:end] for start, end in split_long_text(text, 0, len(text), 5)]
         ['One two.', ' Three four five six.']
     """
     words = list(WORD.finditer(text, start, end))
-    cut = []
+    parts = []
     while len(words) > limit:
-        ends = [at for at in range(limit // 2, limit) if words[at].group() in ".!?"]
-        at = ends[-1] if ends else limit - 1
-        cut.append((start, words[at].end()))
-        start, words = words[at].end(), words[at + 1 :]
-    return [*cut, (start, end)]
+        sentence_ends = [index for index in range(limit // 2, limit) if words[index].group() in ".!?"]
+        last = sentence_ends[-1] if sentence_ends else limit - 1
+        parts.append((start, words[last].end()))
+        start, words = words[last].end(), words[last + 1 :]
+    return [*parts, (start, end)]

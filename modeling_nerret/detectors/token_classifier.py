@@ -1,4 +1,4 @@
-"""A token-classification model as a detector."""
+"""A detector that runs a token-classification model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..windows import Window
 
 
 class TokenClassifier:
-    """Any Hugging Face token-classification checkpoint as a detector; its types are dropped.
+    """Use any Hugging Face token-classification checkpoint as a detector. Its entity types are ignored.
 
     Args:
         name_or_path: repository id or folder of the checkpoint.
-        device: where it runs.
+        device: where the model runs.
     """
 
     reads_states = False
@@ -31,18 +31,18 @@ class TokenClassifier:
         tokenizer: Any = self.pipeline.tokenizer
         positions = getattr(self.pipeline.model.config, "max_position_embeddings", 512)
         tokenizer.model_max_length = min(tokenizer.model_max_length, positions, 512)
-        # what is longer than the classifier can read is read in overlapping pieces; without a stride its end is lost
+        # With a stride the pipeline reads a long text in overlapping pieces; without one it would drop the end
         self.stride = tokenizer.model_max_length // 8
 
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
-        """One span for each entity group that the checkpoint finds in a window's text."""
+        """One span for each entity that the checkpoint finds in a window's text."""
         pieces = [window.text[slice(*window.span)] for window in windows]
-        found = []
+        spans_by_window = []
         answers: Any = self.pipeline(pieces, batch_size=len(pieces), stride=self.stride)
         for window, groups in zip(windows, answers, strict=True):
             shift = window.span[0]
             spans = {Span(group["start"] + shift, group["end"] + shift, float(group["score"])) for group in groups}
-            found.append(sorted(span for span in spans if window.text[span.start : span.end].strip()))
-        return found
+            spans_by_window.append(sorted(span for span in spans if window.text[span.start : span.end].strip()))
+        return spans_by_window
