@@ -24,6 +24,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json
 UNLESS_MISSING = {
     f"_raise_exceptions_for_{fault}": False for fault in ("missing_entries", "connection_errors", "gated_repo")
 }
+# Bars of transformers for work that takes a moment
+WEIGHTS_BARS = ("Loading weights", "Writing model shards")
 # Families whose first position number is the padding token's id + 1
 SHIFTED_POSITIONS = ("roberta", "xlm-roberta")
 
@@ -175,7 +177,7 @@ def readable_weights(where: Any) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let transformers log errors only, and show no bar for weights that are read in a moment.
+    """Let transformers log errors only, and show no bar for weights that it reads or writes in a moment.
 
     Downloads, which take longer, keep their bars.
     """
@@ -190,5 +192,5 @@ def quiet() -> Iterator[None]:
 
 
 def _without_weights_bar(bar: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A progress bar of transformers, hidden if it is that of weights."""
-    return bar(*arguments, **options | {"disable": options.get("desc") == "Loading weights" or options.get("disable")})
+    """A progress bar of transformers, hidden if it is one for weights."""
+    return bar(*arguments, **options | ({"disable": True} if options.get("desc") in WEIGHTS_BARS else {}))

@@ -419,7 +419,8 @@ class NerretModel(PreTrainedModel):
         if head_only:
             self._keys_to_ignore_on_save = {key for key in self.state_dict() if key.split(".")[0] not in HEADS}
         try:
-            super().save_pretrained(save_directory, *args, **kwargs)
+            with quiet():
+                super().save_pretrained(save_directory, *args, **kwargs)
         finally:
             config.cut_config, self._keys_to_ignore_on_save = whole, omissions
         _write_modules(Path(save_directory))

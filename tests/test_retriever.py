@@ -14,10 +14,11 @@ import torch
 from modeling_nerret import EntityRetriever, GivenSpans
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.cli import main
-from modeling_nerret.documents import Document
-from modeling_nerret.encoding import EncodedDocument, Encoder
+from modeling_nerret.documents import Document, EncodedDocument
+from modeling_nerret.encoding import Encoder
 from modeling_nerret.spans import Span
-from modeling_nerret.index.store import Store, _vector_rows
+from modeling_nerret.index.store import Store
+from modeling_nerret.index.tables import vector_rows
 from tests.tiny import save_checkpoint
 
 DOCUMENTS = [
@@ -267,11 +268,11 @@ def test_compacting_changes_no_answer(retriever: EntityRetriever) -> None:
 
 
 def test_remains_of_a_killed_writer_take_no_documents_place(retriever: EntityRetriever) -> None:
-    store = retriever._open
+    store = retriever._store
     query = retriever.encoder.embed_queries(["city"])[0]
     left = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.stack([query] * 900))]
     table = store._vectors["mentions"]
-    table.add(_vector_rows(left, np.asarray([99]), table.schema, "mentions"))
+    table.add(vector_rows(left, np.asarray([99]), table.schema, "mentions"))
     for mode in ("hybrid", "vector"):
         assert set(_ids(retriever, mode=mode)) == {"a", "b", "c", "d"}
 

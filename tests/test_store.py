@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 
 from modeling_nerret.index import store as store_module
-from modeling_nerret.documents import Document
-from modeling_nerret.encoding import EncodedDocument
+from modeling_nerret.index import tables
+from modeling_nerret.documents import Document, EncodedDocument
 from modeling_nerret.spans import Span
-from modeling_nerret.index.store import Store, _vector_index, is_vacant
+from modeling_nerret.index.folder import is_vacant
+from modeling_nerret.index.store import Store
+from modeling_nerret.index.tables import vector_index
 
 SIZE = 8
 
@@ -67,7 +69,7 @@ def test_a_killed_making_is_taken_up_again(tmp_path: Path) -> None:
             (shutil.copytree if source.is_dir() else shutil.copy)(source, part / name)
         (part / "mentions.lance" / "_versions").mkdir(parents=True, exist_ok=True)  # a table's folder, still empty
         assert is_vacant(part)
-        with pytest.raises(ValueError, match="making was interrupted"):
+        with pytest.raises(ValueError, match="an interrupted attempt to make one"):
             Store(part)
         fill(Store.create(part, SIZE, model="m", fingerprint="f"), encoded("a"))
         assert len(Store(part)) == 1
@@ -108,7 +110,7 @@ def test_an_interrupted_write_is_not_seen_and_then_swept(store: Store, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_document_rows", cut)  # mentions and metadata are committed by then
+        patch.setattr(store_module, "document_rows", cut)  # mentions and metadata are committed by then
         with pytest.raises(KeyboardInterrupt):
             fill(store, encoded("b", year=1))
     assert store.count_mentions() == 4 and ids(store) == {"a"}
@@ -214,7 +216,7 @@ def test_the_engines_words_become_ours(store: Store, monkeypatch: pytest.MonkeyP
     def fail(*_: Any) -> None:
         raise RuntimeError(f"lance error: LanceError(IO): {words}, writer.rs:258:9")
 
-    monkeypatch.setattr(store_module, "_document_rows", fail)
+    monkeypatch.setattr(store_module, "document_rows", fail)
     with pytest.raises(OSError, match=r"the (disk is full|folder is read-only); .* what was committed is kept$"):
         fill(store, encoded("a"))
 
@@ -239,7 +241,7 @@ def test_the_vector_index_finds_what_exact_search_finds(store: Store, monkeypatc
     assert store.is_behind
     with store.writing():
         store.compact()
-    assert not store.is_behind and _vector_index(store._vectors["mentions"])
+    assert not store.is_behind and vector_index(store._vectors["mentions"])
     fill(store, encoded("late", vector=query / np.linalg.norm(query) * 9))  # not in the vector index yet
     found = store.nearest(query, 102)
     late = next(key for key, document in store.documents(list(found)).items() if document.id == "late")
@@ -302,7 +304,7 @@ def test_many_keys_filter_as_few_do(store: Store, monkeypatch: pytest.MonkeyPatc
     fill(store, *(encoded(f"d{number}", vector=np.eye(SIZE)[number % SIZE]) for number in range(40)))
     query, keys = np.arange(SIZE, dtype=float), set(range(1, 31))
     few, words = store.nearest(query, 80, keys), store.matching("London", 40, keys)
-    monkeypatch.setattr(store_module, "CHUNK", 4)
+    monkeypatch.setattr(tables, "CHUNK", 4)
     assert store.nearest(query, 80, keys) == few and set(few) == keys
     assert store.matching("London", 40, keys) == words and set(words) == keys
 
@@ -346,7 +348,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
         _check_whole(Store(path))
     assert process.exitcode == 0
     store = Store(path)
-    assert len(store) == 300 and store.count_mentions() == 600 and _vector_index(store._vectors["mentions"])
+    assert len(store) == 300 and store.count_mentions() == 600 and vector_index(store._vectors["mentions"])
 
 
 def _check_whole(store: Store) -> None:

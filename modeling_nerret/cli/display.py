@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..index.excerpts import surroundings
 from ..index.hits import Hit
 
 AROUND = 100  # characters of context on either side of the best mention
@@ -33,20 +34,16 @@ def excerpt(hit: Hit, plain: bool) -> Text:
     """The surroundings of the hit's best mention, its matching mentions in bold, or in [brackets] if `plain`."""
     best = max(hit.mentions, key=lambda mention: mention.score, default=None)
     first, last = (best.start, best.end) if best else (0, 0)
-    left, right = max(0, first - AROUND), min(len(hit.text), last + AROUND)
-    if left:
-        left = hit.text.find(" ", left, first) + 1 or left
-    if right < len(hit.text):
-        right = max(hit.text.rfind(" ", last, right), last)
-    shown, at = Text("… " if left else ""), left
+    left, right = surroundings(hit.text, first, last, AROUND)
+    line, position = Text("… " if left else ""), left
     for mention in hit.mentions:
-        if at <= mention.start and mention.end <= right:
-            shown.append(_one_line(hit.text[at : mention.start]))
+        if position <= mention.start and mention.end <= right:
+            line.append(_one_line(hit.text[position : mention.start]))
             text = _one_line(mention.text)
-            shown.append(f"[{text}]" if plain else text, style="bold yellow")
-            at = mention.end
-    shown.append(_one_line(hit.text[at:right]))
-    return shown.append(" …" if right < len(hit.text) else "")
+            line.append(f"[{text}]" if plain else text, style="bold yellow")
+            position = mention.end
+    line.append(_one_line(hit.text[position:right]))
+    return line.append(" …" if right < len(hit.text) else "")
 
 
 def _one_line(text: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from ..detection import Detector, GivenSpans
+if TYPE_CHECKING:
+    from ..detection import Detector
 
 FORMS = "probe, given, hf:NAME, gliner:NAME, generative:NAME"
 _CLASSES = {
@@ -25,6 +27,16 @@ def is_external(name: str) -> bool:
     return kind in _CLASSES and bool(model)
 
 
+def check_name(name: str) -> None:
+    """Refuse a name of another form before anything is loaded.
+
+    Raises:
+        ValueError: the message lists the forms.
+    """
+    if name not in ("probe", "given") and not is_external(name):
+        raise ValueError(f"the detector {name!r} is unknown; accepted are {FORMS}")
+
+
 def load_detector(name: str, device: str = "cpu") -> Detector | None:
     """Load a detector by name.
 
@@ -40,12 +52,13 @@ def load_detector(name: str, device: str = "cpu") -> Detector | None:
         OSError: there is no such model.
         ImportError: the detector needs a package that is not installed.
     """
+    check_name(name)
     if name == "probe":
         return None
     if name == "given":
+        from ..detection import GivenSpans
+
         return GivenSpans()
-    if not is_external(name):
-        raise ValueError(f"unknown detector {name!r}; accepted are {FORMS}")
     kind, _, model = name.partition(":")
     file, class_name = _CLASSES[kind]
     detector: Detector = getattr(importlib.import_module(f".{file}", __name__), class_name)(model, device)

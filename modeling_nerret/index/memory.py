@@ -1,8 +1,4 @@
-"""Keep a process that indexes for hours at the size that it needs; only glibc wants this, elsewhere nothing happens.
-
-glibc gives each thread a heap of its own. The storage engine has many threads, and what they free in theirs stays with
-the process: it grew by half over 100,000 documents. So threads that begin after the import of this module share one.
-"""
+"""Keep a process that indexes for hours at the size that it needs; only glibc needs this, elsewhere nothing happens."""
 
 from __future__ import annotations
 
@@ -11,8 +7,15 @@ from contextlib import suppress
 
 M_ARENA_MAX = -8  # of malloc.h
 
-with suppress(OSError, AttributeError):
-    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+def share_heap() -> None:
+    """Let all threads that begin from now on share one heap; only the owner of the process should call it.
+
+    glibc gives each thread a heap, and what the storage engine's many threads free in theirs stays with the process:
+    without this it grew by half over 100,000 documents. A process that forks must not call it: its children crash.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def trim_memory() -> None:

@@ -21,16 +21,16 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".csv", ".parquet")
 
 @dataclass(frozen=True)
 class BadLine:
-    """A record that is no document: where it stands and why it was refused."""
+    """A record that is no document: where it stands, and why it was refused."""
 
     where: str
     reason: str
 
 
 def read_corpus(source: str, text_column: str = "text", id_column: str = "id") -> Iterator[Document | BadLine]:
-    """Documents of a corpus in order, with a `BadLine` for each record that is none or has an earlier one's id.
+    """Documents of a corpus in order, with a `BadLine` for each record that is none or repeats an id.
 
-    The corpus is streamed; all that stays of a record is a number made of its id.
+    The corpus is streamed; only a hash of each id stays in memory.
 
     Args:
         source: a file, or `-` for JSONL on standard input.
@@ -64,13 +64,13 @@ def read_corpus(source: str, text_column: str = "text", id_column: str = "id") -
 
 
 def _documents(
-    records: Iterable[dict[str, Any] | ValueError | None], name: str, text_column: str, id_column: str
+    records: Iterable[dict[str, Any] | ValueError | None], file_name: str, text_column: str, id_column: str
 ) -> Iterator[Document | BadLine]:
-    seen: set[int] = set()
+    hashes: set[int] = set()  # of all ids so far
     for number, record in enumerate(records, 1):
         if record is None:  # an empty line
             continue
-        where = f"{name}, line {number}"
+        where = f"{file_name}, line {number}"
         if isinstance(record, ValueError):
             yield BadLine(where, str(record))
             continue
@@ -80,11 +80,11 @@ def _documents(
             fields = dict(record)
             if text_column not in fields:
                 raise ValueError(f"there is no {text_column!r}; the fields are {', '.join(map(str, fields)) or 'none'}")
-            text, given = fields.pop(text_column), fields.pop(id_column, None)
-            document = Document.from_dict(fields | {"text": text, "id": str(number) if given is None else given})
-            if hash(document.id) in seen:
+            text, name = fields.pop(text_column), fields.pop(id_column, None)
+            document = Document.from_dict(fields | {"text": text, "id": str(number) if name is None else name})
+            if hash(document.id) in hashes:
                 raise ValueError(f"the id {document.id!r:.60} stands on an earlier line too; ids must differ")
-            seen.add(hash(document.id))
+            hashes.add(hash(document.id))
             yield document
         except ValueError as error:
             yield BadLine(where, str(error))
@@ -144,10 +144,10 @@ def _parquet(path: Path, text_column: str) -> Iterator[Any]:
     import pyarrow.parquet as parquet
 
     try:
-        opened = parquet.ParquetFile(path)
+        source = parquet.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise OSError(f"{path} is no Parquet file, or a damaged one ({error})") from None
-    with opened as file:
+    with source as file:
         _need_column(text_column, file.schema_arrow.names)
         for batch in file.iter_batches(batch_size=1_000):
             yield from batch.to_pylist()

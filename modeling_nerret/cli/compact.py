@@ -1,0 +1,25 @@
+"""`nerret compact`: give unused space back to the disk."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .arguments import add_index
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_index(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compact the index, and print its size before and after."""
+    from ..index.store import Store
+
+    store = Store(options.index)
+    size = store.info()["bytes"]
+    with store.writing():
+        store.compact()
+    print(f"{options.index}: {size:,} bytes before, {store.info()['bytes']:,} now", file=sys.stderr)
+    return 0

@@ -1,0 +1,25 @@
+"""`nerret delete`: remove documents from an index."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .arguments import add_index
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_index(parser)
+    parser.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Remove the documents; 1 if one was not there."""
+    from ..index.store import Store
+
+    store = Store(options.index)
+    with store.writing():
+        count = store.delete(options.ids)
+    print(f"{count} of {len(options.ids)} documents removed", file=sys.stderr)
+    return 0 if count == len(options.ids) else 1

@@ -1,0 +1,21 @@
+"""`nerret info`: say what an index holds."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import add_index
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_index(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print path, model, numbers of documents and mentions, bytes on disk."""
+    from ..index.store import Store
+
+    for name, value in Store(options.index).info().items():
+        print(f"{name:<10} {value}")
+    return 0

@@ -1,0 +1,116 @@
+"""Rank an index's documents for a type query: by mentions, whole texts, words, or all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .store import Store
+
+MODES = ("hybrid", "vector", "document", "lexical")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A type query with everything that decides its ranking.
+
+    Args:
+        text: the type in plain words.
+        vector: its vector. (hidden_size,)
+        k: how many documents are wanted.
+        mode: one of `MODES`.
+        where: conditions on metadata, see `Store.filter`.
+        min_score: leave out documents with a lower score.
+    """
+
+    text: str
+    vector: np.ndarray
+    k: int = 10
+    mode: str = "hybrid"
+    where: Mapping[str, Any] | None = None
+    min_score: float | None = None
+
+
+class Rank(NamedTuple):
+    """A ranked document: its key in the store, its id and its score."""
+
+    key: int
+    id: str
+    score: float
+
+
+class Ranking:
+    """Ranks the documents of a store for one query.
+
+    Args:
+        store: the index.
+        config: the model's configuration, which holds the weights of the hybrid score.
+        query: the query.
+    """
+
+    def __init__(self, store: Store, config: Any, query: Query):
+        self.store, self.config, self.query = store, config, query
+        self.keys = store.filter(query.where) if query.where else None
+
+    def best(self) -> list[Rank]:
+        """The best `k` documents; ties in order of their ids."""
+        store = self.store
+        most = max(len(store), store.count_mentions(), store.count_windows(), 1)
+        k = min(self.query.k, most if self.keys is None else len(self.keys))
+        limit = min(max(2 * k, 200), most)
+        while True:
+            scores = self._scores(limit)
+            ranks = self._top(scores, k)
+            is_all = limit == most or (self.query.mode == "lexical" and len(scores) < limit)
+            if len(ranks) == k or is_all:
+                least = self.query.min_score
+                return [rank for rank in ranks if least is None or rank.score >= least]
+            limit = min(4 * limit, most)  # several mentions of a document, or of one that is gone, took the places
+
+    def _scores(self, limit: int) -> dict[int, float]:
+        """Scores by key of the documents that have one of the `limit` nearest mentions or windows, or best texts."""
+        query, config = self.query, self.config
+        if query.mode == "lexical":
+            return self.store.matching(query.text, limit, self.keys)
+        if query.mode == "document":
+            return self.store.nearest(query.vector, limit, self.keys, of="windows")
+        mentions = self.store.nearest(query.vector, limit, self.keys)
+        if query.mode == "vector":
+            return mentions
+        words = self.store.matching(query.text, limit, self.keys)
+        windows: dict[int, float] = {}
+        if config.document_weight:
+            windows = self.store.nearest(query.vector, limit, self.keys, of="windows")
+        candidates = sorted({*mentions, *words, *windows})
+        self._complete(mentions, candidates, "mentions")
+        if config.document_weight:
+            self._complete(windows, candidates, "windows")
+        scores = {}
+        for key in candidates:
+            word, whole = words.get(key, 0.0), windows.get(key, 0.0)
+            score = max(mentions[key], config.document_floor * whole) + config.document_weight * whole
+            scores[key] = float(np.float32(score + config.lexical_weight * word / (word + config.lexical_half)))
+        return scores
+
+    def _complete(self, scores: dict[int, float], keys: Sequence[int], of: str) -> None:
+        """Score those of `keys` that have no score yet; 0 for a document without a mention (or window)."""
+        places = self.store.mentions([key for key in keys if key not in scores], self.query.vector, of)
+        for key, mentions in places.items():
+            scores[key] = max((score for _, _, score in mentions), default=0.0)
+
+    def _top(self, scores: dict[int, float], k: int) -> list[Rank]:
+        """The best `k` of the scored documents that still exist; ties in order of their ids."""
+        keys = sorted(scores, key=lambda key: -scores[key])
+        while keys and k:
+            level = scores[keys[min(k, len(keys)) - 1]]
+            candidates = [key for key in keys if scores[key] >= level]  # many may share the k-th score
+            ids = self.store.ids(candidates)
+            if len(ids) >= min(k, len(keys)):
+                order = sorted(ids, key=lambda key: (-scores[key], ids[key]))
+                return [Rank(key, ids[key], scores[key]) for key in order[:k]]
+            remains = set(candidates) - set(ids)  # replaced, deleted, or of an interrupted write
+            keys = [key for key in keys if key not in remains]
+        return []
