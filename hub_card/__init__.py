@@ -1,1 +1,1 @@
-"""Everything that becomes a repository of the Hugging Face Hub."""
+"""Model cards, Hub repositories, their upload, and the demo Space."""

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from sentence_transformers import SentenceTransformer
 
-import modeling_nerret
-from .figure import draw_types
-from .licences import check_name, licence_of, training_sets
-from .results import Result, corpus_name, losses, model_index, table
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
+from .eval_results import Benchmark
+from .figure import draw_types
+from .licences import TrainedSet, check_name, licence_of
+from .push import TAG
+from .results import DATASETS, SPANS, Dataset, Result, corpus_name, losses, table
+
 TEMPLATE = Path(__file__).parent / "card.md"
-TAG = f"v{modeling_nerret.__version__}"
 # Shown on the page: a type and names, with the scores that the checkpoint gives them
 EXAMPLES = {
     "dinosaur": ["Triceratops", "Marie Curie", "Lake Baikal", "ibuprofen"],
@@ -30,37 +31,42 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class About:
-    """What a card tells beside the checkpoint itself.
+    """What a repository says besides the checkpoint itself.
 
     Args:
         model_id: repository id, or the name that users load it by.
         native: whether the repository is in the native form.
-        recipes: the checkpoint's recipe, and those of the checkpoints that it went on from.
-        set_licences: licences of training sets of one's own, by name.
         results: measured results.
-        system: name that the checkpoint was measured under.
-        licence: the Hub's identifier of the licence; `None`: that of the backbone.
-        notes: Markdown for this very model.
+        system: name under which the checkpoint was measured.
+        benchmarks: registered benchmarks whose results go into `.eval_results`.
+        set_licences: licences of training sets that nerret does not know, by name.
+        licence: the Hub's name for the licence; `None`: the backbone's.
+        notes: Markdown for the top of the card.
     """
 
     model_id: str
     native: bool = False
-    recipes: Sequence[dict[str, Any]] = ()
-    set_licences: Mapping[str, str] = field(default_factory=dict)
     results: Sequence[Result] = ()
     system: str = ""
+    benchmarks: Sequence[Benchmark] = ()
+    set_licences: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
     notes: str = ""
 
 
-def write_card(checkpoint: Checkpoint, about: About, folder: Path) -> None:
-    """Write README.md, and the pictures that it shows, into a repository that is otherwise complete.
+def write_card(checkpoint: Checkpoint, about: About, sets: Sequence[TrainedSet], folder: Path) -> None:
+    """Write README.md and its pictures into a repository that is otherwise complete.
+
+    Args:
+        checkpoint: the checkpoint.
+        about: what the card says besides it.
+        sets: the sets that the checkpoint was trained on.
+        folder: the repository.
 
     Raises:
-        ValueError: the licence of the backbone or of a training set is not known, or forbids a shipped checkpoint.
+        ValueError: the licence of the backbone is unknown or forbids the name.
     """
     config = checkpoint.model.config
-    sets = training_sets(about.recipes, about.set_licences)
     data = card_data(checkpoint, about)
     figures = draw_types(about.results, about.system, folder / "figures")
     card: Any = ModelCard.from_template(
@@ -83,23 +89,23 @@ def write_card(checkpoint: Checkpoint, about: About, folder: Path) -> None:
         losses=losses(about.results, about.system),
         sizes=_sizes(about.results),
         figures=[
-            (f"R-Precision per type, {corpus_name(one.stem.removesuffix('-types'))}", f"figures/{one.name}")
-            for one in figures
+            (f"R-Precision per type, {corpus_name(path.stem.removesuffix('-types'))}", f"figures/{path.name}")
+            for path in figures
         ],
         parameters=round(sum(weight.numel() for weight in checkpoint.model.parameters()) / 1e6, 1),
         megabytes=round(sum(path.stat().st_size for path in folder.rglob("model*.safetensors")) / 1e6, 1),
         speed=_speed(about),
         licence_line=_licence_line(data.license, config),
     )
-    card.text = re.sub(r"\n{3,}", "\n\n", card.text)  # what was left out leaves empty lines
+    card.text = re.sub(r"\n{3,}", "\n\n", card.text)  # the template's empty parts leave blank lines
     card.save(folder / "README.md")
 
 
 def card_data(checkpoint: Checkpoint, about: About) -> ModelCardData:
-    """The card's metadata: what the Hub reads to choose widget, snippets and filters.
+    """The card's metadata, from which the Hub chooses widget, snippets and filters.
 
     Raises:
-        ValueError: the licence of the backbone is not known, or forbids the name.
+        ValueError: the licence of the backbone is unknown or forbids the name.
     """
     config = checkpoint.model.config
     licence = licence_of(config.backbone, about.licence)
@@ -114,27 +120,50 @@ def card_data(checkpoint: Checkpoint, about: About) -> ModelCardData:
         base_model=config.backbone if is_repository(config.backbone) else None,
         metrics=["r_precision"],
         model_name=_name(about.model_id),
-        # the native form alone cannot repeat them: it knows no mentions in their texts
+        # the native form cannot repeat the measurement: it does not embed mentions in their texts
         eval_results=None if about.native else model_index(about.results, about.system) or None,
         widget=widget(checkpoint, about.native),
     )
 
 
+def model_index(results: Sequence[Result], system: str) -> list[EvalResult]:
+    """The results of this checkpoint as metadata of a card."""
+    entries = []
+    for result in results:
+        if result["system"] != system:
+            continue
+        corpus = DATASETS.get(result["corpus"], Dataset(result["corpus"], result["corpus"]))
+        entries.append(
+            EvalResult(
+                task_type="text-retrieval",
+                task_name="Retrieval of documents by entity type",
+                dataset_type=corpus.dataset,
+                dataset_name=corpus.name,
+                dataset_config=corpus.config,
+                dataset_args={"documents": result["n_documents"], "types": result["n_types"]},
+                metric_type="r_precision",
+                metric_name=f"Macro R-Precision, {SPANS.get(result['spans'], result['spans'])}",
+                metric_value=round(result["macro_r_precision"], 4),
+            )
+        )
+    return entries
+
+
 def widget(checkpoint: Checkpoint, native: bool) -> list[dict[str, Any]]:
-    """Examples with the scores that the checkpoint gives, which the page shows also where no server runs the model."""
+    """Examples with the checkpoint's scores, which the page shows even if no server runs the model."""
     encoder = SentenceTransformer(modules=[NerretTransformer(checkpoint.model, checkpoint.tokenizer)])
     encoder.eval()
     examples: list[dict[str, Any]] = []
     for query, names in EXAMPLES.items():
         scores = encoder.similarity(encoder.encode(query), encoder.encode(names))[0].tolist()
         output = [{"label": name, "score": round(score, 3)} for name, score in zip(names, scores, strict=True)]
-        given = {"source_sentence": query, "sentences": names} if native else {"text": query}
-        examples.append(given | {"example_title": query, "output": output})
+        entry = {"source_sentence": query, "sentences": names} if native else {"text": query}
+        examples.append(entry | {"example_title": query, "output": output})
     return examples
 
 
 def is_repository(backbone: str | None) -> bool:
-    """Whether a backbone is named by its repository, and not by a folder of some machine.
+    """Whether a backbone is named by its repository, not by a local folder.
 
     Example:
         >>> is_repository("meta-llama/Llama-3.1-8B"), is_repository("/data/llama"), is_repository(None)
@@ -158,22 +187,24 @@ def _base_line(config: Any) -> str:
 
 def _licence_line(licence: Any, config: Any) -> str:
     if is_repository(config.backbone):
-        return f"{licence}, which is that of the backbone, whose first blocks these weights contain."
+        return f"{licence}, the licence of the backbone, whose first blocks are part of these weights."
     return f"{licence}."
 
 
 def _sizes(results: Sequence[Result]) -> str:
-    found = {one["corpus"]: f"{one['n_documents']:,} documents and {one['n_types']} types" for one in results}
-    return "; ".join(f"{corpus_name(corpus)}, {text}" for corpus, text in found.items())
+    sizes = {
+        result["corpus"]: f"{result['n_documents']:,} documents and {result['n_types']} types" for result in results
+    }
+    return "; ".join(f"{corpus_name(corpus)}, {size}" for corpus, size in sizes.items())
 
 
 def _speed(about: About) -> str:
-    """A sentence on how long the largest of the measurements took."""
-    own = [one for one in about.results if one["system"] == about.system]
-    if not own:
+    """A sentence on how long the largest measurement took; empty without results."""
+    results = [result for result in about.results if result["system"] == about.system]
+    if not results:
         return ""
-    one = max(own, key=lambda one: (one["n_documents"], one["spans"]))
+    largest = max(results, key=lambda result: (result["n_documents"], result["spans"]))
     return (
-        f"In the measurement above, indexing {one['n_documents']:,} documents of {corpus_name(one['corpus'])} and "
-        f"answering {one['n_types']} queries took {one['seconds']:.0f} s in all."
+        f"In the measurement above, indexing {largest['n_documents']:,} documents of {corpus_name(largest['corpus'])} "
+        f"and answering {largest['n_types']} queries took {largest['seconds']:.0f} s in all."
     )

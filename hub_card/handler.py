@@ -1,26 +1,26 @@
 """Serves this repository on Hugging Face Inference Endpoints.
 
-The body of a request is `{"inputs": ..., "parameters": {...}}`; inputs are one input or a list of inputs:
+The body of a request is `{"inputs": ..., "parameters": {...}}`. The inputs are one input or a list of inputs:
 
     "dinosaur"                                                 a type query
     {"text": "Ada met Babbage.", "start": 0, "end": 3}         a mention in its text
     {"text": "Ada met Babbage.", "mentions": [{"start": 0, "end": 3}, ...]}
-    {"text": "Ada met Babbage."}                               a text whose mentions are to be found
+    {"text": "Ada met Babbage."}                               a text in which to find the mentions
 
-The answer to one input is one object, to a list a list of objects in its order:
+One input gets one object as the answer. A list gets a list of objects in the same order:
 
-    {"vector": [...]}                                          to a type query
+    {"vector": [...]}                                          for a type query
     {"start": 0, "end": 3, "text": "Ada", "vector": [...], "windows": 1, "characters": 16}
     {"mentions": [{"start", "end", "text", "vector", "score"}, ...], "windows": 1, "characters": 16}
-    {"error": "what is wrong, what is accepted"}               to an input that cannot be answered; the others are
+    {"error": "what is wrong, what is accepted"}               for an input that is wrong; the others are answered
 
-Positions count characters of the text. The score of a mention that was found is the detector's, in [0, 1]; mentions
-that came with the request have none, and an `error` in the place of the vector where the model has no token for them.
-A text longer than the model's window is read in overlapping windows: its `characters` were all read, in so many
-`windows`. A type query must fit into one. Parameters: `normalize` (true) gives vectors of length 1, false those of the
-length that the head gives them. A request that is wrong as a whole is answered with one `{"error": ...}`.
+Positions count characters of the text. The score of a detected mention is the detector's, in [0, 1]. Mentions of the
+request have no score; those for which the model has no token have an `error` instead of a vector. A text longer than
+the model's window is read whole, in overlapping windows: the answer says how many `characters` and `windows`. A type
+query must fit into one window. The parameter `normalize` (default true) scales vectors to length 1; with false they
+keep the length that the head gives them. If a request as a whole is wrong, the answer is one `{"error": ...}`.
 
-All code comes from this very folder: nothing else has to be trusted, and code and weights are of one version.
+All code comes from this folder: nothing else has to be trusted, and code and weights are of the same version.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ from typing import Any
 
 import torch
 
-QUERIES = 64  # embedded at once
+QUERIES = 64  # to embed at once
 FORMS = (
     'a type query ("dinosaur"), a mention {"text": ..., "start": ..., "end": ...}, mentions {"text": ..., "mentions": '
     '[{"start": ..., "end": ...}]}, or {"text": ...} to find mentions'
 )
+Answer = dict[str, Any]
 
 
 class EndpointHandler:
@@ -58,103 +59,110 @@ class EndpointHandler:
         probe, self.detector = self.code("detection").MentionProbe, None
         if (folder / probe.config_name).exists():
             self.detector = probe.from_pretrained(folder).to(device)
-        self.unnormalised = self._without_norm()
+        self.raw_model = self._without_norm()
 
-    def __call__(self, data: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
-        """The answer to a request's body; what is wrong with it is said in the answer and raises nothing."""
+    def __call__(self, data: Answer) -> Answer | list[Answer]:
+        """The answer to a request's body. It raises nothing: errors are part of the answer."""
         try:
             model = self._model(data)
         except ValueError as error:
             return {"error": str(error)}
         inputs = data["inputs"]
         batch = inputs if isinstance(inputs, list) else [inputs]
-        answers: list[dict[str, Any]] = [
-            {"error": f"{_shown(item)} is no input; accepted is {FORMS}"} for item in batch
-        ]
-        queries = {at: item for at, item in enumerate(batch) if isinstance(item, str)}
-        texts = {at: item for at, item in enumerate(batch) if isinstance(item, dict)}
-        for at, answer in (self._queries(model, queries) | self._texts(model, texts)).items():
-            answers[at] = answer
+        answers: list[Answer] = [{"error": f"{_excerpt(item)} is no input; accepted is {FORMS}"} for item in batch]
+        queries = {number: item for number, item in enumerate(batch) if isinstance(item, str)}
+        texts = {number: item for number, item in enumerate(batch) if isinstance(item, dict)}
+        for number, answer in (self._answer_queries(model, queries) | self._answer_texts(model, texts)).items():
+            answers[number] = answer
         return answers if isinstance(inputs, list) else answers[0]
 
     def _model(self, data: Any) -> Any:
         """The model that a request asks for.
 
         Raises:
-            ValueError: the request is wrong as a whole.
+            ValueError: the request as a whole is wrong.
         """
         if not isinstance(data, dict) or "inputs" not in data:
             raise ValueError(f'a request is {{"inputs": ..., "parameters": {{...}}}}; an input is {FORMS}')
         parameters = data.get("parameters") or {}
         if not isinstance(parameters, dict) or parameters.keys() - {"normalize"}:
-            raise ValueError(f'parameters are {_shown(parameters)}; accepted is {{"normalize": true or false}}')
+            raise ValueError(f'parameters are {_excerpt(parameters)}; accepted is {{"normalize": true or false}}')
         normalize = parameters.get("normalize", True)
         if not isinstance(normalize, bool):
-            raise ValueError(f'"normalize" is {_shown(normalize)}; accepted are true and false')
-        return self.model if normalize else self.unnormalised
+            raise ValueError(f'"normalize" is {_excerpt(normalize)}; accepted are true and false')
+        return self.model if normalize else self.raw_model
 
-    def _queries(self, model: Any, queries: dict[int, str]) -> dict[int, dict[str, Any]]:
-        """Answers to type queries, by their place in the request."""
-        answers: dict[int, dict[str, Any]] = {}
-        places = list(queries)
+    def _answer_queries(self, model: Any, queries: dict[int, str]) -> dict[int, Answer]:
+        """Answers to type queries, by their number in the request."""
+        answers: dict[int, Answer] = {}
+        numbers = list(queries)
         encoder = self._encoder(model, None)
-        for begin in range(0, len(places), QUERIES):
-            some = places[begin : begin + QUERIES]
+        for begin in range(0, len(numbers), QUERIES):
+            batch = numbers[begin : begin + QUERIES]
             try:
-                vectors = encoder.embed_queries([queries[at] for at in some])  # (queries, hidden_size)
-                answers |= {at: {"vector": vector} for at, vector in zip(some, vectors.tolist(), strict=True)}
-            except ValueError as error:  # one of them is wrong: ask for each by itself
-                if len(some) == 1:
-                    answers[some[0]] = {"error": str(error)}
+                vectors = encoder.embed_queries([queries[number] for number in batch])  # (queries, hidden_size)
+                answers |= {number: {"vector": vector} for number, vector in zip(batch, vectors.tolist(), strict=True)}
+            except ValueError as error:  # one query is wrong: embed each by itself
+                if len(batch) == 1:
+                    answers[batch[0]] = {"error": str(error)}
                 else:
-                    for at in some:
-                        answers |= self._queries(model, {at: queries[at]})
+                    for number in batch:
+                        answers |= self._answer_queries(model, {number: queries[number]})
         return answers
 
-    def _texts(self, model: Any, texts: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-        """Answers to inputs with a text, by their place in the request."""
-        answers: dict[int, dict[str, Any]] = {}
-        given: dict[int, Any] = {}
-        bare: dict[int, Any] = {}
-        for at, item in texts.items():
+    def _answer_texts(self, model: Any, texts: dict[int, Answer]) -> dict[int, Answer]:
+        """Answers to inputs with a text, by their number in the request."""
+        answers: dict[int, Answer] = {}
+        with_mentions: dict[int, Any] = {}
+        without: dict[int, Any] = {}
+        for number, item in texts.items():
             try:
-                document = self._document(at, item)
-                (given if document.mentions else bare)[at] = document
+                document = self._document(number, item)
+                (with_mentions if document.mentions else without)[number] = document
             except ValueError as error:
-                answers[at] = {"error": str(error)}
-        if bare and self.detector is None:
-            answers |= {at: {"error": "this model has no detector; say where the mentions are"} for at in bare}
-            bare = {}
-        for detector, documents in ((self.code("detection").GivenSpans(), given), (self.detector, bare)):
+                answers[number] = {"error": str(error)}
+        if without and self.detector is None:
+            message = "this model has no detector; say where the mentions are"
+            answers |= {number: {"error": message} for number in without}
+            without = {}
+        for detector, documents in ((self.code("detection").GivenSpans(), with_mentions), (self.detector, without)):
             if documents:
-                windows = self._windows(documents)
-                encoded = self._encoder(model, detector).encode(documents.values())
-                for at, one in zip(documents, encoded, strict=True):
-                    mentions = _mentions(one)
-                    read = {"windows": windows[at], "characters": len(one.document.text)}
-                    answers[at] = (mentions[0] if "start" in texts[at] else {"mentions": mentions}) | read
+                answers |= self._answer_documents(model, detector, documents, texts)
         return answers
 
-    def _document(self, at: int, item: dict[str, Any]) -> Any:
+    def _answer_documents(
+        self, model: Any, detector: Any, documents: dict[int, Any], texts: dict[int, Answer]
+    ) -> dict[int, Answer]:
+        """Answers to documents, by their number in the request, with the mentions that the detector proposes."""
+        answers: dict[int, Answer] = {}
+        windows = self._count_windows(documents)
+        encodings = self._encoder(model, detector).encode(documents.values())
+        for number, encoding in zip(documents, encodings, strict=True):
+            mentions = _mentions(encoding)
+            answer = mentions[0] if "start" in texts[number] else {"mentions": mentions}
+            answers[number] = answer | {"windows": windows[number], "characters": len(encoding.document.text)}
+        return answers
+
+    def _document(self, number: int, item: Answer) -> Any:
         """The document of an input.
 
         Raises:
-            ValueError: the input has another form, an empty text, or a mention outside of it.
+            ValueError: the input has another form, an empty text, or a mention outside its text.
         """
         fields = set(item) - {"text"}
         if "text" not in item or fields not in (set(), {"start", "end"}, {"mentions"}):
-            raise ValueError(f"{_shown(item)} is no input; accepted is {FORMS}")
+            raise ValueError(f"{_excerpt(item)} is no input; accepted is {FORMS}")
         if fields == {"mentions"} and not item["mentions"]:
             raise ValueError('"mentions" is empty; leave it out to have mentions found')
         mentions = item.get("mentions", [item] if fields else [])
-        entry = {"id": f"inputs[{at}]", "text": item["text"], "mentions": mentions}
+        entry = {"id": f"inputs[{number}]", "text": item["text"], "mentions": mentions}
         return self.code("documents").Document.from_dict(entry)
 
-    def _windows(self, documents: dict[int, Any]) -> Counter[int]:
-        """In how many windows each document is read."""
-        places, texts = list(documents), [document.text for document in documents.values()]
+    def _count_windows(self, documents: dict[int, Any]) -> Counter[int]:
+        """How many windows each document takes, by its number in the request."""
+        numbers, texts = list(documents), [document.text for document in documents.values()]
         windows = self.code("windows").make_windows(self.tokenizer, texts, self.model.config.max_tokens)
-        return Counter(places[window.owner] for window in windows)
+        return Counter(numbers[window.owner] for window in windows)
 
     def _encoder(self, model: Any, detector: Any) -> Any:
         return self.code("encoding").Encoder(model, self.tokenizer, detector)
@@ -173,10 +181,10 @@ class EndpointHandler:
 
 
 def _package(folder: Path) -> Any:
-    """Import function for the folder's files.
+    """A function that imports the folder's files by name.
 
-    They import each other relatively, so they need a package. It cannot be called `modeling_nerret`: a server puts this
-    folder on the path, and there that is the name of a file.
+    The files import each other relatively, so they need a package. It must not be called `modeling_nerret`, because a
+    server puts this folder on the path and then that name means a file.
     """
     name = "nerret_repository_" + folder.as_posix().encode().hex()
     package = types.ModuleType(name)
@@ -185,20 +193,20 @@ def _package(folder: Path) -> Any:
     return lambda file: importlib.import_module(f"{name}.{file}")
 
 
-def _mentions(encoded: Any) -> list[dict[str, Any]]:
-    """The mentions that a text came with, in their order, or else those that were found in it."""
-    text, given = encoded.document.text, encoded.document.mentions
-    vectors = {span[:2]: vector for span, vector in zip(encoded.mentions, encoded.vectors.tolist(), strict=True)}
+def _mentions(encoding: Any) -> list[Answer]:
+    """The request's mentions in their order or, if it had none, the detected ones."""
+    text, requests = encoding.document.text, encoding.document.mentions
+    vectors = {span[:2]: vector for span, vector in zip(encoding.mentions, encoding.vectors.tolist(), strict=True)}
     mentions = []
-    for start, end, score in given or encoded.mentions:
+    for start, end, score in requests or encoding.mentions:
         mention = {"start": start, "end": end, "text": text[start:end]}
         if (start, end) in vectors:
             mention["vector"] = vectors[start, end]
         else:
             mention["error"] = "the model has no token for these characters"
-        mentions.append(mention if given else mention | {"score": score})
+        mentions.append(mention if requests else mention | {"score": score})
     return mentions
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return f"{value!r:.80}"

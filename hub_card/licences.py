@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from modeling_nerret.training.own_sets import open_sets
-
 
 class TrainingSet(NamedTuple):
-    """A set of training texts: its licence, as the Hub or its authors write it, and what it holds."""
+    """A set of training texts: its licence, as the Hub or its authors write it, and its contents."""
 
     licence: str
-    what: str
+    contents: str
 
 
-class Trained(NamedTuple):
-    """A set that a checkpoint learnt from, and the parts of the model that did."""
+class TrainedSet(NamedTuple):
+    """A set that a checkpoint was trained on, and the parts of the model that were trained on it."""
 
     name: str
     parts: list[str]
     licence: str
-    what: str
+    contents: str
 
 
 # Only sets whose licence allows a shipped checkpoint; others need --training-set
@@ -56,7 +54,7 @@ TRAINING_SETS = {
     "music_ner": TrainingSet("MIT", "music"),
     "textile_synth": TrainingSet("CC BY 4.0", "textile heritage, synthetic"),
 }
-# The licence of a backbone is that of the weights in a self-contained checkpoint; by the start of its repository's name
+# The licence of a backbone is that of a self-contained checkpoint's weights; by the start of the repository's name
 BACKBONES = {
     "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
     "meta-llama/Llama-3.1-": "llama3.1",
@@ -64,25 +62,30 @@ BACKBONES = {
 }
 
 
-def licence_of(backbone: str | None, given: str | None) -> str:
-    """The licence of a checkpoint, by the Hub's identifier.
+def licence_of(backbone: str | None, licence: str | None = None) -> str:
+    """The licence of a checkpoint, by the Hub's name.
+
+    Args:
+        backbone: the backbone's repository.
+        licence: a name to use instead of the backbone's licence.
 
     Raises:
-        ValueError: it is not known and was not given.
+        ValueError: the backbone's licence is unknown and `licence` is `None`.
     """
-    known = next((licence for start, licence in BACKBONES.items() if (backbone or "").startswith(start)), None)
-    if given or known:
-        return str(given or known)
-    raise ValueError(
-        f"the licence of the backbone {backbone!r} is not known here; look it up and give --license, such as apache-2.0"
-    )
+    licence = licence or next((BACKBONES[start] for start in BACKBONES if (backbone or "").startswith(start)), None)
+    if licence is None:
+        raise ValueError(
+            f"nerret does not know the licence of the backbone {backbone!r}; look it up and give --license, such as "
+            "apache-2.0"
+        )
+    return licence
 
 
 def check_name(licence: str, model_id: str) -> None:
     """Refuse a name that a licence forbids.
 
     Raises:
-        ValueError: it is made with Llama, whose licence (section 1.b) wants names that begin with "Llama".
+        ValueError: the model is built on Llama, whose licence (section 1.b) requires names that begin with "Llama".
 
     Example:
         >>> check_name("llama3.1", "me/Llama-3.1-8B-nerret")
@@ -90,42 +93,52 @@ def check_name(licence: str, model_id: str) -> None:
     name = model_id.rpartition("/")[2]
     if licence.startswith("llama") and not name.startswith("Llama"):
         raise ValueError(
-            f"the name {name!r} must begin with 'Llama', as Llama's licence wants of models made with it; "
+            f"the name {name!r} must begin with 'Llama', which Llama's licence requires of models built on it; "
             f"take a name such as 'Llama-{name}'"
         )
 
 
-def training_sets(recipes: Sequence[dict[str, Any]], given: Mapping[str, str] | None = None) -> list[Trained]:
-    """The sets that a checkpoint learnt from.
+def training_sets(recipes: Sequence[dict[str, Any]], licences: Mapping[str, str] | None = None) -> list[TrainedSet]:
+    """The sets that a checkpoint was trained on.
 
     Args:
-        recipes: its recipe and those of the checkpoints that it went on from.
-        given: licences of sets that are not among `TRAINING_SETS`, by name.
+        recipes: its recipe and those of the checkpoints that it was trained from.
+        licences: licences of sets that are not among `TRAINING_SETS`, by name.
 
     Raises:
-        ValueError: the licence of a set is not known, or forbids a shipped checkpoint.
+        ValueError: the licence of a set is unknown, or forbids a shipped checkpoint.
 
     Example:
         >>> recipe = {"head": {"sets": [{"name": "corpus"}]}, "joint": {"steps": 0, "sets": [{"name": "btc"}]}}
-        >>> [(one.name, one.parts) for one in training_sets([recipe, {"detector": {"sets": [{"name": "corpus"}]}}])]
+        >>> sets = training_sets([recipe, {"detector": {"sets": [{"name": "corpus"}]}}])
+        >>> [(entry.name, entry.parts) for entry in sets]
         [('corpus', ['head', 'detector'])]
     """
-    found: dict[str, list[str]] = {}
+    parts: dict[str, dict[str, None]] = {}  # by name of the set, each part once and in order
     for recipe in recipes:
         for part, fields in recipe.items():
-            sets = fields.get("sets", []) if isinstance(fields, dict) and fields.get("steps") != 0 else []
-            for name in (name for one in sets for name in (one["name"], *_texts_of(one["name"]))):
-                parts = found.setdefault(name, [])
-                parts += [part] if part not in parts else []
-    known = TRAINING_SETS | {name: TrainingSet(licence, "") for name, licence in (given or {}).items()}
-    if unknown := [name for name in found if name not in known]:
+            for name in _set_names(fields):
+                parts.setdefault(name, {})[part] = None
+    sets = TRAINING_SETS | {name: TrainingSet(licence, "") for name, licence in (licences or {}).items()}
+    if unknown := [name for name in parts if name not in sets]:
         raise ValueError(
-            f"trained on {', '.join(unknown)}, whose licence is not known here or forbids a shipped checkpoint; if it "
-            f"allows one, give --training-set '{unknown[0]}=LICENCE'"
+            f"trained on {', '.join(unknown)}, whose licence nerret does not know, or which forbids a shipped "
+            f"checkpoint; if it allows one, give --training-set '{unknown[0]}=LICENCE'"
         )
-    return [Trained(name, parts, *known[name]) for name, parts in found.items()]
+    return [TrainedSet(name, list(parts[name]), *sets[name]) for name in parts]
 
 
-def _texts_of(name: str) -> list[str]:
-    """The sets whose texts a set of the project's own stands on."""
-    return open_sets() if name == "open" else []
+def _set_names(fields: Any) -> list[str]:
+    """Names of the sets in one part of a recipe, and of the sets whose texts they use."""
+    if not isinstance(fields, dict) or fields.get("steps") == 0:
+        return []
+    return [name for entry in fields.get("sets", []) for name in (entry["name"], *_text_sets(entry["name"]))]
+
+
+def _text_sets(name: str) -> list[str]:
+    """The sets whose texts one of nerret's own sets uses."""
+    if name != "open":
+        return []
+    from modeling_nerret.training.own_sets import open_sets
+
+    return open_sets()

@@ -1,9 +1,9 @@
-"""A checkpoint as stock sentence-transformers modules: no code of its own, so that it runs where none is allowed.
+"""A checkpoint as stock sentence-transformers modules: without code, so that it runs where custom code is not allowed.
 
 Transformer (the cut backbone) -> Pooling -> Dense (value projection) -> Dense -> Dense (head) -> Normalize. A query is
-pooled over its own tokens; where that is their mean, a stock WordWeights module before the Pooling gives the
-tokenizer's special tokens the weight 0. The files have the form that sentence-transformers 4.0.2 with transformers
-4.51.3 reads as well as today's.
+pooled over its own tokens. For pooling `mean`, a stock WordWeights module before the Pooling gives the tokenizer's
+special tokens the weight 0. Old versions (sentence-transformers 4.0.2 with transformers 4.51.3) read the files as well
+as today's do.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
 
-from .repository import pad_token, write_json, write_modules, write_st_config
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 
-# What a stock model has but nothing here reads
+from .repository import pad_token, write_json, write_modules, write_st_config
+
+# Weights of a stock model that nothing reads here
 UNREAD = ("pooler.",)
 SPECIAL = ("unk_token", "pad_token", "cls_token", "sep_token", "mask_token", "bos_token", "eos_token")
 
@@ -43,11 +44,11 @@ def write_native(checkpoint: Checkpoint, folder: Path) -> None:
     modules.append((f"{len(modules)}_Pooling", "Pooling"))
     _write_pooling(config.pooling, model.backbone.config.hidden_size, folder / modules[-1][0])
     inner, activation, _, outer = model.head
-    for linear, between in ((model.value_projection, nn.Identity()), (inner, activation), (outer, nn.Identity())):
+    for linear, function in ((model.value_projection, nn.Identity()), (inner, activation), (outer, nn.Identity())):
         modules.append((f"{len(modules)}_Dense", "Dense"))
-        _write_dense(linear, between, folder / modules[-1][0])
+        _write_dense(linear, function, folder / modules[-1][0])
     modules.append((f"{len(modules)}_Normalize", "Normalize"))
-    # the names of the modules in every version; newer ones translate them
+    # these names work in every version; newer ones translate them
     write_modules(folder, [(path, f"sentence_transformers.models.{name}") for path, name in modules])
     write_st_config(folder)
 
@@ -60,15 +61,15 @@ def refuse_other_vectors(model: Any) -> None:
     """
     config = model.config
     if model.quantized:
-        raise ValueError("the weights of a quantised backbone cannot be written; load the checkpoint without it")
+        raise ValueError("the weights of a quantised backbone cannot be written; load it without quantisation")
     if config.pooling == "end" and not model.causal:
         raise ValueError(
-            "no native form: with pooling 'end' a vector of this model, which reads in both directions, is that of the "
-            "last token before the special ones, which no stock module picks; train with pooling 'mean'"
+            "no native form: with pooling 'end' this model, which reads in both directions, uses the last token before "
+            "the special ones, and no stock module picks that token; train with pooling 'mean'"
         )
     if config.pooling == "end" and config.suffix_tokens:
         raise ValueError(
-            "no native form: this tokenizer puts a token after the text, which stock pooling would take for its end"
+            "no native form: this tokenizer puts a token after the text, and stock pooling would take it for the end"
         )
 
 
@@ -76,12 +77,12 @@ def special_ids(checkpoint: Checkpoint) -> dict[str, int]:
     """The tokens that the tokenizer puts around a text, by name."""
     config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
     ids = tokenizer("a")["input_ids"]
-    around = ids[: config.prefix_tokens] + ids[len(ids) - config.suffix_tokens :]
-    return {str(tokenizer.convert_ids_to_tokens(id_)): id_ for id_ in around}
+    special = ids[: config.prefix_tokens] + ids[len(ids) - config.suffix_tokens :]
+    return {str(tokenizer.convert_ids_to_tokens(id_)): id_ for id_ in special}
 
 
 def _write_backbone(backbone: Any, folder: Path) -> None:
-    """The cut backbone as an ordinary stock model.
+    """Write the cut backbone as an ordinary stock model.
 
     Raises:
         ValueError: the stock model has weights that the cut one lacks.
@@ -94,8 +95,8 @@ def _write_backbone(backbone: Any, folder: Path) -> None:
     for name in sorted(expected.keys() - weights.keys()):
         if not name.startswith(UNREAD):
             raise ValueError(
-                f"no native form: the stock {config.model_type} model cannot do without {name}, which stands after the "
-                "block where this model ends"
+                f"no native form: the stock {config.model_type} model cannot do without {name}, which comes after the "
+                "last block of this model"
             )
         weights[name] = torch.zeros(expected[name].shape, dtype=backbone.dtype)
     stock = AutoModel.from_config(config, dtype=backbone.dtype)
@@ -106,14 +107,14 @@ def _write_backbone(backbone: Any, folder: Path) -> None:
 
 
 def for_both_generations(config: dict[str, Any]) -> dict[str, Any]:
-    """A backbone's config.json in the words of transformers 4, which transformers 5 reads too.
+    """A backbone's config.json with the field names of transformers 4, which transformers 5 reads too.
 
     Example:
         >>> for_both_generations({"dtype": "float32", "rope_parameters": {"rope_type": "default", "rope_theta": 5e5}})
         {'torch_dtype': 'float32', 'rope_theta': 500000.0}
 
     Raises:
-        ValueError: the positions of different blocks are counted in different ways, which has no common form.
+        ValueError: the blocks count positions in different ways, for which there is no common form.
     """
     config = {name: value for name, value in config.items() if name not in ("_name_or_path", "dtype")} | {
         "torch_dtype": config["dtype"]
@@ -123,8 +124,8 @@ def for_both_generations(config: dict[str, Any]) -> dict[str, Any]:
         return config
     if "rope_type" not in rope:
         raise ValueError(
-            f"no native form: {config['model_type']} counts positions in other ways in other blocks, which older "
-            "transformers write differently"
+            f"no native form: the blocks of {config['model_type']} count positions in different ways, which older "
+            "versions of transformers write differently"
         )
     scaling = {name: value for name, value in rope.items() if name not in ("rope_theta", "partial_rotary_factor")}
     config |= {name: rope[name] for name in ("rope_theta", "partial_rotary_factor") if name in rope}
@@ -132,28 +133,29 @@ def for_both_generations(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """tokenizer.json, which says all, and the little around it that every version understands."""
+    """Write tokenizer.json, which is complete, and the few fields beside it that every version understands."""
     fast: Any = tokenizer
     fast.backend_tokenizer.no_truncation()
     fast.backend_tokenizer.no_padding()
     fast.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    named = {name: str(getattr(fast, name)) for name in SPECIAL if getattr(fast, name, None) is not None}
-    named["pad_token"] = pad_token(fast)
+    tokens = {name: str(getattr(fast, name)) for name in SPECIAL if getattr(fast, name, None) is not None}
+    tokens["pad_token"] = pad_token(fast)
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
     config |= {"model_max_length": fast.model_max_length, "padding_side": "right"}
-    write_json(folder / "tokenizer_config.json", config | named)
-    write_json(folder / "special_tokens_map.json", named)
+    write_json(folder / "tokenizer_config.json", config | tokens)
+    write_json(folder / "special_tokens_map.json", tokens)
 
 
-def _write_weights(unweighted: dict[str, int], vocabulary: int, folder: Path) -> None:
-    """A WordWeights module that leaves some tokens out of the mean and counts all others once.
+def _write_weights(special: dict[str, int], vocabulary: int, folder: Path) -> None:
+    """Write a WordWeights module that leaves the special tokens out of the mean and counts all others once.
 
-    Its own list of words serves only to make the weights, which are in its file; so only the special ones are named.
+    The module uses its list of words only to compute the weights. They are in its file, so only the special tokens are
+    named.
     """
     words, weights = [""] * vocabulary, torch.ones(vocabulary, 1)
-    for name, id_ in unweighted.items():
+    for name, id_ in special.items():
         words[id_], weights[id_] = name, 0.0
-    config = {"vocab": words, "word_weights": dict.fromkeys(unweighted, 0.0), "unknown_word_weight": 1}
+    config = {"vocab": words, "word_weights": dict.fromkeys(special, 0.0), "unknown_word_weight": 1}
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
     save_file({"emb_layer.weight": weights}, folder / "model.safetensors", {"format": "pt"})
@@ -161,8 +163,8 @@ def _write_weights(unweighted: dict[str, int], vocabulary: int, folder: Path) ->
 
 def _write_pooling(pooling: str, size: int, folder: Path) -> None:
     modes = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
-    chosen = "lasttoken" if pooling == "end" else "mean_tokens"
-    config = {"word_embedding_dimension": size} | {f"pooling_mode_{mode}": mode == chosen for mode in modes}
+    stock_mode = "lasttoken" if pooling == "end" else "mean_tokens"
+    config = {"word_embedding_dimension": size} | {f"pooling_mode_{mode}": mode == stock_mode for mode in modes}
     write_json(folder / "config.json", config | {"include_prompt": True})
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint as a repository that loads without the package, through the code that it brings."""
+"""A checkpoint as a repository with its code, so that it loads without the package."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 
-from .sources import AUTO_MAP, MODULE, copy_sources
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
+from .sources import AUTO_MAP, MODULE, copy_sources
+
 ENDPOINT_FILES = ("handler.py", "requirements.txt")
-TOLERANCE, HALF_TOLERANCE = 1e-5, 0.05  # of a number of a vector of length 1
-# What the code that travels along needs; checked by sentence-transformers before it loads anything
+TOLERANCE, HALF_TOLERANCE = 1e-5, 0.05  # of one number in a vector of length 1, in float32 and in half precision
+# Versions that the repository's code needs; sentence-transformers checks them before it loads anything
 REQUIREMENTS = {"transformers": ">=5.5,<6", "sentence-transformers": ">=6.0,<7"}
 
 
@@ -38,36 +39,34 @@ def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
     write_modules(folder, [("", MODULE)])
     write_st_config(folder, REQUIREMENTS)
     for name in ENDPOINT_FILES:
-        own = Path(__file__).parent / name
-        if own.exists():
-            shutil.copyfile(own, folder / name)
+        shutil.copyfile(Path(__file__).parent / name, folder / name)
 
 
 def compare(checkpoint: Checkpoint, folder: Path, queries: Sequence[str]) -> float:
-    """Largest difference between a written repository's vectors of type queries and the checkpoint's.
+    """Largest difference between a repository's vectors of type queries and the checkpoint's.
 
     Raises:
-        ValueError: it is larger than rounding can make it.
+        ValueError: the difference is larger than rounding can explain.
     """
-    written = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True, local_files_only=True)
+    repository = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True, local_files_only=True)
     model: Any = checkpoint.model
-    expected = SentenceTransformer(modules=[NerretTransformer(model, checkpoint.tokenizer)], device=str(model.device))
-    found = [encoder.eval().encode(list(queries)) for encoder in (written, expected)]  # (queries, hidden_size) each
-    difference = float(np.abs(found[0] - found[1]).max())
+    original = SentenceTransformer(modules=[NerretTransformer(model, checkpoint.tokenizer)], device=str(model.device))
+    vectors, expected = (encoder.eval().encode(list(queries)) for encoder in (repository, original))
+    difference = float(np.abs(vectors - expected).max())  # of (queries, hidden_size)
     if not difference < (TOLERANCE if model.dtype == torch.float32 else HALF_TOLERANCE):
         raise ValueError(
-            f"the repository gives other vectors than the checkpoint (by {difference:.1e}); it was not kept"
+            f"the repository gives other vectors than the checkpoint (by {difference:.1e}); it was deleted"
         )
     return difference
 
 
 def pad_token(tokenizer: Any) -> str:
-    """The token that fills up batches; tokenizers without one get another, which the attention mask hides."""
+    """The token that pads batches. Without a padding token another one serves, because the attention mask hides it."""
     return str(tokenizer.pad_token or tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0))
 
 
 def _write_config(path: Path) -> None:
-    """Add where the code is, and leave out the paths of this machine."""
+    """Name the classes to load, and remove the paths of this machine."""
     config = json.loads(path.read_text(encoding="utf-8"))
     config["cut_config"].pop("_name_or_path", None)
     if config["backbone"] and Path(config["backbone"]).exists():
@@ -84,14 +83,17 @@ def _write_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 def write_modules(folder: Path, modules: list[tuple[str, str]]) -> None:
     """Write modules.json from the folder and class of each module in turn."""
-    entries = [{"idx": at, "name": str(at), "path": path, "type": type_} for at, (path, type_) in enumerate(modules)]
+    entries = [
+        {"idx": position, "name": str(position), "path": path, "type": type_}
+        for position, (path, type_) in enumerate(modules)
+    ]
     write_json(folder / "modules.json", entries)
 
 
 def write_st_config(folder: Path, requirements: dict[str, str] | None = None) -> None:
-    """Write what sentence-transformers wants to know of the whole model. Both prompts are empty by design.
+    """Write the settings of sentence-transformers for the whole model. Both prompts are empty by design.
 
-    The version is the oldest that reads the files: a newer one here would make older ones warn without a reason.
+    The version is the oldest that reads the files: older releases warn, needlessly, of a newer one.
     """
     oldest = "4.0.2" if requirements is None else "6.0.0"
     config: dict[str, Any] = {
@@ -110,6 +112,6 @@ def write_st_config(folder: Path, requirements: dict[str, str] | None = None) ->
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON as the libraries do; the folder is made if it is not there."""
+    """Write JSON as the libraries do; create the folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The package's files that travel with a checkpoint, so that it runs where the package is not installed."""
+"""The files that travel with a checkpoint: all modules in the root of the package."""
 
 from __future__ import annotations
 
@@ -8,44 +8,53 @@ from pathlib import Path
 
 import modeling_nerret
 
-PACKAGE = Path(modeling_nerret.__file__).parent
+ROOT = Path(modeling_nerret.__file__).parent
 # Classes that are loaded by name from a repository: `<file>.<class>`
 AUTO_MAP = {"AutoConfig": "configuration_nerret.NerretConfig", "AutoModel": "modeling_nerret.NerretModel"}
 MODULE = "st_nerret.NerretTransformer"
-ENTRIES = ("modeling_nerret", "st_nerret", "encoding")  # the last for handler.py
+
+
+def travelling_files() -> list[str]:
+    """Names of the modules in the package's root.
+
+    Example:
+        >>> {"modeling_nerret", "st_nerret", "windows"} <= set(travelling_files()), "index" in travelling_files()
+        (True, False)
+    """
+    return sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
 
 
 def copy_sources(folder: Path) -> None:
-    """Copy what the entries need, flat, as the Hub's loaders want it."""
-    for name in needed_files():
-        shutil.copyfile(PACKAGE / f"{name}.py", folder / f"{name}.py")
-
-
-def needed_files() -> list[str]:
-    """Names of the entries and of all files that they import, one through another.
+    """Copy the root's modules into a repository.
 
     Raises:
-        ValueError: a file imports a sibling in a form that the Hub's loaders do not follow.
-
-    Example:
-        >>> {"modeling_nerret", "st_nerret", "windows"} <= set(needed_files()), "retriever" in needed_files()
-        (True, False)
+        ValueError: a module imports something of the package that does not travel.
     """
-    waiting, found = list(ENTRIES), set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += _siblings(PACKAGE / f"{name}.py")
-    return sorted(found)
+    for name in travelling_files():
+        root_imports(ROOT / f"{name}.py")
+        shutil.copyfile(ROOT / f"{name}.py", folder / f"{name}.py")
 
 
-def _siblings(path: Path) -> list[str]:
-    """Names in a file's `from .name import ...`."""
-    siblings = []
+def root_imports(path: Path) -> list[str]:
+    """Names of the root's modules that a file imports.
+
+    Raises:
+        ValueError: an import is not of the form `from .file import Name`, the only one that the Hub's loaders follow,
+            or the file is not in the root.
+    """
+    modules = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            if node.level > 1 or not node.module or "." in node.module:
-                raise ValueError(f"{path.name}, line {node.lineno}: write the import as 'from .file import Name'")
-            siblings.append(node.module)
-    return siblings
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module in travelling_files():
+            modules.append(node.module)
+        elif isinstance(node, ast.Import | ast.ImportFrom) and _is_package_import(node):
+            raise ValueError(
+                f"{path.name}, line {node.lineno}: import files of the root only, and write 'from .file import Name'"
+            )
+    return modules
+
+
+def _is_package_import(node: ast.Import | ast.ImportFrom) -> bool:
+    """Whether an import is relative or names the package."""
+    if isinstance(node, ast.ImportFrom):
+        return node.level > 0 or str(node.module).partition(".")[0] == ROOT.name
+    return any(alias.name.partition(".")[0] == ROOT.name for alias in node.names)

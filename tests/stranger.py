@@ -1,6 +1,6 @@
-"""What a stranger does with a built repository: run as a script, without the package, the network and a keyboard.
+"""What a stranger does with a built repository: a script that runs without the package, network and keyboard.
 
-`python stranger.py GIVEN.json FOUND.json FOLDER...` writes the vectors that every way of loading each folder gives.
+`python stranger.py INPUTS.json VECTORS.json FOLDER...` writes the vectors from every way of loading each folder.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 FEATURES = "feature-extraction"
-OWN = ("modeling_nerret", "hub_card", "training", "eval", "tests")
+PROJECT = ("modeling_nerret", "hub_card", "training", "eval", "tests")
 
 
 class Absent:
-    """Makes the project's packages impossible to import, wherever they are installed."""
+    """Makes the project's packages impossible to import."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] in OWN:
+        if name.partition(".")[0] in PROJECT:
             raise ModuleNotFoundError(f"No module named {name!r}")
 
 
@@ -31,7 +31,7 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
 
 
 def isolate() -> None:
-    """No package, no network, no libraries' caches of before."""
+    """Take away the package, the network and the libraries' caches."""
     sys.meta_path.insert(0, Absent())  # type: ignore[arg-type]
     sys.path[:] = [path for path in sys.path if path not in ("", str(Path(__file__).parent))]
     socket.socket.connect = refuse  # type: ignore[method-assign]
@@ -45,7 +45,7 @@ def isolate() -> None:
 
 
 def custom(folder: str, query: str, mention: dict[str, Any]) -> dict[str, Any]:
-    """Vectors of `query` (and of the mention) by every door of the form that brings its code."""
+    """Vectors of the query and of the mention by every way to load the form with code."""
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers import AutoModel, AutoTokenizer, pipeline
@@ -55,28 +55,28 @@ def custom(folder: str, query: str, mention: dict[str, Any]) -> dict[str, Any]:
         with torch.no_grad():
             return model(**tokenizer(query, return_tensors="pt")).embeddings[0].tolist()
 
-    found: dict[str, Any] = {}
+    vectors: dict[str, Any] = {}
     model = AutoModel.from_pretrained(folder, trust_remote_code=True)
-    found["auto"] = by_model(model)
-    found["device map"] = by_model(AutoModel.from_pretrained(folder, trust_remote_code=True, device_map="auto"))
-    found["pipeline"] = pipeline(FEATURES, model=folder, trust_remote_code=True)(query)[0]
+    vectors["auto"] = by_model(model)
+    vectors["device map"] = by_model(AutoModel.from_pretrained(folder, trust_remote_code=True, device_map="auto"))
+    vectors["pipeline"] = pipeline(FEATURES, model=folder, trust_remote_code=True)(query)[0]
     encoder = SentenceTransformer(folder, trust_remote_code=True)
-    found["encode"], found["mention"] = encoder.encode([query, mention]).tolist()
-    found["encode query"] = encoder.encode_query(query).tolist()
-    found["encode document"] = encoder.encode_document(mention).tolist()
-    again = tempfile.mkdtemp()
-    model.save_pretrained(again)
-    found["saved by transformers"] = by_model(AutoModel.from_pretrained(again, trust_remote_code=True))
-    again = tempfile.mkdtemp()
-    encoder.save_pretrained(again)
-    found["saved by sentence-transformers"] = by_model(AutoModel.from_pretrained(again, trust_remote_code=True))
-    resaved = SentenceTransformer(again, trust_remote_code=True)
-    found["saved, encode"], found["saved, mention"] = resaved.encode([query, mention]).tolist()
-    return found | {"refusals": refusals(folder)}
+    vectors["encode"], vectors["mention"] = encoder.encode([query, mention]).tolist()
+    vectors["encode query"] = encoder.encode_query(query).tolist()
+    vectors["encode document"] = encoder.encode_document(mention).tolist()
+    copy = tempfile.mkdtemp()
+    model.save_pretrained(copy)
+    vectors["saved by transformers"] = by_model(AutoModel.from_pretrained(copy, trust_remote_code=True))
+    copy = tempfile.mkdtemp()
+    encoder.save_pretrained(copy)
+    vectors["saved by sentence-transformers"] = by_model(AutoModel.from_pretrained(copy, trust_remote_code=True))
+    encoder = SentenceTransformer(copy, trust_remote_code=True)
+    vectors["saved, encode"], vectors["saved, mention"] = encoder.encode([query, mention]).tolist()
+    return vectors | {"refusals": refusals(folder)}
 
 
 def refusals(folder: str) -> list[str]:
-    """What the libraries say to those who do not trust the code; none of them may ask at the keyboard."""
+    """The libraries' errors without trust in the code; none of them may ask at the keyboard."""
     import builtins
 
     from sentence_transformers import SentenceTransformer
@@ -84,37 +84,37 @@ def refusals(folder: str) -> list[str]:
 
     builtins.input = refuse
     ways = (AutoModel.from_pretrained, SentenceTransformer, lambda name, **flag: pipeline(FEATURES, name, **flag))
-    said = []
+    messages = []
     for load in ways:
         try:
             load(folder, trust_remote_code=False)
         except ValueError as error:
-            said.append(str(error))
-    return said
+            messages.append(str(error))
+    return messages
 
 
 def native(folder: str, query: str, mention: dict[str, Any]) -> dict[str, Any]:
-    """Vectors by the form without code: of the query alone and in a batch, and of the text up to the mention's end."""
+    """Vectors by the form without code: the query alone and in a batch, and the text up to the mention's end."""
     from sentence_transformers import SentenceTransformer
 
     encoder = SentenceTransformer(folder)
-    found = {"encode": encoder.encode(query).tolist()}
-    cut = mention["text"][: mention["end"]]
-    found["batch"], found["mention"] = encoder.encode([query, cut]).tolist()
-    again = tempfile.mkdtemp()
-    encoder.save_pretrained(again, create_model_card=False)
-    found["saved"] = SentenceTransformer(again).encode(query).tolist()
-    return found
+    vectors = {"encode": encoder.encode(query).tolist()}
+    text = mention["text"][: mention["end"]]
+    vectors["batch"], vectors["mention"] = encoder.encode([query, text]).tolist()
+    copy = tempfile.mkdtemp()
+    encoder.save_pretrained(copy, create_model_card=False)
+    vectors["saved"] = SentenceTransformer(copy).encode(query).tolist()
+    return vectors
 
 
 def main(arguments: list[str]) -> None:
     isolate()
-    given = json.loads(Path(arguments[0]).read_text())
-    found = {}
+    inputs = json.loads(Path(arguments[0]).read_text())
+    vectors = {}
     for folder in arguments[2:]:
-        brings_code = "auto_map" in json.loads((Path(folder) / "config.json").read_text())
-        found[folder] = (custom if brings_code else native)(folder, given["query"], given["mention"])
-    Path(arguments[1]).write_text(json.dumps(found))
+        has_code = "auto_map" in json.loads((Path(folder) / "config.json").read_text())
+        vectors[folder] = (custom if has_code else native)(folder, inputs["query"], inputs["mention"])
+    Path(arguments[1]).write_text(json.dumps(vectors))
 
 
 if __name__ == "__main__":
