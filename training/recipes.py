@@ -1,158 +1,246 @@
-"""Recipes: small TOML files that state only what differs from another, down to `recipes/defaults.toml`.
+"""Recipes: what a training run does. Files state only what differs from another recipe and from the defaults.
 
-The resolved recipe, which a run writes beside its checkpoint as JSON, is a recipe too.
+The dataclasses below are the only place of keys, defaults, meanings and ranges: `nerret train --help` is written from
+them, and `resolve` checks a whole recipe against them. The resolved recipe, which a run writes as `recipe.json`, is a
+recipe too.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
-import tomllib
-from dataclasses import fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from modeling_nerret.configuration_nerret import NerretConfig
-from modeling_nerret.detection import ProbeConfig
-
-DEFAULTS = Path(__file__).parent / "recipes" / "defaults.toml"
-# Sections whose keys are another class's: what it accepts is asked of it
-FOREIGN = {
-    "model": [name for name in inspect.signature(NerretConfig.__init__).parameters if name not in ("self", "kwargs")],
-    "probe": [field.name for field in fields(ProbeConfig)],
-}
-SET_KEYS = {"name": "", "weight": 1.0, "names": {}}
-CHOICES = {
-    "pooling": ("end", "mean"),
-    "device": ("auto", "cpu"),
-    "quantization": ("", "nf4"),
-    "dtype": ("auto", "float32", "bfloat16", "float16"),
-    "head.objective": ("info_nce", "triplet"),
-    "joint.method": ("lora", "dora"),
-    "joint.schedule": ("cosine", "constant", "linear"),
-    "head.schedule": ("cosine", "constant", "linear"),
-    "detector.schedule": ("cosine", "constant", "linear"),
-}
+RECIPES = Path(__file__).parent / "recipes"
+SCHEDULES = ("cosine", "constant", "linear")
 
 
-def resolve(path: Path | None = None, overrides: list[str] | None = None) -> dict[str, Any]:
-    """A whole recipe: the defaults, under the recipe's bases, under the recipe, under overrides.
+@dataclass(frozen=True)
+class Rule:
+    """What a key accepts, and what it means.
 
     Args:
-        path: a TOML file, or the JSON that a run wrote; `None` gives the defaults.
-        overrides: such as `head.steps=500`, the value in TOML.
+        meaning: one line for `--help`.
+        choices: accepted values, if they are few.
+        least: smallest accepted number.
+        most: largest accepted number.
+        above: numbers must be larger than this.
+        below: numbers must be smaller than this.
+        length: how many entries a list must have; `None` for any.
+    """
 
-    Raises:
-        OSError: a file is missing.
-        ValueError: a file is no TOML, a key or a value is unknown (the message names the file and the nearest key), or
-            several joint runs are wanted of adapters that cannot be averaged.
+    meaning: str = ""
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    length: int | None = None
+
+
+def key(default: Any, meaning: str = "", **limits: Any) -> Any:
+    """A field of a recipe: its default, and the arguments of its `Rule`."""
+    rule = {"rule": Rule(meaning, **limits)}
+    if isinstance(default, dict):
+        return field(default_factory=default.copy, metadata=rule)
+    return field(default=default, metadata=rule)
+
+
+def rule_of(entry: Field[Any]) -> Rule:
+    """The rule of a dataclass field that `key` made."""
+    return entry.metadata.get("rule", Rule())
+
+
+@dataclass(frozen=True)
+class SetEntry:
+    """A set of texts that a stage learns from."""
+
+    name: str = key("", "corpus, open, data, a set in the folder of --data, a file there, or hf:ID")
+    weight: float = key(1.0, "how often batches are drawn from it, relative to the stage's other sets", least=0)
+    names: Mapping[str, str] = key({}, 'plain names of raw labels, { LABEL = "plain name" }')
+
+
+@dataclass(frozen=True)
+class HeldOutSection:
+    """What is held out of training, and how often a run is measured on it."""
+
+    types: float = key(
+        0.0, "share of types; of those with 5 mentions or more, but at most 1 % of all", least=0, below=1
+    )
+    entities: float = key(0.0, "share of entity names; no mention of them is trained on", least=0, below=1)
+    texts: float = key(0.0, "share of texts, for the detector", least=0, below=1)
+    evaluations: int = key(10, "how often a run is measured", least=0)
+    patience: int = key(0, "stop after so many measurements without gain and take the best; 0 runs to the end", least=0)
+
+
+@dataclass(frozen=True)
+class StageSection:
+    """Keys that all stages share."""
+
+    steps: int = key(0, "0 skips the stage", least=0)
+    sets: tuple[SetEntry, ...] = key((), '[{ name = "...", weight = 1.0, names = { LABEL = "plain name" } }]')
+    rate: float = key(1e-3, "learning rate", above=0)
+    schedule: str = key("cosine", "of the learning rate", choices=SCHEDULES)
+    warmup: float = key(0.05, "share of the steps", least=0, most=1)
+    decay: float = key(0.01, "weight decay; with 0 the optimiser is Adam", least=0)
+    clip: float = key(1.0, "largest norm of the gradient; 0 clips nothing", least=0)
+
+
+@dataclass(frozen=True)
+class HeadSection(StageSection):
+    """The head, on cached value vectors."""
+
+    steps: int = key(3000, "0 leaves the head as it is", least=0)
+    objective: str = key("info_nce", "triplet is the paper's", choices=("info_nce", "triplet"))
+    matryoshka: tuple[int, ...] = key((), "sizes, such as [64, 128], to which vectors may be cut", least=1)
+    temperature: float = key(0.05, "info_nce", above=0)
+    types: int = key(128, "info_nce: types per batch", least=1)
+    per_type: int = key(2, "info_nce: mentions per type of a batch", least=1)
+    balance: float = key(0.75, "info_nce: draw types by their number of mentions to the power 1 - balance")
+    mask_related: bool = key(False, "info_nce: a type's parents, children and namesakes are not its negatives")
+    mention_weight: float = key(0.0, "info_nce: weight of mentions against mentions", least=0)
+    batch: int = key(50, "triplet: triplets per batch, all of one type", least=1)
+    instances: int = key(0, "triplet: mentions of a type that may be drawn; 0 for all", least=0)
+    margin: float = key(0.5, "triplet", least=0)
+    hard: float = key(
+        0.1, "triplet: share of negatives from sentences that BM25 finds by the type's name", least=0, most=1
+    )
+    hard_sentences: int = key(100, "triplet: how many sentences BM25 finds", least=1)
+    hardest: tuple[float, ...] = key(
+        (0.0, 0.0), "triplet: weight of a batch's hardest negative in the first and last step", least=0, length=2
+    )
+
+
+@dataclass(frozen=True)
+class JointSection(StageSection):
+    """An adapter of the backbone's blocks, with the head and the document head (model.document_size)."""
+
+    steps: int = key(0, "0 leaves the backbone as it is", least=0)
+    runs: int = key(1, "runs from the same heads with seed, seed + 1, ...; the result is their average", least=1)
+    method: str = key("lora", "form of the adapter; only lora can be averaged", choices=("lora", "dora"))
+    rank: int = key(64, "of the adapter's matrices", least=1)
+    scale: int = key(8, "factor of what the adapter adds", least=1)
+    temperature: float = key(0.07, "of the loss", above=0)
+    document_share: float = key(0.5, "weight of types against texts; types against mentions have 1", least=0)
+    texts: int = key(64, "texts per batch", least=1)
+    tokens: int = key(128, "length of a window; longer texts are cut into overlapping windows", least=8)
+    balance: float = key(0.75, "draw types by their number of texts to the power 1 - balance")
+
+
+@dataclass(frozen=True)
+class DetectorSection(StageSection):
+    """The mention detector, on cached hidden states."""
+
+    steps: int = key(0, "0 trains no detector; that of init, if any, stays", least=0)
+    texts: int = key(32, "texts per batch", least=1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe."""
+
+    base: str = key("", "another recipe to start from: a path relative to this file, or the name of a shipped recipe")
+    seed: int = key(0, "fixes the result on CPU", least=0)
+    init: str = key("", "checkpoint to train further, with its backbone, head and detector: name, folder or repository")
+    backbone: str = key("", "without init: repository or folder of a stock transformers model")
+    revision: str = key("", "its commit")
+    layer: int = key(17, "0-based block whose value projection is read", least=0)
+    pooling: str = key("end", "end (last token) or mean, over a mention's tokens", choices=("end", "mean"))
+    device: str = key("auto", "auto takes CUDA if there is any; CUDA_VISIBLE_DEVICES chooses", choices=("auto", "cpu"))
+    dtype: str = key(
+        "auto", "of the frozen backbone; auto as in its files", choices=("auto", "float32", "bfloat16", "float16")
+    )
+    quantization: str = key("", "nf4: frozen backbone in 4 bits, as for QLoRA; same checkpoint", choices=("", "nf4"))
+    model: Mapping[str, Any] = key({}, "fields of NerretConfig, such as head_size, hidden_size, dropout")
+    probe: Mapping[str, Any] = key({}, "fields of ProbeConfig, such as size, max_words, threshold")
+    held_out: HeldOutSection = field(default_factory=HeldOutSection)
+    head: HeadSection = field(default_factory=HeadSection)
+    joint: JointSection = field(default_factory=JointSection)
+    detector: DetectorSection = field(default_factory=DetectorSection)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], place: str = "the recipe") -> Recipe:
+        """A recipe from nested keys, as TOML or an old `recipe.json` has them; missing keys have their defaults.
+
+        Raises:
+            ValueError: keys or values are not accepted; the message tells all faults.
+
+        Example:
+            >>> Recipe.from_dict({"head": {"steps": 7}}).head.steps
+            7
+        """
+        from .recipe_files import build
+
+        return build([(place, values)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as nested keys for JSON; a set's default weight and names are left out.
+
+        Example:
+            >>> Recipe.from_dict({"head": {"sets": [{"name": "corpus"}]}}).to_dict()["head"]["sets"]
+            [{'name': 'corpus'}]
+        """
+        return _plain(self)
+
+    def gaps(self) -> list[str]:
+        """What the recipe still needs before it can run, one sentence each."""
+        gaps = []
+        if not (self.init or self.backbone):
+            gaps.append('the recipe names no model; give it backbone = "ID" or init = "nerret-minilm"')
+        for name in ("head", "joint", "detector"):
+            section: StageSection = getattr(self, name)
+            if section.steps and not section.sets:
+                gaps.append(f'{name} has steps but no sets to learn from; add sets = [{{ name = "corpus" }}]')
+        return gaps
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SetEntry):
+        defaults = SetEntry()
+        pairs = ((entry.name, getattr(value, entry.name)) for entry in fields(value))
+        return {name: _plain(part) for name, part in pairs if part != getattr(defaults, name)}
+    if hasattr(value, "__dataclass_fields__"):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that nerret ships.
 
     Example:
-        >>> resolve(overrides=["head.steps=7"])["head"]["steps"]
-        7
+        >>> "nerret-minilm" in shipped_recipes()
+        True
     """
-    recipe = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
-    for source, layer in _layers(path) if path is not None else []:
-        _check(recipe, layer, source)
-        recipe = merge(recipe, layer)
-    for override in overrides or []:
-        layer = parse_override(override)
-        _check(recipe, layer, "--set")
-        recipe = merge(recipe, layer)
-    joint = recipe["joint"]
-    if joint["runs"] < 1 or (joint["runs"] > 1 and joint["method"] != "lora"):
-        raise ValueError(
-            f"joint.runs is {joint['runs']} with joint.method {joint['method']!r}; accepted are 1, or more with "
-            "'lora', the only adapter that can be averaged"
-        )
-    recipe["base"] = ""
-    return recipe
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the values of `own` in it, section by section; lists are replaced whole.
-
-    Example:
-        >>> merge({"head": {"steps": 9, "rate": 0.1}}, {"head": {"steps": 5}})
-        {'head': {'steps': 5, 'rate': 0.1}}
-    """
-    merged = dict(base)
-    for key, value in own.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = merge(base[key], value) if both else value
-    return merged
-
-
-def parse_override(override: str) -> dict[str, Any]:
-    """`section.key=value`, the value in TOML, as a recipe of one key; a value that is no TOML is a string.
-
-    Example:
-        >>> parse_override("head.rate=1e-4"), parse_override("pooling=mean")
-        ({'head': {'rate': 0.0001}}, {'pooling': 'mean'})
-    """
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ValueError(f"--set {override!r} is no override; write KEY=VALUE, such as head.steps=500")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    for name in reversed(key.strip().split(".")):
-        value = {name: value}
-    return value
+def describe_keys() -> str:
+    """All keys of a recipe with defaults, accepted values and meanings, as TOML with comments."""
+    lines = []
+    for entry in fields(Recipe):
+        default = getattr(Recipe(), entry.name)
+        if isinstance(default, HeldOutSection | StageSection):
+            lines += ["", f"[{entry.name}]".ljust(28) + f"# {_first_line(default)}"]
+            lines += [_describe(inner, getattr(default, inner.name)) for inner in fields(default)]
+        elif isinstance(default, dict):
+            lines += ["", f"[{entry.name}]".ljust(28) + f"# {rule_of(entry).meaning}"]
+        else:
+            lines.append(_describe(entry, default))
+    return "\n".join(lines)
 
 
-def _layers(path: Path, seen: tuple[Path, ...] = ()) -> list[tuple[str, dict[str, Any]]]:
-    """A recipe and its bases, the farthest base first."""
-    path = path.resolve()
-    if path in seen:
-        raise ValueError(f"{path.name} is its own base")
-    text = path.read_text(encoding="utf-8")
-    try:
-        own = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from None
-    base = own.pop("base", "")
-    return [*(_layers(path.parent / base, (*seen, path)) if base else []), (str(path), own)]
+def _first_line(value: Any) -> str:
+    return str(value.__doc__).splitlines()[0].removesuffix(".")
 
 
-def _check(known: dict[str, Any], own: dict[str, Any], source: str, at: str = "") -> None:
-    """Refuse keys that `known` has not and values of another kind than there."""
-    names = FOREIGN.get(at) or list(known)
-    for key, value in own.items():
-        path = f"{at}.{key}" if at else key
-        if key not in names:
-            near = [f"{at}.{name}".lstrip(".") for name in get_close_matches(key, names, n=1)]
-            raise ValueError(
-                f"{source}: there is no key {path!r}"
-                + (f"; did you mean {near[0]!r}?" if near else "")
-                + f" {'The recipe' if not at else repr(at)} has {', '.join(names)}"
-            )
-        if at in FOREIGN:  # the class checks its values itself
-            continue
-        if not _same_kind(known[key], value):
-            raise ValueError(f"{source}: {path} is {value!r}; needed is something like {known[key]!r}")
-        if path in CHOICES and value not in CHOICES[path]:
-            raise ValueError(f"{source}: {path} is {value!r}; accepted are {', '.join(map(repr, CHOICES[path]))}")
-        if key == "sets":
-            for entry in value:
-                _check_set(entry, source, path)
-        elif isinstance(value, dict):
-            _check(known[key], value, source, path)
-
-
-def _check_set(entry: Any, source: str, path: str) -> None:
-    if not isinstance(entry, dict) or not entry.get("name"):
-        raise ValueError(f'{source}: an entry of {path} is {entry!r}; needed is {{ name = "...", weight = 1.0 }}')
-    names = entry.get("names", {})
-    _check(SET_KEYS, entry | {"names": {}}, source, path)
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise ValueError(f'{source}: names of {entry["name"]!r} in {path} must be {{ LABEL = "plain name" }}')
-
-
-def _same_kind(default: Any, value: Any) -> bool:
-    """Whether a value may stand where the default stands; whole numbers may stand for any."""
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    return isinstance(value, (int, float) if isinstance(default, float) else type(default))
+def _describe(entry: Field[Any], default: Any) -> str:
+    """A line of `describe_keys`."""
+    rule = rule_of(entry)
+    value = json.dumps(_plain(default))  # numbers, strings and lists are written alike in JSON and TOML
+    choices = "one of " + ", ".join(f'"{choice}"' for choice in rule.choices) if rule.choices else ""
+    note = "; ".join(part for part in (choices, rule.meaning) if part)
+    return f"{entry.name} = {value}".ljust(28) + f"# {note}"

@@ -1,4 +1,4 @@
-"""What a run leaves for its reader: `metrics.json` and `curves.png`."""
+"""The reports of a run: `metrics.json`, `curves.png` and lines on the screen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .fitting import GOAL
+from .stages.fitting import GOAL
 
 Log = Sequence[dict[str, Any]]
 TITLES = {
@@ -18,74 +18,94 @@ TITLES = {
 
 
 def summarise(log: Log, facts: dict[str, Any]) -> dict[str, Any]:
-    """A part of `metrics.json`: what was read, numbers before and after, losses and measurements by step."""
-    losses = [{"step": one["step"], "loss": one["loss"]} for one in log if "loss" in one]
-    measured = [
-        {"step": one["step"]} | {name[len("eval_") :]: value for name, value in one.items() if name.startswith("eval_")}
-        for one in log
-        if f"eval_{GOAL}" in one
+    """A stage's part of `metrics.json`: its facts, and losses and measurements by step.
+
+    Args:
+        log: the Trainer's.
+        facts: sets, held-out data, and numbers before and after.
+    """
+    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in log if "loss" in entry]
+    evaluations = [
+        {"step": entry["step"]}
+        | {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")}
+        for entry in log
+        if f"eval_{GOAL}" in entry
     ]
-    best = max(measured, key=lambda one: one[GOAL])["step"] if measured else None
-    return facts | {"best_step": best, "losses": losses, "evaluations": measured}
+    best = max(evaluations, key=lambda numbers: numbers[GOAL])["step"] if evaluations else None
+    return facts | {"best_step": best, "losses": losses, "evaluations": evaluations}
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Write numbers as JSON, rounded to what they can tell."""
-    path.write_text(json.dumps(_rounded(metrics), indent=2) + "\n", encoding="utf-8")
+    """Write numbers as JSON, rounded to six digits."""
+    path.write_text(json.dumps(_round(metrics), indent=2) + "\n", encoding="utf-8")
 
 
-def _rounded(value: Any) -> Any:
+def summary_lines(metrics: dict[str, Any]) -> list[str]:
+    """A line for each held-out number, before and after."""
+    names = ("r_precision", "mrr", "precision", "recall", "recall_overlap")
+    lines = []
+    for stage in (name for name in TITLES if name in metrics):
+        before, after = metrics[stage]["before"], metrics[stage]["after"]
+        for name in (name for name in after if name.endswith(names)):
+            lines.append(f"{stage + ': ' + name.replace('_', ' '):<44} {before[name]:.3f} -> {after[name]:.3f}")
+    return lines
+
+
+def _round(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: _round(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
+        return [_round(part) for part in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def draw_curves(path: Path, metrics: dict[str, Any]) -> None:
-    """Draw the losses and the held-out numbers of head and detector by step, as far as they were trained."""
+    """Draw losses and held-out numbers by step, a column for each stage that was trained."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    parts = [name for name in TITLES if name in metrics]
-    if not parts:
+    stages = [name for name in TITLES if name in metrics]
+    if not stages:
         return
-    figure, axes = pyplot.subplots(2, len(parts), figsize=(5.6 * len(parts), 6), squeeze=False, sharex="col")
-    for column, name in enumerate(parts):
-        part, (title, goal) = metrics[name], TITLES[name]
-        _line(axes[0, column], part["losses"], "loss", "training")
-        key = _loss_key(part["evaluations"])
-        _line(axes[0, column], part["evaluations"], key, f"held out, {key}".replace("_", " "))
-        _line(axes[1, column], part["evaluations"], GOAL, goal)
-        before = part.get("before", {})
-        if before:
-            axes[1, column].axhline(before[GOAL], color="grey", linestyle=":", label="before")
-        for one in (other for other in before if other.endswith("_r_precision")):
-            _line(
-                axes[1, column], part["evaluations"], one, one.replace("_r_precision", "").replace("_", " "), thin=True
-            )
-        axes[0, column].set(title=title, ylabel="loss")
-        axes[1, column].set(xlabel="step", ylabel="held out, higher is better")
-        if part["best_step"]:
-            axes[1, column].axvline(part["best_step"], color="grey", linewidth=0.8)
-        for axis in axes[:, column]:
-            axis.grid(alpha=0.3)
-            if axis.get_legend_handles_labels()[0]:
-                axis.legend(fontsize=7, framealpha=0.5)
+    figure, axes = pyplot.subplots(2, len(stages), figsize=(5.6 * len(stages), 6), squeeze=False, sharex="col")
+    for column, name in enumerate(stages):
+        _draw_stage(axes[:, column], metrics[name], *TITLES[name])
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
 
-def _loss_key(measured: Sequence[dict[str, Any]]) -> str:
-    """The name of the held-out loss that is drawn: the only one, or that of the first set."""
-    return next((name for name in (measured[0] if measured else {}) if name.endswith("loss")), "loss")
+def _draw_stage(axes: Any, numbers: dict[str, Any], title: str, goal: str) -> None:
+    """A column of the curves: the losses above, the held-out numbers below."""
+    losses, scores = axes
+    evaluations, before = numbers["evaluations"], numbers.get("before", {})
+    _line(losses, numbers["losses"], "loss", "training")
+    key = _loss_key(evaluations)
+    _line(losses, evaluations, key, f"held out, {key}".replace("_", " "))
+    _line(scores, evaluations, GOAL, goal)
+    if before:
+        scores.axhline(before[GOAL], color="grey", linestyle=":", label="before")
+    for name in (name for name in before if name.endswith("_r_precision")):
+        _line(scores, evaluations, name, name.removesuffix("_r_precision").replace("_", " "), thin=True)
+    losses.set(title=title, ylabel="loss")
+    scores.set(xlabel="step", ylabel="held out, higher is better")
+    if numbers["best_step"]:
+        scores.axvline(numbers["best_step"], color="grey", linewidth=0.8)
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=7, framealpha=0.5)
+
+
+def _loss_key(evaluations: Sequence[dict[str, Any]]) -> str:
+    """The name of the held-out loss to draw: that of the first set."""
+    return next((name for name in (evaluations[0] if evaluations else {}) if name.endswith("loss")), "loss")
 
 
 def _line(axis: Any, points: Sequence[dict[str, Any]], key: str, label: str, thin: bool = False) -> None:
-    found = [(point["step"], point[key]) for point in points if key in point]
-    if found:
-        style = {"linewidth": 1, "linestyle": "--"} if thin else {"marker": "." if len(found) < 30 else None}
-        axis.plot(*zip(*found, strict=True), label=label, **style)
+    pairs = [(point["step"], point[key]) for point in points if key in point]
+    if pairs:
+        style = {"linewidth": 1, "linestyle": "--"} if thin else {"marker": "." if len(pairs) < 30 else None}
+        axis.plot(*zip(*pairs, strict=True), label=label, **style)

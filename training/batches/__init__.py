@@ -1,0 +1,1 @@
+"""Batches of training: what a stage's loss reads at a step."""

@@ -1,0 +1,121 @@
+"""The sets that this project wrote: its corpus, and its open types for names in licensed texts (corpus/README.md)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modeling_nerret.spans import Span
+
+from .annotated import Annotated, RawText, annotate
+from .broad_types import broad_types
+from .corpus import CORPUS, CorpusType, Types, ancestors, read_corpus_texts, read_corpus_types
+from .readers import read
+from .source import Source
+
+OPEN_TYPES = CORPUS / "open_types"
+FEWEST = 3  # mentions of an open type; with fewer it is one reader's word rather than a type
+
+
+def corpus_source(weight: float) -> Source:
+    """The corpus, with its wordings and definitions, and broad types."""
+    types = read_corpus_types()
+    texts = [annotate(RawText(text.id, text.id, text.text, text.mentions)) for text in read_corpus_texts(types)]
+    plain = Source("corpus", weight, texts, {name: entry.wordings for name, entry in types.items()})
+    source = _add_broad_types(plain)
+    return replace(source, wordings=source.wordings | _queries(types), related_types=_related_types(types))
+
+
+def open_sets() -> list[str]:
+    """Names of the sets whose texts `open_source` reads.
+
+    Example:
+        >>> "wikigold" in open_sets()
+        True
+    """
+    return sorted(path.stem for path in OPEN_TYPES.glob("*.jsonl"))
+
+
+def open_source(weight: float, folder: Path) -> Source:
+    """Texts of `open_sets` in `folder`, with open types for their names.
+
+    An open type that is a wording of a corpus type becomes that type with its parents and its wordings. A mention whose
+    types are all rare stays as a mention without a type.
+
+    Raises:
+        FileNotFoundError: a set is not in the folder.
+        ValueError: a text differs from the one that got the types.
+    """
+    types = read_corpus_types()
+    chains = {wording.casefold(): ancestors(types, name) for name, entry in types.items() for wording in entry.wordings}
+    texts = [text for name in open_sets() for text in _with_open_types(folder / f"{name}.jsonl")]
+    texts = [
+        _relabel(text, lambda labels: (name for label in labels for name in chains.get(label, [label])))
+        for text in texts
+    ]
+    counts = Counter(name for text in texts for labels in text.mentions.values() for name in labels)
+    wordings = {name: [name] for name, count in sorted(counts.items()) if count >= FEWEST}
+    texts = [_relabel(text, lambda labels: (name for name in labels if name in wordings)) for text in texts]
+    corpus_types = {name: types[name] for name in wordings if name in types}
+    return Source("open", weight, texts, wordings | _queries(corpus_types))
+
+
+def _with_open_types(path: Path) -> Iterator[Annotated]:
+    """The texts of a set that have names with open types, with these types."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"the set 'open' needs {path.name}, which is not in {path.parent}; say where with --data DIR"
+        )
+    texts = {text.id: text for text in read(str(path))}
+    for line in (OPEN_TYPES / path.name).read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        text, mentions = texts.get(entry["id"]), entry["mentions"]
+        if text is None or any(text.text[name["start"] : name["end"]] != name["name"] for name in mentions):
+            raise ValueError(
+                f"{path}: the text {entry['id']!r} differs from the one that got open types; use the original set"
+            )
+        yield replace(text, mentions={Span(name["start"], name["end"]): tuple(name["types"]) for name in mentions})
+
+
+def _relabel(text: Annotated, change: Callable[[Sequence[str]], Iterable[str]]) -> Annotated:
+    """A text whose mentions have the types that `change` gives, each once."""
+    mentions = {span: tuple(dict.fromkeys(change(labels))) for span, labels in text.mentions.items()}
+    return replace(text, mentions=mentions)
+
+
+def _queries(types: Types) -> dict[str, list[str]]:
+    """The wordings of types as queries: their wordings and definitions."""
+    return {name: [*entry.wordings, entry.definition] for name, entry in types.items()}
+
+
+def _add_broad_types(source: Source) -> Source:
+    """A source with the broad types of its types."""
+    broad = broad_types(source.wordings)
+    nouns: dict[str, list[str]] = defaultdict(list)
+    for noun, types in broad.items():
+        for name in types:
+            nouns[name].append(noun)
+    texts = [
+        _relabel(text, lambda labels: [*labels, *(noun for label in labels for noun in nouns.get(label, ()))])
+        for text in source.texts
+    ]
+    wordings = source.wordings | {noun: [noun] for noun in broad}
+    return replace(source, texts=texts, wordings=wordings, broad=frozenset(broad))
+
+
+def _related_types(types: Mapping[str, CorpusType]) -> dict[str, set[str]]:
+    """Types that are not negatives of each other: parent and child, and types that share a wording."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for name, entry in types.items():
+        for wording in entry.wordings:
+            groups[wording.casefold()].add(name)
+        for parent in entry.parents:
+            groups[f"{name} < {parent}"] = {name, parent}
+    relatives: dict[str, set[str]] = defaultdict(set)
+    for group in groups.values():
+        for name in group:
+            relatives[name] |= group - {name}
+    return {name: names for name, names in relatives.items() if names}

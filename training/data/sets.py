@@ -1,0 +1,97 @@
+"""Find the sets that a recipe names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..recipes import SetEntry
+from .annotated import Annotated
+from .own_sets import corpus_source, open_source
+from .readers import HUB, is_name_of_file, read
+from .source import Source
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the user names with `--data`.
+
+    Args:
+        folder: where sets are found by their names.
+        files: files and Hugging Face ids, which together are the set `data`.
+    """
+
+    folder: Path = Path("data")
+    files: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Data:
+        """From command-line values: folders, files and `hf:` names. The last folder counts.
+
+        Raises:
+            OSError: a file or folder is missing.
+        """
+        folders = [Path(name) for name in names if not name.startswith(HUB) and Path(name).is_dir()]
+        files = tuple(name for name in names if name.startswith(HUB) or not Path(name).is_dir())
+        for name in files:
+            if not name.startswith(HUB) and not Path(name).exists():
+                raise FileNotFoundError(f"--data {name}: there is no such file or folder")
+        return cls(folders[-1] if folders else Path("data"), files)
+
+
+def read_sources(entry: SetEntry, data: Data) -> list[Source]:
+    """The sources of an entry of `sets`; several only for the set `data` of several files, which share its weight.
+
+    Args:
+        entry: its name is `corpus` (the project's own), `open` (texts of several sets in the user's folder, with the
+            project's own types), `data` (all files that the user named), that of a set in the user's folder (NAME.jsonl
+            with types.json), or a file there or `hf:` name as in `data.readers`.
+        data: what the user named.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is malformed, or a name points out of its folder.
+    """
+    if entry.name == "corpus":
+        return [corpus_source(entry.weight)]
+    if entry.name == "open":
+        return [open_source(entry.weight, data.folder)]
+    if entry.name == "data":
+        if not data.files:
+            raise ValueError("the recipe's set 'data' is your own: name it with --data FILE (or --data hf:ID)")
+        weight = entry.weight / len(data.files)
+        return [_source(name, weight, list(read(name, entry.names))) for name in data.files]
+    if entry.name.startswith(HUB):
+        return [_source(entry.name, entry.weight, list(read(entry.name, entry.names)))]
+    return [_source_in_folder(entry, data.folder)]
+
+
+def _source_in_folder(entry: SetEntry, folder: Path) -> Source:
+    """A set in the user's folder; the folder's types.json has plain names of its labels."""
+    path = _inside(folder, entry.name if is_name_of_file(entry.name) else f"{entry.name}.jsonl")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"the set {entry.name!r} is not in {folder} (no {path.name}); say where with --data DIR"
+        )
+    names, types = dict(entry.names), path.parent / "types.json"
+    if types.exists():
+        names = json.loads(types.read_text(encoding="utf-8")).get(entry.name, {}) | names
+    return _source(entry.name, entry.weight, list(read(str(path), names)))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The file `name` of a folder; refuses a name that points out of it."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"the set {name!r} lies outside {folder}; sets of a recipe are names inside --data")
+    return path
+
+
+def _source(name: str, weight: float, texts: list[Annotated]) -> Source:
+    types = sorted({label for text in texts for labels in text.mentions.values() for label in labels})
+    if not types:
+        raise ValueError(f"{name}: there are no mentions in it to learn from")
+    name = Path(name).stem if is_name_of_file(name) else name
+    return Source(name, weight, texts, {label: [label] for label in types})

@@ -1,0 +1,34 @@
+"""A set of annotated texts that batches are drawn from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from .annotated import Annotated
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of texts whose labels are complete among themselves, so that its types may contrast each other.
+
+    Args:
+        name: its name in logs.
+        weight: how often it is drawn from, relative to other sources.
+        texts: the texts; mentions have the plain names of all their types.
+        wordings: each type's wordings as a query, its plain name first.
+        related_types: for each type those that a mention of it may also have: parents, children, namesakes.
+        broad: those of its types that nobody annotated, see `data.broad_types`.
+    """
+
+    name: str
+    weight: float
+    texts: list[Annotated]
+    wordings: dict[str, list[str]]
+    related_types: dict[str, set[str]] = field(default_factory=dict)
+    broad: frozenset[str] = frozenset()
+
+    def digest(self) -> str:
+        """SHA-256 of its texts, mentions and wordings."""
+        texts = [(text.text, list(text.mentions.items())) for text in self.texts]
+        return hashlib.sha256(repr((texts, self.wordings)).encode()).hexdigest()
