@@ -1,1 +1,1 @@
-"""Measure systems that find documents by the types of the entities that they mention."""
+"""Measure how well systems find documents by the types of the entities they mention."""

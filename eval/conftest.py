@@ -1,4 +1,4 @@
-"""The metric's examples name its folder as seen from the repository's root; they must run from anywhere, offline."""
+"""The metric's example names its folder relative to the repository; let it run from any folder, offline."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 load = evaluate.load
 
 
-def _local(path: str, **options: object) -> evaluate.EvaluationModule:
+def _load_local(path: str, **options: object) -> evaluate.EvaluationModule:
     folder = Path(__file__).parent / Path(path).name
     return load(str(folder if folder.is_dir() else path), **options)
 
 
 @pytest.fixture(autouse=True)
 def _local_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "load", _local)
+    monkeypatch.setattr(evaluate, "load", _load_local)

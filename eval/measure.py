@@ -1,4 +1,4 @@
-"""Measure a system on a task."""
+"""Run a system on a task and score its rankings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 import modeling_nerret
-from .ranking import average_precision, r_precisions, rank
-from .trial import System, Trial
 from modeling_nerret.spans import Span
+
+from .ranking import average_precision, r_precisions, rank
+from .systems.trial import System, TaskScores, Trial
 
 PACKAGES = ("torch", "transformers", "sentence-transformers", "lancedb", "bm25s", "evaluate")
 BOOTSTRAPS = 10_000
-MORE = 5  # places below R whose mentions are kept for a report
+EXTRA = 5  # positions below R whose mentions are kept for a report
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,15 @@ class Outcome:
     """What a system did on a task.
 
     Args:
-        result: its entry in `results.json`.
-        rankings: for each type the ids in order.
-        earned: for each type the mentions that earned the first documents their places, by id; empty unless asked for.
+        result: its entry in the results file.
+        rankings: for each type the document ids, best first.
+        best_mentions: for each type the mentions behind the first documents' scores, by id; empty unless asked for.
         short: types whose ranking is shorter than their number R of relevant documents: documents returned, and R.
     """
 
     result: dict[str, Any]
     rankings: list[list[str]]
-    earned: list[dict[str, Span]]
+    best_mentions: list[dict[str, Span]]
     short: dict[str, tuple[int, int]]
 
 
@@ -42,75 +43,82 @@ def measure(trial: Trial, name: str, system: System, with_mentions: bool = False
     """Run a system on a task and score it.
 
     Args:
-        trial: the task, with the mentions that systems are given.
+        trial: the task, and the kind of mentions that systems receive.
         name: what the system is called in results.
         system: the system.
-        with_mentions: also keep the mentions that earned documents their places.
+        with_mentions: also keep the mentions behind the documents' scores.
     """
     task, ids = trial.task, [document.id for document in trial.task.documents]
-    detected = trial.detection_seconds
-    began = time.perf_counter()
-    answers = system(trial)
+    earlier_detection, start = trial.detection_seconds, time.perf_counter()
+    scores = system(trial)
     rankings: list[list[str]] = []
-    earned: list[dict[str, Span]] = []
-    reported = 0.0  # seconds that only a report needs
+    best_mentions: list[dict[str, Span]] = []
+    report_seconds = 0.0  # what only a report needs
     for relevant in tqdm(task.relevant, desc=f"{name} queries", disable=None):
-        answer = next(answers.each)
-        rankings.append(rank(answer.scores, ids))
+        query_scores = next(scores.queries)
+        rankings.append(rank(query_scores.scores, ids))
         if with_mentions:
-            at = time.perf_counter()
-            earned.append({ids[number]: span for number, span in answer.earned(len(relevant) + MORE).items()})
-            reported += time.perf_counter() - at
-    next(answers.each, None)  # lets the system tidy up
-    seconds = time.perf_counter() - began - reported
-    # detection is done once for all systems, and counted for each that uses it
-    seconds += (trial.detection_seconds if answers.given else 0.0) - (trial.detection_seconds - detected)
+            pause = time.perf_counter()
+            mentions = query_scores.best_mentions(len(relevant) + EXTRA)
+            best_mentions.append({ids[number]: span for number, span in mentions.items()})
+            report_seconds += time.perf_counter() - pause
+    next(scores.queries, None)  # lets the system clean up
+    seconds = time.perf_counter() - start - report_seconds
+    # Detection runs once for all systems; its time counts for each system that uses its mentions
+    seconds -= trial.detection_seconds - earlier_detection
+    if scores.uses_trial_mentions:
+        seconds += trial.detection_seconds
+    short = {
+        type_: (len(ranking), len(relevant))
+        for type_, ranking, relevant in zip(task.types, rankings, task.relevant, strict=True)
+        if len(ranking) < len(relevant)
+    }
+    return Outcome(_result(trial, name, scores, rankings, seconds), rankings, best_mentions, short)
+
+
+def _result(
+    trial: Trial, name: str, scores: TaskScores, rankings: Sequence[Sequence[str]], seconds: float
+) -> dict[str, Any]:
+    """A system's entry in the results file."""
+    task = trial.task
     values = r_precisions(rankings, task.relevant)
     per_type = {
         type_: {"r": len(relevant), "r_precision": value, "average_precision": average_precision(ranking, relevant)}
         for type_, relevant, value, ranking in zip(task.types, task.relevant, values, rankings, strict=True)
     }
-    result = {
+    return {
         "system": name,
         "spans": trial.spans,
         "corpus": task.name,
-        "n_documents": len(ids),
-        "n_mentions": answers.mentions,
+        "n_documents": len(task.documents),
+        "n_mentions": scores.mentions,
         "n_types": len(task.types),
         "macro_r_precision": float(np.mean(values)),
-        "ci95": bootstrap(values, trial.options.seed),
+        "ci95": bootstrap(values, trial.settings.seed),
         "per_type": per_type,
         "seconds": round(seconds, 2),
-        "bytes_per_document": round(answers.bytes_per_document, 1),
+        "bytes_per_document": round(scores.bytes_per_document, 1),
         "versions": versions(),
     }
-    return Outcome(result, rankings, earned, _short(task.types, rankings, task.relevant))
-
-
-def _short(
-    types: Sequence[str], rankings: Sequence[Sequence[str]], relevant: Sequence[Sequence[str]]
-) -> dict[str, tuple[int, int]]:
-    counts = zip(types, map(len, rankings), map(len, relevant), strict=True)
-    return {type_: (returned, r) for type_, returned, r in counts if returned < r}
 
 
 def bootstrap(values: Sequence[float], seed: int) -> list[float]:
-    """95 % interval of the mean over types, by drawing types anew.
+    """95 % interval of the mean over types, from samples of the types.
 
     Example:
         >>> bootstrap([0.5, 0.5, 0.5], seed=0)
         [0.5, 0.5]
     """
-    drawn = np.random.default_rng(seed).choice(np.asarray(values), (BOOTSTRAPS, len(values)))
-    return [float(edge) for edge in np.quantile(drawn.mean(1), (0.025, 0.975))]
+    samples = np.random.default_rng(seed).choice(np.asarray(values), (BOOTSTRAPS, len(values)))
+    return [float(edge) for edge in np.quantile(samples.mean(1), (0.025, 0.975))]
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on; packages that are not installed are left out."""
-    found = {"nerret": modeling_nerret.__version__}
+    """Versions of the packages on which the numbers depend; packages that are not installed are left out."""
+    numbers = {"nerret": modeling_nerret.__version__}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return numbers

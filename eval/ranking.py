@@ -12,7 +12,7 @@ import numpy as np
 
 
 def best_per_document(scores: np.ndarray, owners: np.ndarray, documents: int) -> np.ndarray:
-    """Each document's best mention score, -inf where it has none.
+    """The score of each document's best mention, -inf for a document without mentions.
 
     Args:
         scores: (mentions,) float32.
@@ -32,19 +32,19 @@ def best_per_document(scores: np.ndarray, owners: np.ndarray, documents: int) ->
 
 
 def rank(scores: np.ndarray, ids: Sequence[str]) -> list[str]:
-    """Ids in order of falling score, ties in order of the ids; documents with a score of -inf are left out.
+    """Ids by falling score, ties in order of the ids; documents with a score of -inf are left out.
 
     Example:
         >>> rank(np.array([0.2, 0.9, 0.9, -np.inf]), ["a", "c", "b", "d"])
         ['b', 'c', 'a']
     """
     order = np.lexsort((np.asarray(ids), -scores))
-    return [ids[at] for at in order if scores[at] > -np.inf]
+    return [ids[number] for number in order if scores[number] > -np.inf]
 
 
 @cache
 def metric() -> Any:
-    """The project's own R-Precision, loaded from its folder and from nowhere else."""
+    """The project's own R-Precision, loaded from the folder beside this file."""
     return evaluate.load(str(Path(__file__).parent.resolve() / "r_precision"), keep_in_memory=True)
 
 
@@ -55,5 +55,5 @@ def r_precisions(rankings: Sequence[Sequence[str]], relevant: Sequence[Sequence[
 
 def average_precision(ranking: Sequence[str], relevant: Sequence[str]) -> float:
     """Average precision of one ranking."""
-    found = metric().compute(predictions=[ranking], references=[relevant], average_precision=True)
-    return found["mean_average_precision"]
+    result = metric().compute(predictions=[ranking], references=[relevant], average_precision=True)
+    return result["mean_average_precision"]

@@ -1,4 +1,4 @@
-"""R-Precision: precision among the first R results, R being the number of relevant documents of a query."""
+"""R-Precision: precision among the first R results, where R is the number of relevant documents of a query."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 
 _DESCRIPTION = """
 R-Precision is the share of relevant documents among the first R of a ranking, where R is the number of documents that
-are relevant to the query. At that depth precision and recall are equal, and a perfect ranking scores 1 however many
-relevant documents a query has. It is the metric of named-entity retrieval, where a type may have three documents or
-three thousand.
+are relevant to the query. At that depth precision and recall are equal. A perfect ranking scores 1, however many
+relevant documents a query has. The metric suits named-entity retrieval, where a type may have three documents or three
+thousand.
 """
 
 _KWARGS_DESCRIPTION = """
 Args:
-    predictions (list of list of str or int): for each query its ranking, best first. Of a document that stands twice
-        only the first place counts. A ranking shorter than R is scored as if wrong documents followed.
-    references (list of list of str or int): for each query the ids of its relevant documents. Queries without any are
-        left out of all averages and counted in `queries_without_relevant`.
+    predictions (list of list of str or int): for each query its ranking, best first. A repeated document counts only
+        at its first position. A ranking shorter than R is scored as if wrong documents followed.
+    references (list of list of str or int): for each query the ids of its relevant documents. Queries without relevant
+        documents are left out of all averages and counted in `queries_without_relevant`.
     per_query (bool): also return a list with each query's R-Precision, `None` for queries without relevant documents.
-    micro (bool): also return the average over relevant documents in the place of queries.
-    average_precision (bool): also return mean average precision over the rankings as given.
+    micro (bool): also return the average over relevant documents instead of queries.
+    average_precision (bool): also return mean average precision over the whole rankings.
     k (list of int): also return precision and recall among the first k, for each k.
 
 Returns:
@@ -56,10 +56,10 @@ _CITATION = """
 
 def _head(ranking: Sequence[Any], depth: int) -> list[Any]:
     """The first `depth` different documents of a ranking."""
-    taken = depth
-    while len(found := dict.fromkeys(ranking[:taken])) < depth and taken < len(ranking):
-        taken *= 2
-    return list(found)[:depth]
+    length = depth
+    while len(documents := dict.fromkeys(ranking[:length])) < depth and length < len(ranking):
+        length *= 2
+    return list(documents)[:depth]
 
 
 def _relevance(ranking: Sequence[Any], relevant: set[Any]) -> np.ndarray:
@@ -67,8 +67,8 @@ def _relevance(ranking: Sequence[Any], relevant: set[Any]) -> np.ndarray:
     return np.fromiter((document in relevant for document in dict.fromkeys(ranking)), dtype=np.int64)
 
 
-def _average_precision(right: np.ndarray, relevant: int) -> float:
-    return float((right * right.cumsum() / np.arange(1, len(right) + 1)).sum() / relevant)
+def _average_precision(hits: np.ndarray, relevant: int) -> float:
+    return float((hits * hits.cumsum() / np.arange(1, len(hits) + 1)).sum() / relevant)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -89,10 +89,10 @@ class RPrecision(evaluate.Metric):
         )
 
     def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any]:
-        """As `evaluate.Metric.compute`, without what its Arrow file would be written for in vain: lower places."""
+        """Like `evaluate.Metric.compute`, but drop the positions that do not count before Arrow writes them."""
         if predictions is None or references is None or len(predictions) != len(references):
             return super().compute(predictions=predictions, references=references, **kwargs)
-        if not any(len(one) for one in (*predictions, *references)):  # evaluate reads the kind of ids from the first
+        if not any(map(len, (*predictions, *references))):  # evaluate infers the type of ids from the first id
             return self._compute(predictions, references, **kwargs)
         if not kwargs.get("average_precision"):
             depth = max(kwargs.get("k", ()), default=0)
@@ -114,21 +114,21 @@ class RPrecision(evaluate.Metric):
         sizes = np.array([len(set(relevant)) for relevant in references], dtype=np.int64)  # R of each query
         pairs = zip(predictions, references, strict=True)
         rankings = [_relevance(ranking, set(relevant)) for ranking, relevant in pairs]
-        asked = [at for at, size in enumerate(sizes) if size]
-        found = {at: int(rankings[at][: sizes[at]].sum()) for at in asked}
+        queries = [query for query, size in enumerate(sizes) if size]
+        hits = {query: int(rankings[query][: sizes[query]].sum()) for query in queries}
         result: dict[str, Any] = {
-            "r_precision": _mean([found[at] / sizes[at] for at in asked]),
-            "queries": len(asked),
-            "queries_without_relevant": len(sizes) - len(asked),
+            "r_precision": _mean([hits[query] / sizes[query] for query in queries]),
+            "queries": len(queries),
+            "queries_without_relevant": len(sizes) - len(queries),
         }
         if per_query:
-            result["per_query"] = [float(found[at] / sizes[at]) if at in found else None for at in range(len(sizes))]
+            result["per_query"] = [float(hits[q] / sizes[q]) if q in hits else None for q in range(len(sizes))]
         if micro:
-            result["micro_r_precision"] = float(sum(found.values()) / sizes.sum()) if asked else math.nan
+            result["micro_r_precision"] = float(sum(hits.values()) / sizes.sum()) if queries else math.nan
         if average_precision:
-            averages = [_average_precision(rankings[at], sizes[at]) for at in asked]
+            averages = [_average_precision(rankings[query], sizes[query]) for query in queries]
             result["mean_average_precision"] = _mean(averages)
         for depth in k:
-            result[f"precision_at_{depth}"] = _mean([rankings[at][:depth].sum() / depth for at in asked])
-            result[f"recall_at_{depth}"] = _mean([rankings[at][:depth].sum() / sizes[at] for at in asked])
+            result[f"precision_at_{depth}"] = _mean([rankings[query][:depth].sum() / depth for query in queries])
+            result[f"recall_at_{depth}"] = _mean([rankings[query][:depth].sum() / sizes[query] for query in queries])
         return result

@@ -1,0 +1,44 @@
+"""Arguments that `nerret eval` and `nerret probe` share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .tasks.type_names import EXCLUDED
+
+
+def add_type_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which documents are read, and which of their types are queries."""
+    add: Any = parser.add_argument
+    add(
+        "--types", type=Path, metavar="FILE", help='JSON: {"label": "plain name", ...} (default: the labels themselves)'
+    )
+    add("--types-key", metavar="SET", help="which set of a types file with several sets (default: the corpus's name)")
+    add("--exclude", default=EXCLUDED, metavar="REGEX", help=f"types that are not queries (default: {EXCLUDED!r})")
+    add("--limit", type=positive, metavar="N", help="read only the first N documents")
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where models run, and in what precision."""
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or mps")
+    parser.add_argument("--dtype", default="float32", help="of backbones: float32 (default), bfloat16 or float16")
+
+
+def positive(value: str) -> int:
+    """A whole number from 1, for argparse."""
+    if not value.isdigit() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1")
+    return int(value)
+
+
+def check_parents(*paths: Path | None) -> None:
+    """Refuse output files whose folder does not exist, before hours of work.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    for path in paths:
+        if path and not path.parent.is_dir():
+            raise OSError(f"there is no folder {path.parent} for {path}; make it first")

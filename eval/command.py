@@ -1,0 +1,123 @@
+"""The command `nerret eval`. It loads the runner only when it runs, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from modeling_nerret.pretrained.built_in import DEFAULT
+
+from .arguments import add_machine_arguments, add_type_arguments, check_parents, positive
+from .systems.names import split_names
+from .tasks import BENCHMARKS
+from .tasks.type_names import WORDINGS
+
+SPANS = ("gold", "predicted")
+HALVES = ("even", "odd")
+REPORTS = (".md", ".html")
+DESCRIPTION = f"""Measure how well systems find documents by the types of the entities they mention.
+
+CORPUS is a JSONL file with one {{"id", "text", "mentions": [{{"start", "end", "type"}}]}} per line, or the name of a
+published benchmark: {", ".join(BENCHMARKS)}. A benchmark is read from --data DIR, or downloaded. A document
+is relevant to a type if it mentions an entity of that type. Each system ranks all documents for every type; ties go
+by id. The score is R-Precision: the precision among the first R documents, where R is the number of relevant
+documents. The 95 % interval of the macro average is a bootstrap over types.
+"""
+EPILOG = f"""systems, separated by commas:
+  {DEFAULT}             a checkpoint (built-in name, folder or Hub id), searched through its index in hybrid mode
+  {DEFAULT}@vector      another mode: @vector, @document or @lexical
+  bm25, random              baselines without a model
+  st:MODEL                  a sentence-transformers model; st:MODEL@instruct puts an instruction before the type
+  bare:BACKBONE@LAYER       value vectors without a head, averaged over the mention; ...@end: of its last token
+  last:BACKBONE             last hidden states, averaged over the mention
+  gliner:MODEL              one pass of GLiNER for every type (pip install 'nerret[gliner]')
+
+examples:
+  nerret eval news.jsonl --systems {DEFAULT},bm25
+  nerret eval dev/fewnerd.jsonl --types dev/types.json --spans gold,predicted --out results.json --plot plots
+  nerret eval fewnerd --data ~/few-nerd --limit 5000 --report errors.html
+  nerret eval dev/fewnerd.jsonl --types dev/types.json --limit 4000 --half even --systems runs/mine@vector
+  nerret eval news.jsonl --spans predicted --detector hf:dslim/bert-base-NER --detection
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command and its arguments."""
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add: Any = parser.add_argument
+    add("corpus", metavar="CORPUS", help="JSONL with gold mentions, or the name of a benchmark")
+    add("--systems", default=f"{DEFAULT},bm25", metavar="NAMES", help=f"see below (default: {DEFAULT},bm25)")
+    add("--spans", default="gold", help="mentions that systems receive: gold (default), predicted, or gold,predicted")
+    add_type_arguments(parser)
+    add("--queries", choices=WORDINGS, default="name", help="the words to ask with for a type (default: its name)")
+    add("--data", type=Path, metavar="DIR", help="a local copy of the benchmark")
+    add(
+        "--half",
+        choices=HALVES,
+        help="a dev split: every second document, counted from 0; use even to choose settings and odd to check them",
+    )
+    add("--out", type=Path, metavar="FILE", help="write results as JSON, after each system")
+    add("--report", type=Path, metavar="FILE", help="write each type's wrong and missed documents, as .md or .html")
+    add("--plot", type=Path, metavar="DIR", help="draw plots of the first two systems")
+    add(
+        "--detector",
+        default=DEFAULT,
+        metavar="NAME",
+        help="predicts mentions: a checkpoint, hf:MODEL (token classifier), gliner:MODEL or generative:MODEL "
+        f"(default: {DEFAULT})",
+    )
+    add("--detection", action="store_true", help="also score the detector (needs --spans predicted)")
+    add_machine_arguments(parser)
+    add("--batch-size", type=positive, default=32, metavar="N", help="texts in a batch (default: 32)")
+    add("--seed", type=int, default=0, help="for the random order and the bootstrap (default: 0)")
+    add("--trust-remote-code", action="store_true", help="let st: models run code from their repositories")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure the systems; returns the exit code.
+
+    Raises:
+        ValueError: an option or a file has an unknown form.
+        OSError: a file, model or benchmark is missing.
+        ImportError: a system needs a package that is not installed.
+    """
+    check(options)
+    from .run import run_command
+
+    run_command(options)
+    return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse at once what would fail later.
+
+    Raises:
+        ValueError: an option has an unknown form.
+        OSError: there is no folder for an output file.
+    """
+    is_benchmark = options.corpus in BENCHMARKS
+    if not is_benchmark and not Path(options.corpus).is_file():
+        raise ValueError(f"no corpus at {options.corpus!r}; give a JSONL file or one of {', '.join(BENCHMARKS)}")
+    if is_benchmark and options.half:
+        raise ValueError("--half splits files; published benchmarks have their own splits")
+    split_names(options.systems)
+    if options.detection and "predicted" not in split_spans(options.spans):
+        raise ValueError("--detection scores predicted mentions; add --spans predicted")
+    if options.report and options.report.suffix not in REPORTS:
+        raise ValueError(f"--report {options.report} must end in .md or .html")
+    check_parents(options.out, options.report)
+
+
+def split_spans(text: str) -> list[str]:
+    """The kinds of mentions in `gold`, `predicted` or `gold,predicted`.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in SPANS]
+    if unknown:
+        raise ValueError(f"--spans has {unknown[0]!r}; write gold, predicted, or gold,predicted")
+    return names

@@ -1,0 +1,1 @@
+"""The layer probe: where in a backbone entity types are told apart."""
