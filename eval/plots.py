@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .measure import Outcome
+from .tasks.frequency import entity_frequency, word_frequency
 from .tasks.task import Task
 
 COLOURS = ("#0b6e99", "#e08e1b", "#6a4c93", "#4b8b3b", "#b23a48", "#5f6b6d")
@@ -118,32 +118,6 @@ def plot_precision_recall(task: Task, outcomes: Sequence[Outcome]) -> Figure:
         _title(panel, f"{_legend(outcome)}\n{_setting(task, outcome)}" if row == 0 else f"{_legend(outcome)}\n")
     panels[0, 0].set_ylabel("precision")
     return figure
-
-
-def entity_frequency(task: Task) -> np.ndarray:
-    """For each type how many documents mention the same name, averaged over its mentions. (types,)."""
-    names = [
-        {span: document.text[span.start : span.end].lower() for span in labels}
-        for document, labels in zip(task.documents, task.labels, strict=True)
-    ]
-    counts = Counter(name for document_names in names for name in set(document_names.values()))
-    frequencies: dict[str, list[int]] = {type_: [] for type_ in task.types}
-    for document_names, labels in zip(names, task.labels, strict=True):
-        for span, types in labels.items():
-            for type_ in set(types) & frequencies.keys():
-                frequencies[type_].append(counts[document_names[span]])
-    return np.array([np.mean(frequencies[type_]) for type_ in task.types])
-
-
-def word_frequency(task: Task) -> np.ndarray:
-    """For each type the share of its relevant documents that contain a word of its name. (types,)."""
-    texts = {document.id: document.text.lower() for document in task.documents}
-    shares = []
-    for type_, relevant in zip(task.types, task.relevant, strict=True):
-        words = [word for word in re.findall(r"\w+", type_.lower()) if word not in ("of", "or", "and", "the", "a")]
-        pattern = re.compile("|".join(rf"\b{re.escape(word)}(?:e?s)?\b" for word in words))
-        shares.append(sum(bool(pattern.search(texts[id_])) for id_ in relevant) / len(relevant))
-    return np.array(shares)
 
 
 def precision_at_recall(ranking: Sequence[str], relevant: Sequence[str]) -> np.ndarray:

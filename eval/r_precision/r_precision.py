@@ -37,7 +37,9 @@ Raises:
     ValueError: a k below 1.
 
 Examples:
-    >>> metric = evaluate.load("eval/r_precision")  # outside the repository: its absolute path
+    >>> from pathlib import Path
+    >>> import modeling_nerret.eval  # any copy of the folder eval/r_precision will do, by its absolute path
+    >>> metric = evaluate.load(str(Path(modeling_nerret.eval.__file__).parent / "r_precision"))
     >>> metric.compute(predictions=[["a", "b", "c"]], references=[["a", "c"]])
     {'r_precision': 0.5, 'queries': 1, 'queries_without_relevant': 0}
     >>> metric.compute(predictions=[[1, 2, 3], [4]], references=[[1, 2], []], per_query=True)

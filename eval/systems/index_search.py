@@ -19,7 +19,7 @@ from .names import FORMS
 from .trial import QueryScores, System, TaskScores, Trial
 
 
-def checkpoint(name: str) -> System:
+def index_search(name: str) -> System:
     """The system `CHECKPOINT` or `CHECKPOINT@MODE`.
 
     Raises:

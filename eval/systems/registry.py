@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .baselines import bm25, random_order
 from .gliner_passes import gliner
-from .index_search import checkpoint
+from .index_search import index_search
 from .mention_vectors import last_layer, value_vectors
 from .names import parse_name
 from .sentences import sentence_model
@@ -14,7 +14,7 @@ from .trial import System
 
 SYSTEMS: dict[str, System] = {"bm25": bm25, "random": random_order}
 MAKERS: dict[str, Callable[[str], System]] = {
-    "checkpoint": checkpoint,
+    "checkpoint": index_search,
     "st": sentence_model,
     "bare": value_vectors,
     "last": last_layer,
