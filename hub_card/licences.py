@@ -139,6 +139,6 @@ def _text_sets(name: str) -> list[str]:
     """The sets whose texts one of nerret's own sets uses."""
     if name != "open":
         return []
-    from modeling_nerret.training.own_sets import open_sets
+    from modeling_nerret.training.data.own_sets import open_sets
 
     return open_sets()

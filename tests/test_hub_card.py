@@ -1,4 +1,4 @@
-"""The builder's card, its summary, and what is uploaded, with a Hub that only takes notes."""
+"""The commands `nerret card` and `nerret push`: the card, the summary and the upload, to a Hub that only records."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import doctest
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,17 +16,19 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
 from huggingface_hub.repocard import metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
-
-from modeling_nerret.hub_card import build as builder
-from modeling_nerret.hub_card import card, licences, sources
+from modeling_nerret.hub_card import card, eval_results, licences, sources
 from modeling_nerret.hub_card import native as native_form
-from modeling_nerret.hub_card import push as pusher
-from modeling_nerret.hub_card import results as results_of
-from modeling_nerret.hub_card.card import EXAMPLES, TAG
+from modeling_nerret.hub_card import push as upload
+from modeling_nerret.hub_card import results as results_module
+from modeling_nerret.hub_card.build import read_recipes
+from modeling_nerret.hub_card.card import EXAMPLES
 from modeling_nerret.hub_card.licences import check_name, licence_of, training_sets
+from modeling_nerret.hub_card.push import TAG
 from modeling_nerret.hub_card.results import table
+from modeling_nerret.training.data.own_sets import open_sets
+
+from modeling_nerret import cli
 from modeling_nerret.modeling_nerret import NerretModel
-from modeling_nerret.training.own_sets import open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
 SYSTEMS = {"made": (0.8, 0.2), "made@vector": (0.7, 0.1), "bm25": (0.1, 0.6)}
@@ -47,9 +51,9 @@ def _result(system: str, spans: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def given(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def inputs(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A checkpoint with its recipe, and results of three systems."""
-    folder = tmp_path_factory.mktemp("given")
+    folder = tmp_path_factory.mktemp("inputs")
     checkpoint = folder / "made"
     shutil.copytree(tiny_checkpoint, checkpoint)
     (checkpoint / "recipe.json").write_text(json.dumps(RECIPE))
@@ -58,22 +62,22 @@ def given(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Sim
     return SimpleNamespace(checkpoint=checkpoint, results=results)
 
 
-def _build(given: SimpleNamespace, out: Path, *options: str) -> int:
-    return builder.main([str(given.checkpoint), str(out), "--license", "apache-2.0", *options])
+def _card(inputs: SimpleNamespace, out: Path, *options: str) -> int:
+    return cli.main(["card", str(inputs.checkpoint), str(out), "--license", "apache-2.0", *options])
 
 
 @pytest.fixture(scope="module")
-def repository(given: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(inputs: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("repository") / "nerret-made"
-    options = ["--results", str(given.results), "--system", "made", "--benchmark", "fewnerd=someone/typed:fewnerd"]
-    assert _build(given, out, *options) == 0
+    options = ["--results", str(inputs.results), "--system", "made", "--benchmark", "fewnerd=someone/typed:fewnerd"]
+    assert _card(inputs, out, *options) == 0
     return out
 
 
 @pytest.fixture(scope="module")
-def native(given: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def native(inputs: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("native") / "nerret-made"
-    assert _build(given, out, "--native") == 0
+    assert _card(inputs, out, "--native") == 0
     return out
 
 
@@ -86,15 +90,15 @@ def test_metadata_is_what_the_hub_reads(repository: Path, native: Path) -> None:
         "apache-2.0",
     )
     name, results = model_index_to_eval_results(data["model-index"])
-    assert name == "nerret-made" and [one.metric_value for one in results] == [0.5, 0.5]
-    assert {one.dataset_type for one in results} == {"DFKI-SLT/few-nerd"}
+    assert name == "nerret-made" and [result.metric_value for result in results] == [0.5, 0.5]
+    assert {result.dataset_type for result in results} == {"DFKI-SLT/few-nerd"}
     data = metadata_load(native / "README.md")
     assert data is not None and "model-index" not in data
     assert (data["library_name"], data["pipeline_tag"]) == ("sentence-transformers", "sentence-similarity")
     example = data["widget"][0]
     assert example["sentences"] == EXAMPLES[example["source_sentence"]]
-    assert [one["label"] for one in example["output"]] == example["sentences"]
-    assert all(-1 <= one["score"] <= 1 for one in example["output"])
+    assert [output["label"] for output in example["output"]] == example["sentences"]
+    assert all(-1 <= output["score"] <= 1 for output in example["output"])
 
 
 @pytest.mark.parametrize("form", ["repository", "native"])
@@ -113,7 +117,7 @@ def test_snippets_run_as_they_stand(
             assert names["vectors"].shape == (2, 16)
 
 
-def test_card_tells_results_losses_data_and_licences(repository: Path, native: Path) -> None:
+def test_card_states_results_losses_data_and_licences(repository: Path, native: Path) -> None:
     text = ModelCard.load(repository / "README.md").content
     assert "| this model, hybrid search | **0.500** | **0.500** |" in text
     assert "behind the best of the other systems on 1 of 2 types, most on river 0.20 (against 0.60 of BM25)" in text
@@ -121,7 +125,7 @@ def test_card_tells_results_losses_data_and_licences(repository: Path, native: P
     assert "![R-Precision per type, Few-NERD](figures/fewnerd-types.png)" in text
     assert (repository / "figures/fewnerd-types.png").read_bytes().startswith(b"\x89PNG")
     assert "{{" not in text.replace("{{NER}", "") and "{%" not in text
-    assert "No measured results were given" in (native / "README.md").read_text()
+    assert "made without measured results" in (native / "README.md").read_text()
 
 
 def test_results_of_registered_benchmarks(repository: Path, native: Path) -> None:
@@ -145,65 +149,88 @@ def test_table_orders_own_systems_first_and_leaves_gaps() -> None:
         (["--results", "{config}"], "holds no results"),
         (["--dry-run"], "give --push"),
         (["--push", "nobody", "--dry-run"], "write owner/name"),
-        (["--native", "--benchmark", "fewnerd=a/b:c"], "of the form with code"),
+        (["--native", "--benchmark", "fewnerd=a/b:c"], "to the form with code"),
         (["--benchmark", "fewnerd=a/b:c"], "no result of"),
     ],
 )
 def test_bad_usage_is_explained(
-    options: list[str], message: str, given: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], message: str, inputs: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = {"results": given.results, "config": given.checkpoint / "detector.json"}
-    assert _build(given, tmp_path / "out", *[option.format(**names) for option in options]) == 2
+    names = {"results": inputs.results, "config": inputs.checkpoint / "detector.json"}
+    assert _card(inputs, tmp_path / "out", *[option.format(**names) for option in options]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--benchmark=fewnerd", "write CORPUS=OWNER/DATASET:TASK"), ("--training-set=mine", "is not NAME=LICENCE")],
+)
+def test_an_option_of_another_form_is_bad_usage(
+    option: str, message: str, inputs: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        _card(inputs, tmp_path / "out", option)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["card_command", "push_command"])
+def test_help_loads_no_libraries(command: str) -> None:
+    script = (
+        f"import argparse, sys; from modeling_nerret.hub_card import {command} as command; "
+        "parser = argparse.ArgumentParser(); command.add_arguments(parser); print(parser.format_help()); "
+        "print('loaded:', {'torch', 'transformers', 'numpy', 'huggingface_hub'} & set(sys.modules))"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "examples:\n  nerret " in process.stdout and process.stdout.endswith("loaded: set()\n"), process.stderr
+
+
 def test_a_folder_that_holds_something_is_left_alone(
-    given: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "own.txt").write_text("mine")
-    assert _build(given, tmp_path) == 2 and "exists already" in capsys.readouterr().err
+    assert _card(inputs, tmp_path) == 1 and "exists already" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
 
 
 def test_licences_are_known_or_asked_for() -> None:
-    assert licence_of("sentence-transformers/all-MiniLM-L6-v2", None) == "apache-2.0"
-    assert licence_of("meta-llama/Llama-3.1-8B", None) == "llama3.1"
+    assert licence_of("sentence-transformers/all-MiniLM-L6-v2") == "apache-2.0"
+    assert licence_of("meta-llama/Llama-3.1-8B") == "llama3.1"
     with pytest.raises(ValueError, match="give --license"):
-        licence_of("someone/else", None)
+        licence_of("someone/else")
     with pytest.raises(ValueError, match="must begin with 'Llama'"):
         check_name("llama3.1", "me/nerret-llama-3.1-8b")
     recipe = {"head": {"sets": [{"name": "corpus"}, {"name": "mine.jsonl"}]}}
     with pytest.raises(ValueError, match=r"trained on mine\.jsonl, .* give --training-set 'mine\.jsonl=LICENCE'"):
         training_sets([recipe])
-    assert [one.licence for one in training_sets([recipe], {"mine.jsonl": "CC0-1.0"})] == ["CC0-1.0", "CC0-1.0"]
+    sets = training_sets([recipe], {"mine.jsonl": "CC0-1.0"})
+    assert [entry.licence for entry in sets] == ["CC0-1.0", "CC0-1.0"]
 
 
 def test_sets_whose_texts_have_open_types_are_named_with_their_licences() -> None:
-    found = {one.name: one for one in training_sets([{"head": {"sets": [{"name": "open"}]}}])}
-    assert set(found) == {"open", *open_sets()} and found["wikigold"].licence == "CC BY 4.0"
-    assert all(one.parts == ["head"] and one.licence for one in found.values())
+    sets = {entry.name: entry for entry in training_sets([{"head": {"sets": [{"name": "open"}]}}])}
+    assert set(sets) == {"open", *open_sets()} and sets["wikigold"].licence == "CC BY 4.0"
+    assert all(entry.parts == ["head"] and entry.licence for entry in sets.values())
 
 
-def test_training_sets_of_the_checkpoint_that_training_went_on_from_are_named(
-    given: SimpleNamespace, tmp_path: Path
-) -> None:
+def test_training_sets_of_the_initial_checkpoint_are_named(inputs: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "config.json").touch()
     (tmp_path / "recipe.json").write_text(
-        json.dumps({"init": str(given.checkpoint), "head": {"sets": [{"name": "btc"}]}})
+        json.dumps({"init": str(inputs.checkpoint), "head": {"sets": [{"name": "btc"}]}})
     )
-    names = [(one.name, one.parts) for one in training_sets(builder.read_recipes(str(tmp_path)))]
-    assert names == [("btc", ["head"]), ("corpus", ["head"]), ("wnut17", ["detector"])]
+    sets = training_sets(read_recipes(str(tmp_path)))
+    parts = {entry.name: entry.parts for entry in sets}
+    assert parts == {"btc": ["head"], "corpus": ["head"], "wnut17": ["detector"]}
 
 
-@pytest.mark.parametrize("module", [card, licences, native_form, results_of, sources])
+@pytest.mark.parametrize("module", [card, eval_results, licences, native_form, results_module, sources])
 def test_examples_in_docstrings(module: Any) -> None:
-    done = doctest.testmod(module)
-    assert done.attempted and not done.failed
+    outcome = doctest.testmod(module)
+    assert outcome.attempted and not outcome.failed
 
 
 class FakeHub:
-    """Stands for HfApi and keeps what it is asked."""
+    """Stands in for HfApi and records the calls."""
 
     def __init__(self, private: bool = True, tags: tuple[str, ...] = ()):
         self.private, self.tags = private, tags
@@ -219,7 +246,7 @@ class FakeHub:
         return SimpleNamespace(tags=[SimpleNamespace(name=tag) for tag in self.tags])
 
     def create_commit(self, repository: str, operations: list[CommitOperationAdd], **options: Any) -> Any:
-        self.calls.append(("commit", repository, {one.path_in_repo for one in operations}))
+        self.calls.append(("commit", repository, {operation.path_in_repo for operation in operations}))
         return SimpleNamespace(oid="abc", commit_url="https://hub/commit/abc")
 
     def create_tag(self, repository: str, **options: Any) -> None:
@@ -228,7 +255,7 @@ class FakeHub:
 
 def test_push_is_one_commit_and_a_tag(repository: Path) -> None:
     hub = FakeHub()
-    assert pusher.push(repository, "me/made", private=True, api=hub) == "https://hub/commit/abc"
+    assert upload.push(repository, "me/made", private=True, api=hub) == "https://hub/commit/abc"
     (create, commit, tag) = hub.calls
     assert create == ("create", "me/made", {"repo_type": "model", "private": True, "exist_ok": True})
     assert {"README.md", "model.safetensors", ".eval_results/fewnerd.yaml", "st_nerret.py"} <= commit[2]
@@ -237,7 +264,7 @@ def test_push_is_one_commit_and_a_tag(repository: Path) -> None:
 
 def test_spaces_are_pushed_without_what_python_leaves_behind() -> None:
     hub = FakeHub()
-    pusher.push(Path(__file__).parents[1] / "eval" / "r_precision", "me/r_precision", "space", api=hub)
+    upload.push(Path(__file__).parents[1] / "eval" / "r_precision", "me/r_precision", "space", api=hub)
     assert hub.calls[0][2]["space_sdk"] == "gradio"
     assert hub.calls[1][2] == {"README.md", "app.py", "r_precision.py", "requirements.txt"}
 
@@ -245,17 +272,28 @@ def test_spaces_are_pushed_without_what_python_leaves_behind() -> None:
 @pytest.mark.parametrize(
     ("hub", "message"), [(FakeHub(private=False), "is public"), (FakeHub(tags=(TAG,)), "raise the version")]
 )
-def test_nothing_is_uploaded_where_it_must_not(hub: FakeHub, message: str, repository: Path) -> None:
+def test_nothing_is_uploaded_to_a_public_or_tagged_repository(hub: FakeHub, message: str, repository: Path) -> None:
     with pytest.raises(ValueError, match=message):
-        pusher.push(repository, "me/made", private=True, api=hub)
+        upload.push(repository, "me/made", private=True, api=hub)
     assert [call[0] for call in hub.calls] == ["create"]
+
+
+def test_an_error_of_the_hub_is_one_line(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("no\nroute")  # stands for the exceptions of any transport library
+
+    monkeypatch.setattr(HfApi, "create_repo", fail)
+    assert cli.main(["push", str(repository), "me/made"]) == 1
+    assert capsys.readouterr().err == "nerret: no route\n"
 
 
 def test_dry_run_lists_every_file_and_asks_no_network(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pusher, "HfApi", None)
-    assert pusher.main([str(repository), "me/made", "--private", "--dry-run"]) == 0
+    monkeypatch.setattr(upload, "HfApi", None)
+    assert cli.main(["push", str(repository), "me/made", "--private", "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"would upload to the private model me/made, one commit, tag {TAG}:"
     files = {path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()}
@@ -263,21 +301,21 @@ def test_dry_run_lists_every_file_and_asks_no_network(
 
 
 def test_push_to_hub_of_the_model_itself(tiny_checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uploaded = tmp_path / "uploaded"
+    folder = tmp_path / "uploaded"
 
     def commit(api: HfApi, repo_id: str, operations: list[CommitOperationAdd], **options: Any) -> Any:
-        for one in operations:
-            target = uploaded / one.path_in_repo
+        for operation in operations:
+            target = folder / operation.path_in_repo
             target.parent.mkdir(parents=True, exist_ok=True)
-            with one.as_file() as content:
+            with operation.as_file() as content:
                 target.write_bytes(content.read())
         return SimpleNamespace(commit_url="https://hub/commit/abc")
 
     monkeypatch.setattr(HfApi, "create_repo", lambda api, repo_id, **options: SimpleNamespace(repo_id=repo_id))
     monkeypatch.setattr(HfApi, "create_commit", commit)
-    monkeypatch.setattr("transformers.utils.hub.create_and_tag_model_card", lambda *given, **options: ModelCard("new"))
+    monkeypatch.setattr("transformers.utils.hub.create_and_tag_model_card", lambda *_, **options: ModelCard("new"))
     model = NerretModel.from_pretrained(tiny_checkpoint)
     model.push_to_hub("me/made")
-    again = NerretModel.from_pretrained(uploaded)
-    assert again.config.golden_vector == model.config.golden_vector
-    assert (uploaded / "modules.json").exists()
+    copy = NerretModel.from_pretrained(folder)
+    assert copy.config.golden_vector == model.config.golden_vector
+    assert (folder / "modules.json").exists()
