@@ -94,8 +94,12 @@ class _Registration(MetaPathFinder):
 
 
 def _register(name: str) -> None:
-    """Import the file that registers its class, unless that file is just being imported."""
-    if f"{__name__}.{_REGISTERED[name]}" not in sys.modules:
+    """Import the file that registers its class, unless one of our files is importing transformers at this moment.
+
+    Then the model cannot be imported yet; it registers itself as soon as it is.
+    """
+    files = [module for file, module in sys.modules.items() if file.startswith(f"{__name__}.")]
+    if not any(getattr(module.__spec__, "_initializing", False) for module in files):
         importlib.import_module(f"{__name__}.{_REGISTERED[name]}")
 
 

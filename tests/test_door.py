@@ -1,0 +1,121 @@
+"""The door: what is imported, how long help takes, and what stands on standard error."""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modeling_nerret import __version__
+from modeling_nerret.adapters import _without_kernel_notice
+
+NERRET = str(Path(sys.executable).with_name("nerret"))
+SECONDS, MEGABYTES = 0.4, 60  # of processor time and memory; measured are 0.1 and 14
+
+
+# A small process between, because a process begins with the memory of the one that starts it
+MEASURE = """
+import resource, subprocess, sys
+process = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(repr((process.returncode, process.stdout, process.stderr, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)))
+"""
+
+
+def _run(*arguments: str) -> tuple[int, str, str, float, float]:
+    """Exit code, output, standard error, processor seconds and megabytes of a fresh process."""
+    measurement = subprocess.run([sys.executable, "-c", MEASURE, *arguments], capture_output=True, text=True, check=True)
+    code, output, error, seconds, megabytes = ast.literal_eval(measurement.stdout)
+    return code, output, error, seconds, megabytes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--help"], 0, "drug that lowers blood pressure"),
+        (["--version"], 0, f"nerret {__version__}"),
+        (["fly"], 2, "invalid choice: 'fly'"),
+        (["search", "index"], 2, "the following arguments are required: type"),
+        (["search", "index", "city", "-k", "0"], 2, "is no whole number from 1"),
+        (["search", "nowhere", "city", "--where", "year~3"], 1, "is no condition"),
+        (["search", "nowhere", "city"], 1, "is no nerret index"),
+        (["index", "nowhere.jsonl", "index", "--detector", "magic"], 1, "accepted are probe, given"),
+        (["models"], 0, "nerret-minilm"),
+        (["train", "--help"], 0, "--data"),
+        (["eval", "--no-such-option"], 2, "nerret eval"),
+        (["probe", "--help"], 0, "CORPUS"),
+        (["card", "--help"], 0, "CHECKPOINT"),
+        (["push"], 2, "nerret push"),
+    ],
+)
+def test_help_and_wrong_arguments_come_at_once(arguments: list[str], code: int, words: str) -> None:
+    exit_code, output, error, seconds, megabytes = _run(NERRET, *arguments)
+    assert (exit_code, words in output + error) == (code, True), output + error
+    assert seconds < SECONDS and megabytes < MEGABYTES
+
+
+def test_an_index_is_described_without_a_model(tmp_path: Path, tiny_checkpoint: str) -> None:
+    script = (
+        "import sys, modeling_nerret.index.store, modeling_nerret.index.ranking, modeling_nerret.index.readers;"
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
+    assert _run(sys.executable, "-c", script)[0] == 0
+
+
+PYTHON = """
+import ctypes, json, os, sys
+before = dict(os.environ)
+settings = []
+library = ctypes.CDLL(None)
+class Library:
+    def __getattr__(self, name):
+        settings.append(name)
+        return getattr(library, name)
+ctypes.CDLL = lambda name, *rest, load=ctypes.CDLL, **options: Library() if name is None else load(name, *rest, **options)
+
+import modeling_nerret
+assert not {"numpy", "torch", "transformers", "lancedb"} & set(sys.modules), "import modeling_nerret is not light"
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+path, index, path_of_copy = sys.argv[1:]
+assert type(AutoConfig.from_pretrained(path)).__name__ == "NerretConfig"
+AutoTokenizer.from_pretrained(path)
+model = AutoModel.from_pretrained(path)
+assert type(model) is modeling_nerret.NerretModel
+model.save_pretrained(path_of_copy)
+retriever = modeling_nerret.EntityRetriever(index, path)
+retriever.add([{"id": "a", "text": "Ada Lovelace met Charles Babbage in London."}])
+assert modeling_nerret.EntityRetriever(index).search("city", k=1)[0].id == "a"
+assert dict(os.environ) == before, "the environment has changed"
+assert "mallopt" not in settings, "the allocator was set"
+"""
+
+
+def test_from_python_nothing_is_printed_and_the_process_stays_as_it_is(tmp_path: Path, tiny_checkpoint: str) -> None:
+    arguments = [tiny_checkpoint, str(tmp_path / "index"), str(tmp_path / "copy")]
+    exit_code, output, error, _, _ = _run(sys.executable, "-c", PYTHON, *arguments)
+    assert (exit_code, output, error) == (0, "", "")
+
+
+def test_commands_print_only_their_own_lines(tmp_path: Path, tiny_checkpoint: str) -> None:
+    corpus, index = tmp_path / "corpus.jsonl", str(tmp_path / "index")
+    corpus.write_text(json.dumps({"id": "a", "text": "Ada was born in London."}) + "\n", encoding="utf-8")
+    exit_code, output, error, _, _ = _run(NERRET, "index", str(corpus), index, "--model", tiny_checkpoint)
+    assert (exit_code, output) == (0, "") and error.count("\n") == 1 and "1 documents added" in error, error
+    exit_code, output, error, _, _ = _run(NERRET, "search", index, "city", "--json")
+    assert exit_code == 0 and error == "" and json.loads(output)["id"] == "a"
+    exit_code, output, error, seconds, _ = _run(NERRET, "info", index)
+    assert exit_code == 0 and error == "" and "documents  1" in output and seconds < 2
+
+
+def test_only_the_notice_of_a_missing_kernel_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    with _without_kernel_notice():
+        logger.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s.", "no kernels")
+        logger.warning("a real warning")
+    logger.warning("gemm_4bit once more")
+    assert [record.getMessage() for record in caplog.records] == ["a real warning", "gemm_4bit once more"]
