@@ -13,6 +13,7 @@ import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 
+from modeling_nerret.loading import quiet
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
@@ -48,7 +49,8 @@ def compare(checkpoint: Checkpoint, folder: Path, queries: Sequence[str]) -> flo
     Raises:
         ValueError: the difference is larger than rounding can explain.
     """
-    repository = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True, local_files_only=True)
+    with quiet():  # which also hides the progress bar
+        repository = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True, local_files_only=True)
     model: Any = checkpoint.model
     original = SentenceTransformer(modules=[NerretTransformer(model, checkpoint.tokenizer)], device=str(model.device))
     vectors, expected = (encoder.eval().encode(list(queries)) for encoder in (repository, original))

@@ -155,10 +155,14 @@ def test_published_names_load_beside_the_package(
 
 
 @pytest.mark.parametrize(("family", "tokenizer"), [("qwen3", byte_bpe), ("distilbert", unigram), ("mpnet", wordpiece)])
-def test_native_mean_leaves_out_special_tokens_of_any_tokenizer(family: str, tokenizer: Any, tmp_path: Path) -> None:
+def test_native_mean_leaves_out_special_tokens_of_any_tokenizer(
+    family: str, tokenizer: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     checkpoint = _checkpoint(tmp_path, family, tokenizer(), pooling="mean", head_activation="tanh")
+    capfd.readouterr()
     write_native(checkpoint, tmp_path / "native")
     assert compare(checkpoint, tmp_path / "native", QUERIES) < 1e-6
+    assert capfd.readouterr().err == ""  # no progress bars
     # without the module of weights the vectors differ
     (tmp_path / "native" / "1_WordWeights").rename(tmp_path / "weights")
     modules = json.loads((tmp_path / "native" / "modules.json").read_text())
