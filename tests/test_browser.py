@@ -1,4 +1,4 @@
-"""The app in a real browser: `make test-app` installs what these tests need, without it they are skipped."""
+"""The app in a real browser. `make test-app` installs what these tests need; without it they are skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 if CHROMIUM is None:
-    pytest.skip("there is no Chromium here; make test-app installs it", allow_module_level=True)
+    pytest.skip("Chromium is missing; make test-app installs it", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'nerret[browser]', as make test-app does")
 app = pytest.importorskip("modeling_nerret.app.page", reason="pip install 'nerret[app]'", exc_type=ImportError)
 
@@ -19,9 +19,9 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-PATIENCE = 60_000  # milliseconds; the model is read while the page is there
+TIMEOUT = 60_000  # milliseconds; the model loads while the page is open
 
-# The least contrast between the colour of an element's own text and the first ground behind it that is not transparent
+# The lowest contrast between the colour of an element's text and the first opaque background behind it
 CONTRAST = """() => {
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -55,17 +55,17 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, address: str) -> Iterator[Any]:
-    """Opens the app; what the page asks for and complains of is in `page.requested` and `page.complaints`."""
+    """Opens the app. The page's requests and errors are in `page.addresses` and `page.errors`."""
     contexts = []
 
     def open_page(size: dict[str, int] = DESK, scheme: str = "light") -> Any:
         contexts.append(browser.new_context(viewport=size, color_scheme=scheme, is_mobile=size is PHONE))
         page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE)
-        page.requested, page.complaints = [], []
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (page.complaints.append(dialog.message), dialog.dismiss()))
+        page.set_default_timeout(TIMEOUT)
+        page.addresses, page.errors = [], []
+        page.on("request", lambda request: page.addresses.append(request.url))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("dialog", lambda dialog: (page.errors.append(dialog.message), dialog.dismiss()))
         page.goto(address)
         page.get_by_label("Type", exact=True).wait_for()
         return page
@@ -75,17 +75,17 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
         context.close()
 
 
-def _search(page: Any, words: str) -> None:
-    page.get_by_label("Type", exact=True).fill(words)
+def _search(page: Any, query: str) -> None:
+    page.get_by_label("Type", exact=True).fill(query)
     page.keyboard.press("Enter")
-    page.locator("#message", has_text=f"for “{words}”").wait_for()
+    page.locator("#message", has_text=f"for “{query}”").wait_for()
 
 
 def _is_too_wide(page: Any) -> bool:
     return page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
-def test_type_and_enter_find_the_right_documents_without_a_network(visit: Any, address: str) -> None:
+def test_a_search_finds_dinosaurs_without_a_network(visit: Any, address: str) -> None:
     page = visit()
     assert page.title() == "nerret"
     page.wait_for_function("document.activeElement.matches('#query textarea, #query input')")
@@ -93,14 +93,14 @@ def test_type_and_enter_find_the_right_documents_without_a_network(visit: Any, a
     page.keyboard.press("Enter")
     page.locator(".hits li").first.wait_for()
     assert page.locator(".hits li").count() == 10
-    best = [page.locator(".hits li").nth(place).locator("mark") for place in range(3)]
+    best = [page.locator(".hits li").nth(rank).locator("mark").first for rank in range(3)]
     dinosaurs = {"Giganotosaurus", "Stegosaurus", "Triceratops", "Spinosaurus"}
     assert {mark.inner_text().split()[0] for mark in best} < dinosaurs
     assert best[0].get_attribute("title") == f"cosine to the type: {best[0].inner_text().split()[1]}"
     assert page.locator(".map circle").count() > 500
     assert page.locator(".map svg").get_attribute("aria-label").startswith("Map of")
-    assert [url for url in page.requested if not url.startswith((address, "data:", "blob:"))] == []
-    assert page.complaints == []
+    assert [url for url in page.addresses if not url.startswith((address, "data:", "blob:"))] == []
+    assert page.errors == []
 
 
 def test_examples_are_one_click_or_key_away(visit: Any) -> None:
@@ -120,7 +120,7 @@ def test_examples_are_one_click_or_key_away(visit: Any) -> None:
 def test_an_empty_query_explains_itself(visit: Any) -> None:
     page = visit()
     page.get_by_role("button", name="Search").click()
-    page.locator("#message", has_text="Type a type first").wait_for()
+    page.locator("#message", has_text="Enter a type first").wait_for()
     assert page.locator("#message").get_attribute("aria-live") == "polite"
 
 
@@ -160,4 +160,4 @@ def test_pasted_markup_stays_text(visit: Any) -> None:
     _search(page, "<b>city</b>")
     assert "<img src=x onerror=alert(2)> ${alert(3)} {{value}}" in page.locator(".hits").inner_text()
     assert page.locator(".hits img, .hits script, .map img, #message b").count() == 0
-    assert page.complaints == []
+    assert page.errors == []

@@ -1,1 +1,22 @@
-"""The app: ask an index in the browser."""
+"""The app: search an index in the browser.
+
+The controls are in `page.py`, the sentences in `texts.py`, the look in `theme.py` and `app.css`. `searcher.py` answers
+searches, `pasted_text.py` splits pasted text into documents, `html.py` and `mention_map.py` draw the results. Importing
+this package does not import Gradio.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .page import build, launch, run
+
+__all__ = ["build", "launch", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.page"), name)
