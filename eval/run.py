@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -37,7 +38,7 @@ def run_command(options: argparse.Namespace) -> None:
             options.trust_remote_code,
         )
         comparison = Comparison(load_task(options), settings, outputs)
-        systems = {name: make_system(name) for name in split_names(options.systems)}
+        systems = [(name, make_system(name)) for name in split_names(options.systems)]
         for spans in split_spans(options.spans):
             trial = Trial(comparison.task, spans, settings)
             if options.detection and spans == "predicted":
@@ -69,10 +70,10 @@ class Comparison:
     outputs: Outputs
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def measure(self, trial: Trial, systems: dict[str, System]) -> None:
+    def measure(self, trial: Trial, systems: Sequence[tuple[str, System]]) -> None:
         """Measure all systems with one kind of mentions; print and write each result as soon as it is there."""
         outputs, first = self.outputs, len(self.outcomes)
-        for name, system in systems.items():
+        for name, system in systems:
             outcome = measure(trial, name, system, with_mentions=outputs.report is not None)
             print_result(outcome, header=not self.outcomes)
             self.outcomes.append(outcome)

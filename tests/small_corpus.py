@@ -1,13 +1,11 @@
-"""A small annotated corpus, and systems and commands run on it."""
+"""A small annotated corpus, and a system with fixed scores for it."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -50,10 +48,3 @@ def write_corpus(folder: Path) -> Path:
 def fixed_scores(scores: Iterable[Any]) -> System:
     """A system with fixed scores: (queries, documents)."""
     return lambda trial: TaskScores((QueryScores(np.asarray(row, dtype=np.float32)) for row in scores), 0, 0.0)
-
-
-def run_command(command: ModuleType, *arguments: str) -> int:
-    """Run a command of `nerret` with its arguments; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="nerret")
-    command.add_arguments(parser)
-    return command.run(parser.parse_args(arguments))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import datasets
 import pytest
-from modeling_nerret.eval import command
 from modeling_nerret.eval.progress import quiet_libraries
 from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.eval.tasks.task import make_task
@@ -18,7 +17,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers.utils import logging
 
-from tests.small_corpus import run_command, write_corpus
+from modeling_nerret.cli import main
+from tests.small_corpus import write_corpus
 from tests.test_eval_benchmarks import write_fewnerd
 from tests.tiny import save_backbone
 
@@ -53,7 +53,7 @@ def test_results_have_the_agreed_form_and_two_runs_are_equal(
     arguments += ["--detector", tiny_checkpoint]
     runs = []
     for name in ("first.json", "second.json"):
-        assert run_command(command, *arguments, "--out", str(tmp_path / name)) == 0
+        assert main(["eval", *arguments, "--out", str(tmp_path / name)]) == 0
         runs.append(json.loads((tmp_path / name).read_text()))
     names = [(spans, system) for spans in ("gold", "predicted") for system in systems]
     assert [(result["spans"], result["system"]) for result in runs[0]] == names
@@ -80,7 +80,7 @@ def test_the_halves_of_a_corpus_are_its_dev_split(corpus: Path, tmp_path: Path) 
     for half in ("even", "odd"):
         out = tmp_path / f"{half}.json"
         arguments = [str(corpus), "--systems", "bm25", "--limit", "9", "--half", half, "--out", str(out)]
-        assert run_command(command, *arguments) == 0
+        assert main(["eval", *arguments]) == 0
         (result,) = json.loads(out.read_text())
         ids = [text.document.id for text in read_annotations(corpus, 9)][half == "odd" :: 2]
         assert (result["corpus"], result["n_documents"]) == (f"small-{half}", len(ids))
@@ -90,21 +90,21 @@ def test_the_halves_of_a_corpus_are_its_dev_split(corpus: Path, tmp_path: Path) 
 
 
 def test_a_ranking_that_is_cut_short_is_reported(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(command, str(corpus), "--systems", "bm25") == 0
+    assert main(["eval", str(corpus), "--systems", "bm25"]) == 0
     warning = r"nerret: bm25 \(gold\) returned fewer than R documents for \d of 4 types.*person 0/6"
     assert re.search(warning, capsys.readouterr().err)
 
 
 def test_report_and_plots_are_written(corpus: Path, tmp_path: Path) -> None:
     arguments = ["--systems", "random,bm25", "--report", str(tmp_path / "errors.md"), "--plot", str(tmp_path / "plots")]
-    assert run_command(command, str(corpus), *arguments) == 0
+    assert main(["eval", str(corpus), *arguments]) == 0
     assert "## bm25, gold mentions" in (tmp_path / "errors.md").read_text(encoding="utf-8")
     assert len(list((tmp_path / "plots").glob("small-gold-*.png"))) == 3
 
 
 def test_the_detector_is_scored(corpus: Path, tiny_checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--systems", "random", "--spans", "predicted", "--detection", "--detector", tiny_checkpoint]
-    assert run_command(command, str(corpus), *arguments) == 0
+    assert main(["eval", str(corpus), *arguments]) == 0
     header, _, scores = capsys.readouterr().out.splitlines()[:3]
     assert "fuzzy recall" in header
     assert all(0 <= float(value) <= 1 for value in scores.strip("| ").split(" | ")[2:-1])
@@ -112,7 +112,7 @@ def test_the_detector_is_scored(corpus: Path, tiny_checkpoint: str, capsys: pyte
 
 def test_a_benchmark_runs_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_fewnerd(tmp_path)
-    assert run_command(command, "fewnerd", "--data", str(tmp_path), "--systems", "random") == 0
+    assert main(["eval", "fewnerd", "--data", str(tmp_path), "--systems", "random"]) == 0
     assert "| random | gold | fewnerd |" in capsys.readouterr().out
 
 
@@ -144,55 +144,56 @@ def test_a_benchmark_runs_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixt
         (["fewnerd", "--data", "none"], "--data none is not a folder"),
     ],
 )
-def test_mistakes_are_told(
+def test_mistakes_are_told_in_one_line(
     arguments: list[str],
     message: str,
     corpus: Path,
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises((ValueError, OSError, ImportError), match=re.escape(message)):
-        run_command(command, *(str(corpus) if argument == "CORPUS" else argument for argument in arguments))
+    assert main(["eval", *(str(corpus) if argument == "CORPUS" else argument for argument in arguments)]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("nerret: ") and error.count("\n") == 1
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run_command(command, "--help")
+        main(["eval", "--help"])
     text = capsys.readouterr().out
     for words in ("bare:BACKBONE@LAYER", "R-Precision", "nerret eval news.jsonl --systems nerret-minilm,bm25"):
         assert words in text
 
 
 LIGHT = """
-import argparse, importlib, sys
-command = importlib.import_module("modeling_nerret.eval." + sys.argv[1])
-parser = argparse.ArgumentParser()
-command.add_arguments(parser)
-parser.format_help()
+import sys
+from modeling_nerret.cli import main
 try:
-    command.run(parser.parse_args(sys.argv[2:]))
-except (ValueError, OSError) as error:
-    print(error)
-print(*sys.modules)
+    code = main(sys.argv[1:])
+except SystemExit as stop:
+    code = stop.code
+print(code, *sys.modules)
 """
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["command", __file__, "--spans", "silver", "--detection"], "--spans has 'silver'"),
-        (["command", __file__, "--systems", "what:ever"], "unknown system 'what:ever'"),
-        (["command", "missing.jsonl"], "no corpus at 'missing.jsonl'"),
-        (["probe_command", "model", "missing.jsonl"], "no corpus at 'missing.jsonl'"),
+        (["eval", __file__, "--spans", "silver", "--detection"], "--spans has 'silver'"),
+        (["eval", __file__, "--systems", "what:ever"], "unknown system 'what:ever'"),
+        (["eval", "missing.jsonl"], "no corpus at 'missing.jsonl'"),
+        (["eval", __file__, "--limit", "0"], "'0' is not a whole number from 1"),
+        (["probe", "model", "missing.jsonl"], "no corpus at 'missing.jsonl'"),
     ],
 )
-def test_help_and_wrong_arguments_load_no_library(arguments: list[str], message: str) -> None:
+def test_wrong_arguments_load_no_library(arguments: list[str], message: str) -> None:
     process = subprocess.run([sys.executable, "-c", LIGHT, *arguments], capture_output=True, text=True, check=True)
-    error, modules = process.stdout.splitlines()
-    assert message in error
-    assert not {*HEAVY} & {*modules.split()}
+    code, *modules = process.stdout.split()
+    assert int(code) in (1, 2) and message in process.stderr
+    assert "modeling_nerret.eval.arguments" in modules
+    assert not {*HEAVY} & {*modules}
 
 
 def test_the_libraries_are_quiet_only_during_a_run() -> None:

@@ -72,6 +72,14 @@ def test_an_excerpt_is_cut_between_words(tmp_path: Path) -> None:
     assert max(len(before), len(after)) <= MARGIN + 2
 
 
+def test_a_text_without_spaces_has_an_excerpt(tmp_path: Path) -> None:
+    document = LabelledDocument(Document("a", "x", {}, (Span(0, 1),)), {Span(0, 1): ("city",)})
+    task = make_task("long", [document, LabelledDocument(Document("b", "東京" * 300), {})])
+    outcome = measure(Trial(task, "gold"), "s", fixed_scores([[0, 1]]), with_mentions=True)
+    write_report(tmp_path / "report.md", task, [outcome])
+    assert f"`b`: {'東京' * MARGIN} … *(not found by a mention)*" in (tmp_path / "report.md").read_text("utf-8")
+
+
 def test_plots_are_drawn(task: Task, tmp_path: Path) -> None:
     outcomes = [measure(Trial(task, "gold"), name, make_system(name)) for name in ("random", "bm25")]
     for group in (outcomes, outcomes[:1]):

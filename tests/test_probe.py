@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from modeling_nerret.eval import probe_command
 from modeling_nerret.eval.measure import measure
 from modeling_nerret.eval.plots import save
 from modeling_nerret.eval.probe.components import COMPONENTS, PATHS, blocks_of, watch_blocks
@@ -23,9 +22,10 @@ from modeling_nerret.eval.vectors import WindowSettings, pool_mentions
 from transformers import AutoModel
 
 from modeling_nerret.backbones import FAMILIES
+from modeling_nerret.cli import main
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
-from tests.small_corpus import run_command, write_corpus
+from tests.small_corpus import write_corpus
 from tests.tiny import byte_bpe, save_backbone, wordpiece
 
 
@@ -143,22 +143,26 @@ def test_the_command_writes_table_json_and_picture(
 ) -> None:
     backbone = _backbone(tmp_path, "bert")
     arguments = [backbone, str(corpus), "--limit", "8", "--pairs", "50", "--out", str(tmp_path / "out")]
-    assert run_command(probe_command, *arguments) == 0
+    assert main(["probe", *arguments]) == 0
     output = capsys.readouterr().out
     assert "| block | q | k | v | attention output | MLP inner | residual |" in output and "best auc" in output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"probe-bert-small.json", "probe-bert-small.png"}
 
 
-def test_mistakes_are_told(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="small has 0 types in two documents or more; the probe needs two types"):
-        run_command(probe_command, _backbone(tmp_path, "bert"), str(corpus), "--limit", "1")
-    with pytest.raises(OSError, match=r"no corpus at 'none\.jsonl'; give a JSONL file with gold mentions"):
-        run_command(probe_command, "model", "none.jsonl")
-    with pytest.raises(OSError, match="backbone 'no/such-model' was not found"):
-        run_command(probe_command, "no/such-model", str(corpus))
+def test_mistakes_are_told_in_one_line(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backbone = _backbone(tmp_path, "bert")
+    capsys.readouterr()  # saving the backbone draws a progress bar
+    for arguments, message in (
+        ([backbone, str(corpus), "--limit", "1"], "small has 0 types in two documents or more"),
+        (["model", "none.jsonl"], "no corpus at 'none.jsonl'; give a JSONL file with gold mentions"),
+        (["no/such-model", str(corpus)], "backbone 'no/such-model' was not found"),
+    ):
+        assert main(["probe", *arguments]) == 1
+        error = capsys.readouterr().err
+        assert message in error and error.startswith("nerret: ") and error.count("\n") == 1
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run_command(probe_command, "--help")
+        main(["probe", "--help"])
     assert "nerret probe sentence-transformers/all-MiniLM-L6-v2" in capsys.readouterr().out
