@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from modeling_nerret.eval.systems.trial import QueryScores, System, TaskScores
 
 TEXTS = [

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import datasets
 import pytest
-from modeling_nerret.eval.progress import quiet_libraries
-from modeling_nerret.eval.tasks.annotations import read_annotations
-from modeling_nerret.eval.tasks.task import make_task
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers.utils import logging
 
 from modeling_nerret.cli import main
+from modeling_nerret.eval.progress import quiet_libraries
+from modeling_nerret.eval.tasks.annotations import read_annotations
+from modeling_nerret.eval.tasks.task import make_task
 from tests.small_corpus import write_corpus
 from tests.test_eval_benchmarks import write_fewnerd
 from tests.tiny import save_backbone

@@ -11,13 +11,13 @@ import datasets
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from modeling_nerret.documents import Document
 from modeling_nerret.eval.tasks import BENCHMARKS, benchmarks, neretrieve
 from modeling_nerret.eval.tasks.annotations import LabelledDocument
 from modeling_nerret.eval.tasks.benchmarks import label_tokens, load_benchmark
 from modeling_nerret.eval.tasks.task import make_task
 from modeling_nerret.eval.tasks.type_names import QuerySettings
-
-from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from modeling_nerret.documents import Document
 from modeling_nerret.eval.measure import measure
 from modeling_nerret.eval.plots import plot_outcomes
 from modeling_nerret.eval.report import MARGIN, write_report
@@ -14,8 +16,6 @@ from modeling_nerret.eval.systems.trial import QueryScores, TaskScores, Trial
 from modeling_nerret.eval.tasks.annotations import LabelledDocument, read_annotations
 from modeling_nerret.eval.tasks.frequency import entity_frequency, word_frequency
 from modeling_nerret.eval.tasks.task import Task, make_task
-
-from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 from tests.small_corpus import fixed_scores, write_corpus
 

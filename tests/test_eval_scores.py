@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from modeling_nerret.documents import Document
 from modeling_nerret.eval.detection_scores import score_detection
 from modeling_nerret.eval.measure import measure
 from modeling_nerret.eval.ranking import rank
@@ -13,8 +15,6 @@ from modeling_nerret.eval.systems.registry import make_system
 from modeling_nerret.eval.systems.trial import Trial
 from modeling_nerret.eval.tasks.annotations import LabelledDocument, read_annotations
 from modeling_nerret.eval.tasks.task import Task, make_task
-
-from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 from tests.small_corpus import fixed_scores, write_corpus
 

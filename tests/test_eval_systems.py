@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from modeling_nerret.eval.measure import measure
 from modeling_nerret.eval.systems import sentences
 from modeling_nerret.eval.systems.names import PREFIXES
@@ -18,7 +19,6 @@ from modeling_nerret.eval.systems.registry import MAKERS, SYSTEMS, make_system
 from modeling_nerret.eval.systems.trial import Settings, Trial
 from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.eval.tasks.task import Task, make_task
-
 from modeling_nerret.spans import Span
 from tests.small_corpus import write_corpus
 from tests.tiny import save_backbone

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from modeling_nerret.documents import Document
 from modeling_nerret.eval.tasks.annotations import LabelledDocument, read_annotations
 from modeling_nerret.eval.tasks.task import Task, make_task
 from modeling_nerret.eval.tasks.type_names import QuerySettings, read_types_file
-
-from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
 from tests.small_corpus import write_corpus
 

@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModel
+
+from modeling_nerret.backbones import FAMILIES
+from modeling_nerret.cli import main
 from modeling_nerret.eval.measure import measure
 from modeling_nerret.eval.plots import save
 from modeling_nerret.eval.probe.components import COMPONENTS, PATHS, blocks_of, watch_blocks
@@ -19,10 +23,6 @@ from modeling_nerret.eval.systems.trial import Trial
 from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.eval.tasks.task import Task, make_task
 from modeling_nerret.eval.vectors import WindowSettings, pool_mentions
-from transformers import AutoModel
-
-from modeling_nerret.backbones import FAMILIES
-from modeling_nerret.cli import main
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from tests.small_corpus import write_corpus

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import datasets
 from huggingface_hub import HfApi, constants
-from modeling_nerret.training.data.tags import tag_spans, token_starts
 
 from modeling_nerret.spans import Span
+from modeling_nerret.training.data.tags import tag_spans, token_starts
 from modeling_nerret.weights import HubError, ask_hub
 
 from .annotations import LabelledDocument, label_document

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
-from modeling_nerret.training.data.tags import token_starts
 from tqdm import tqdm
 
 from modeling_nerret.spans import Span
+from modeling_nerret.training.data.tags import token_starts
 
 from .annotations import LabelledDocument, label_document
 
