@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from modeling_nerret.training.data.sets import Data
+from modeling_nerret.training.recipe_files import merge, resolve
+from modeling_nerret.training.recipes import Recipe
+from modeling_nerret.training.run import train
 from transformers import AutoConfig, AutoModel
 
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from tests.tiny import SIZES, byte_bpe
-from modeling_nerret.training.data import Data
-from modeling_nerret.training.recipes import DEFAULTS, merge, resolve
-from modeling_nerret.training.run import train
 
 SMALL = {"held_out": {"types": 0.0, "entities": 0.0, "texts": 0.0, "evaluations": 1}, "device": "cpu", "revision": ""}
 NAMES = {"city": ["Paris", "London", "Oslo"], "river": ["Nile", "Rhine", "Tiber"], "poet": ["Homer", "Sappho", "Rumi"]}
@@ -31,16 +32,17 @@ def test_recipe_gives_a_checkpoint_with_a_detector(
     AutoModel.from_config(config).save_pretrained(tmp_path / "backbone")
     byte_bpe().save_pretrained(tmp_path / "backbone")
     lines = [
-        {"text": f"See {one}.", "mentions": [{"start": 4, "end": 4 + len(one), "type": kind}]}
-        for kind, ones in NAMES.items()
-        for one in ones
+        {"text": f"See {place}.", "mentions": [{"start": 4, "end": 4 + len(place), "type": kind}]}
+        for kind, names in NAMES.items()
+        for place in names
     ]
-    own = tmp_path / "own.jsonl"
-    own.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    file = tmp_path / "own.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     parts = {"head": {"steps": 2, "types": 3}, "detector": {"steps": 2, "texts": 2}}
     sets = {part: {"sets": [{"name": "data", "weight": 1.0}]} for part in parts}
-    recipe = merge(resolve(DEFAULTS.parent / f"nerret-{name}.toml"), SMALL | {"backbone": str(tmp_path / "backbone")})
-    train(merge(merge(recipe, parts), sets), Data(own=(str(own),)), tmp_path / "out", tmp_path / "cache")
+    recipe = merge(resolve(f"nerret-{name}").to_dict(), SMALL | {"backbone": str(tmp_path / "backbone")})
+    recipe = Recipe.from_dict(merge(merge(recipe, parts), sets))
+    train(recipe, Data(files=(str(file),)), tmp_path / "out", tmp_path / "cache")
     checkpoint = load_checkpoint(str(tmp_path / "out"))
     config = checkpoint.model.config
     assert (config.layer, config.pooling, config.head_only) == (layer, "end", True)

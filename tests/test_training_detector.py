@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from modeling_nerret.training.batches.features import WordStates
+from modeling_nerret.training.batches.words import Names, Words, stack_words
+from modeling_nerret.training.data.annotated import Annotated
 
 from modeling_nerret.detection import SHAPES, WORD
 from modeling_nerret.spans import Span
-from modeling_nerret.training.data import Annotated
-from modeling_nerret.training.detector import Names, Words, stack_words
-from modeling_nerret.training.features import WordStates
 
 
-def annotated(marked: str) -> Annotated:
+def annotate_marks(marked_text: str) -> Annotated:
     """A text in which mentions stand in brackets."""
     text, spans = "", {}
-    for at, piece in enumerate(marked.replace("]", "[").split("[")):
-        if at % 2:
+    for number, piece in enumerate(marked_text.replace("]", "[").split("[")):
+        if number % 2:
             spans[Span(len(text), len(text) + len(piece))] = ("thing",)
         text += piece
-    return Annotated(marked, text, spans)
+    return Annotated(marked_text, text, spans)
 
 
-TEXTS = [annotated("she read [Mathematics] in [Oslo]"), annotated("mathematics, said the Bank of oslo")]
-TEXTS += [annotated("[it] is a film"), *[annotated("it rained and it froze") for _ in range(4)]]
+TEXTS = [annotate_marks("she read [Mathematics] in [Oslo]"), annotate_marks("mathematics, said the Bank of oslo")]
+TEXTS += [annotate_marks("[it] is a film"), *[annotate_marks("it rained and it froze") for _ in range(4)]]
 
 
 def test_an_unmarked_name_is_unsure_if_it_is_marked_often_enough_elsewhere() -> None:
     names = Names([TEXTS])
     words = [np.array([match.span() for match in WORD.finditer(text.text)]) for text in TEXTS]
-    unsure = [names.unsure(text, own) for text, own in zip(TEXTS, words, strict=True)]
+    unsure = [names.unsure(text, places) for text, places in zip(TEXTS, words, strict=True)]
     assert unsure[0] == []  # what is a mention is sure
     assert unsure[1] == [(0, 0), (6, 0)]  # mathematics, oslo
     assert unsure[3] == []  # "it" is a name once in nine times
-    names = Names([[annotated("rain in [New York]"), annotated("[New York City]")]])
+    names = Names([[annotate_marks("rain in [New York]"), annotate_marks("[New York City]")]])
     words = np.array([[0, 3], [4, 8], [9, 13]])
-    assert names.unsure(annotated("New York City"), words) == [(0, 1), (0, 2)]
-    assert names.unsure(annotated("[New York City]"), words) == []  # a part of a mention is none
+    assert names.unsure(annotate_marks("New York City"), words) == [(0, 1), (0, 2)]
+    assert names.unsure(annotate_marks("[New York City]"), words) == []  # a part of a mention is none
 
 
 def test_what_is_unsure_is_neither_a_mention_nor_none() -> None:

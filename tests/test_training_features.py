@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import modeling_nerret.training.batches.features as features
 import numpy as np
 import pytest
 import torch
+from modeling_nerret.training.batches.features import FeatureCache, Rows, value_vectors, word_states
+from modeling_nerret.training.batches.words import read_words
+from modeling_nerret.training.data.annotated import Annotated
+from modeling_nerret.training.stages.detector import measure_probe
 
-import modeling_nerret.training.features as features
 from modeling_nerret.detection import MentionProbe, ProbeConfig
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
-from modeling_nerret.training.data import Annotated
-from modeling_nerret.training.detector import measure_probe, read_words
-from modeling_nerret.training.features import FeatureCache, Rows, value_vectors, word_states
 
 TEXTS = [
-    Annotated(str(at), f"ada was born in {['london', 'paris', 'rome'][at % 3]} {at}", {Span(0, 3): ("p",)})
-    for at in range(9)
+    Annotated(str(number), f"ada was born in {['london', 'paris', 'rome'][number % 3]} {number}", {Span(0, 3): ("p",)})
+    for number in range(9)
 ]
 TEXTS += [Annotated("two", "paris and london", {Span(0, 5): ("c",), Span(10, 16): ("c",), Span(5, 6): ("lost",)})]
 
@@ -35,11 +36,11 @@ def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_cache_gives_what_the_model_gives(model: NerretModel, tmp_path: Path) -> None:
-    found = FeatureCache(model, wordpiece(), tmp_path / "cache").mentions(TEXTS, "texts")
+    mentions = FeatureCache(model, wordpiece(), tmp_path / "cache").mentions(TEXTS, "texts")
     direct = value_vectors(model, wordpiece(), [(text.text, list(text.mentions)) for text in TEXTS])
-    assert list(zip(found.owners.tolist(), found.spans, strict=True)) == list(direct)
-    assert np.allclose(found.vectors[np.arange(len(found.spans))], np.stack(list(direct.values())), atol=2e-3)
-    assert found.lost == 1  # white space has no token
+    assert list(zip(mentions.owners.tolist(), mentions.spans, strict=True)) == list(direct)
+    assert np.allclose(mentions.vectors[np.arange(len(mentions.spans))], np.stack(list(direct.values())), atol=2e-3)
+    assert mentions.unmapped == 1  # white space has no token
 
 
 def test_a_killed_run_goes_on_where_it_was(model: NerretModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,18 +59,18 @@ def test_a_killed_run_goes_on_where_it_was(model: NerretModel, tmp_path: Path, m
         cache.mentions(TEXTS, "texts")
     (folder,) = (tmp_path / "cache").iterdir()
     (folder / "000002.123.partial").write_bytes(b"half a file")  # as a killed writer leaves it
-    found = cache.mentions(TEXTS, "texts")
+    mentions = cache.mentions(TEXTS, "texts")
     assert len(calls) == 4  # two files before it was killed, the third begun twice
     cache.mentions(TEXTS, "texts")
     assert len(calls) == 4  # nothing is computed again
-    rows = np.arange(len(found.spans))
-    assert np.array_equal(found.vectors[rows], whole.vectors[rows]) and found.spans == whole.spans
+    rows = np.arange(len(mentions.spans))
+    assert np.array_equal(mentions.vectors[rows], whole.vectors[rows]) and mentions.spans == whole.spans
 
 
 def test_other_weights_layer_or_pooling_are_other_vectors(model: NerretModel, tmp_path: Path) -> None:
-    used = wordpiece()
-    used("ada", truncation=True, max_length=8, padding="max_length")
-    keys = {FeatureCache(model, wordpiece(), tmp_path).key, FeatureCache(model, used, tmp_path).key}
+    used_tokenizer = wordpiece()
+    used_tokenizer("ada", truncation=True, max_length=8, padding="max_length")
+    keys = {FeatureCache(model, wordpiece(), tmp_path).key, FeatureCache(model, used_tokenizer, tmp_path).key}
     assert len(keys) == 1
     model.config.pooling = "end"
     keys.add(FeatureCache(model, wordpiece(), tmp_path).key)
@@ -83,21 +84,23 @@ def test_other_weights_layer_or_pooling_are_other_vectors(model: NerretModel, tm
 def test_states_of_words_are_those_of_the_model(model: NerretModel, tmp_path: Path) -> None:
     texts = [*TEXTS[:5], Annotated("", "  ", {}), *TEXTS[5:]]
     for _ in range(2):  # made, then read
-        found = FeatureCache(model, wordpiece(), tmp_path).words(texts, "texts")
+        words = FeatureCache(model, wordpiece(), tmp_path).words(texts, "texts")
         direct = word_states(model, wordpiece(), [text.text for text in texts])
-        assert [one.owner for one in found] == [one.owner for one in direct] == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
-        for one, other in zip(found, direct, strict=True):
-            words = [texts[one.owner].text[start:end] for start, end in one.places]
-            assert words == texts[one.owner].text.split()
-            assert np.allclose(one.first, other.first, atol=2e-3) and np.allclose(one.last, other.last, atol=2e-3)
-            assert np.array_equal(one.shapes, other.shapes)
+        owners = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+        assert [states.owner for states in words] == [states.owner for states in direct] == owners
+        for states, expected in zip(words, direct, strict=True):
+            text = texts[states.owner].text
+            assert [text[start:end] for start, end in states.places] == text.split()
+            assert np.allclose(states.first, expected.first, atol=2e-3)
+            assert np.allclose(states.last, expected.last, atol=2e-3)
+            assert np.array_equal(states.shapes, expected.shapes)
 
 
 def test_rows_of_several_pieces() -> None:
     matrix = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float16)
     rows = Rows([matrix[:4], matrix[4:4], matrix[4:5], matrix[5:]])
-    wanted = [9, 0, 4, 4, 3]
-    assert len(rows) == 10 and np.array_equal(rows[wanted], matrix[wanted].astype(np.float32))
+    numbers = [9, 0, 4, 4, 3]
+    assert len(rows) == 10 and np.array_equal(rows[numbers], matrix[numbers].astype(np.float32))
 
 
 def test_what_a_probe_is_measured_on_does_not_depend_on_its_neighbours(model: NerretModel, tmp_path: Path) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from modeling_nerret.training.batches.pool import Pool
+from modeling_nerret.training.batches.triplets import TripletBatches, hard_rows, limit_instances
+from modeling_nerret.training.batches.types import TypeBatches
+from modeling_nerret.training.data.annotated import Annotated
+from modeling_nerret.training.recipe_files import resolve
+from modeling_nerret.training.recipes import HeadSection
+from modeling_nerret.training.stages.fitting import Schedule, fit
+from modeling_nerret.training.stages.head import ContrastLoss, TripletLoss
+from modeling_nerret.training.stages.losses import triplet
 
 from modeling_nerret.configuration_nerret import NerretConfig
 from modeling_nerret.modeling_nerret import NerretHead
 from modeling_nerret.spans import Span
-from modeling_nerret.training.data import Annotated, Data, read_source
-from modeling_nerret.training.fitting import Schedule, fit
-from modeling_nerret.training.head import Contrastive, Triplets
-from modeling_nerret.training.losses import triplet
-from modeling_nerret.training.recipes import resolve
-from modeling_nerret.training.sampling import Pool, TypeBatches
-from modeling_nerret.training.triplets import TripletBatches, hard_rows, limit_instances
 
 SENTENCES = [
     ("the river Thames is long", "river"),
@@ -29,12 +31,12 @@ SENTENCES = [
 
 def _pool() -> tuple[Pool, list[Annotated], list[str]]:
     names = sorted({name for _, name in SENTENCES})
-    texts = [Annotated(str(at), text, {Span(0, 1): (name,)}) for at, (text, name) in enumerate(SENTENCES)]
+    texts = [Annotated(str(row), text, {Span(0, 1): (name,)}) for row, (text, name) in enumerate(SENTENCES)]
     labels = [frozenset({names.index(name)}) for _, name in SENTENCES]
     vectors = np.arange(len(labels), dtype=np.float32)[:, None]
     phrases = -np.arange(len(names), dtype=np.float32)[:, None]
     owners = np.arange(len(texts))
-    return Pool("p", 1.0, vectors, labels, phrases, [[at] for at in range(len(names))], owners=owners), texts, names
+    return Pool("p", 1.0, vectors, labels, phrases, [[row] for row in range(len(names))], owners=owners), texts, names
 
 
 def test_hard_negatives_stand_in_sentences_of_other_types_with_the_type_s_word() -> None:
@@ -48,8 +50,8 @@ def test_hard_negatives_stand_in_sentences_of_other_types_with_the_type_s_word()
 def test_triplets_are_true_and_so_many_of_them_hard() -> None:
     pool, texts, names = _pool()
     hard = hard_rows(pool, texts, names, sentences=5)
-    batches = TripletBatches([limit_instances(pool, 1, seed=0)], [hard], size=10, share=0.2, seed=0)
-    limited = {at: set() for at in range(len(names))}
+    batches = TripletBatches([limit_instances(pool, 1, seed=0)], [hard], HeadSection(batch=10, hard=0.2), seed=0)
+    instances = {number: set() for number in range(len(names))}
     for number in range(50):
         batch = batches[number]
         type_ = int(-batch["type"][0, 0])
@@ -58,8 +60,8 @@ def test_triplets_are_true_and_so_many_of_them_hard() -> None:
         assert not any(type_ in pool.labels[row] for row in negatives) and len(negatives) == 10
         if type_ == names.index("river"):
             assert set(negatives[:2]) == {1, 3}
-        limited[type_] |= set(positives)
-    assert all(len(found) == 1 for found in limited.values())  # one instance of each type
+        instances[type_] |= set(positives)
+    assert all(len(rows) == 1 for rows in instances.values())  # one instance of each type
 
 
 def _head(width: int = 16) -> NerretHead:
@@ -68,9 +70,8 @@ def _head(width: int = 16) -> NerretHead:
 
 
 def test_the_paper_s_loss_is_triplet_plus_the_weighted_hardest() -> None:
-    recipe = resolve(None, ["head.hardest=[1.0,0.5]", "head.steps=11"])["head"]
     head = _head()
-    module = Triplets(head, recipe)
+    module = TripletLoss(head, HeadSection(hardest=(1.0, 0.5), steps=11))
     torch.manual_seed(1)
     type_, positives, negatives = torch.randn(1, 8), torch.randn(5, 8), torch.randn(5, 8)
     with torch.no_grad():
@@ -85,74 +86,51 @@ def test_the_paper_s_loss_is_triplet_plus_the_weighted_hardest() -> None:
 
 
 def test_the_paper_s_recipe_is_the_paper_s() -> None:
-    from modeling_nerret.training.recipes import DEFAULTS
-
-    recipe = resolve(DEFAULTS.parent / "paper-triplet.toml")
-    head = recipe["head"]
-    assert (recipe["layer"], recipe["pooling"], recipe["model"]) == (
+    recipe = resolve("paper-triplet")
+    head = recipe.head
+    assert (recipe.layer, recipe.pooling, recipe.model) == (
         17,
         "end",
         {"head_size": 500, "hidden_size": 500, "dropout": 0.1, "head_activation": "silu"},
     )
-    assert (head["objective"], head["margin"], head["rate"], head["batch"]) == ("triplet", 0.5, 2e-6, 50)
-    assert (head["hard"], head["instances"], head["decay"], head["schedule"]) == (0.1, 100, 0.0, "constant")
+    assert (head.objective, head.margin, head.rate, head.batch) == ("triplet", 0.5, 2e-6, 50)
+    assert (head.hard, head.instances, head.decay, head.schedule) == (0.1, 100, 0.0, "constant")
 
 
 def _clusters(seed: int) -> Pool:
     """Thirty types, each a cloud of mentions around a centre."""
     random = np.random.default_rng(seed)
     centres = np.random.default_rng(0).normal(size=(30, 8))
-    labels = [frozenset({at % 30}) for at in range(600)]
-    mentions = np.stack([centres[at % 30] + random.normal(size=8) * 0.7 for at in range(600)]).astype(np.float32)
-    return Pool("c", 1.0, mentions, labels, centres.astype(np.float32), [[at] for at in range(30)])
+    labels = [frozenset({row % 30}) for row in range(600)]
+    mentions = np.stack([centres[row % 30] + random.normal(size=8) * 0.7 for row in range(600)]).astype(np.float32)
+    return Pool("c", 1.0, mentions, labels, centres.astype(np.float32), [[row] for row in range(30)])
 
 
 def test_vectors_that_were_trained_to_be_cut_lose_little(tmp_path) -> None:
     def share_right(head: NerretHead, size: int) -> float:
         pool = _clusters(1)
         with torch.no_grad():
-            mentions, types = (head(torch.from_numpy(one))[:, :size] for one in (pool.mentions, pool.phrases))
+            mentions, types = (head(torch.from_numpy(rows))[:, :size] for rows in (pool.mentions, pool.phrases))
             scores = torch.nn.functional.normalize(mentions, dim=-1) @ torch.nn.functional.normalize(types, dim=-1).T
-        return float(np.mean([int(best) in own for best, own in zip(scores.argmax(1), pool.labels, strict=True)]))
+        return float(np.mean([int(best) in types for best, types in zip(scores.argmax(1), pool.labels, strict=True)]))
 
-    found = {}
-    for sizes in ("[]", "[4]"):
-        recipe = resolve(None, [f"head.matryoshka={sizes}", "head.types=30"])["head"]
+    shares = {}
+    for sizes in ((), (4,)):
+        section = HeadSection(matryoshka=sizes, types=30, per_type=4)
         head = _head()
         schedule = Schedule(steps=80, rate=1e-2, device="cpu")
-        fit(Contrastive(head, recipe), TypeBatches([_clusters(0)], 30, 4, 0.75, 0), tmp_path / sizes, schedule)
-        found[sizes] = share_right(head, 16), share_right(head, 4)
-    assert found["[4]"][1] > found["[]"][1] + 0.05  # cut to a quarter, trained for it or not
-    assert found["[4]"][0] > found["[]"][0] - 0.05  # and whole vectors do not pay for it
+        fit(ContrastLoss(head, section), TypeBatches([_clusters(0)], section, 0), tmp_path / str(sizes), schedule)
+        shares[sizes] = share_right(head, 16), share_right(head, 4)
+    assert shares[4,][1] > shares[()][1] + 0.05  # cut to a quarter, trained for it or not
+    assert shares[4,][0] > shares[()][0] - 0.05  # and whole vectors do not pay for it
     with pytest.raises(ValueError, match="sizes are whole numbers between 0 and 16"):
-        Contrastive(_head(), resolve(None, ["head.matryoshka=[16]"])["head"])
+        ContrastLoss(_head(), HeadSection(matryoshka=(16,)))
 
 
 def test_each_option_of_the_contrast_changes_the_loss_by_what_it_says() -> None:
     pool = _clusters(0)
-    pool.related = {at: frozenset({(at + 1) % 30}) for at in range(30)}
-    batch = TypeBatches([pool], 30, 2, 0.75, 0)[0]
-    losses = {
-        name: Contrastive(_head(), resolve(None, [name])["head"])(**batch)["loss"].item()
-        for name in ("head.mention_weight=0.0", "head.mask_related=true", "head.mention_weight=0.5")
-    }
-    plain, masked, contrasted = losses.values()
-    assert masked < plain < contrasted  # fewer negatives, and a further term
-
-
-def test_the_corpus_has_types_for_one_broad_word() -> None:
-    """A mention of a type that is called by a broad word, and no other, also has the broad type."""
-    (corpus,) = read_source({"name": "corpus"}, Data())
-    kinds = {name for name, own in corpus.wordings.items() if name not in corpus.broad and "player" in " ".join(own)}
-    found = [own for text in corpus.texts for own in text.mentions.values()]
-    assert "player" in corpus.broad and corpus.wordings["player"] == ["player"]
-    assert all("player" in own for own in found if "chess player" in own)
-    assert all(not kinds.isdisjoint(own) for own in found if "player" in own)
-    annotated = {wording for name, own in corpus.wordings.items() if name not in corpus.broad for wording in own}
-    assert corpus.broad.isdisjoint(annotated)
-
-
-def test_parents_children_and_namesakes_of_the_corpus_are_related() -> None:
-    (corpus,) = read_source({"name": "corpus"}, Data())
-    assert "company" in corpus.related["logistics company"] and "logistics company" in corpus.related["company"]
-    assert not any(name in own for name, own in corpus.related.items())
+    pool.related_types = {number: frozenset({(number + 1) % 30}) for number in range(30)}
+    batch = TypeBatches([pool], HeadSection(types=30, per_type=2), 0)[0]
+    sections = (HeadSection(mask_related=True), HeadSection(), HeadSection(mention_weight=0.5))
+    losses = [ContrastLoss(_head(), section)(**batch)["loss"].item() for section in sections]
+    assert losses == sorted(losses) and len(set(losses)) == 3  # fewer negatives, as they are, and a further term

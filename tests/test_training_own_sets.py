@@ -6,77 +6,110 @@ import json
 from pathlib import Path
 
 import pytest
+from modeling_nerret.training.data import own_sets
+from modeling_nerret.training.data.corpus import read_corpus_types
+from modeling_nerret.training.data.own_sets import corpus_source
+from modeling_nerret.training.data.sets import Data, read_sources
+from modeling_nerret.training.data.source import Source
+from modeling_nerret.training.recipes import SetEntry
 
 from modeling_nerret.spans import Span
-from modeling_nerret.training import own_sets
-from modeling_nerret.training.data import Data, read_source
 
 TEXT = "Ada Lovelace met Babbage in London"
 
 
 @pytest.fixture
-def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
-    """A folder with one small set, to three of whose texts open types were given."""
-    types, data = tmp_path / "open_types", tmp_path / "data"
-    types.mkdir(), data.mkdir()
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
+    """A folder with one small set; three of its texts have open types."""
+    types, folder = tmp_path / "open_types", tmp_path / "data"
+    types.mkdir(), folder.mkdir()
     names = {"Ada Lovelace": (0, ["chess player", "countess"]), "Babbage": (17, ["inventor of engines"])}
     mentions = [
-        {"start": at, "end": at + len(name), "name": name, "types": found} for name, (at, found) in names.items()
+        {"start": start, "end": start + len(name), "name": name, "types": labels}
+        for name, (start, labels) in names.items()
     ]
     lines = [{"id": f"small-{number}", "text": TEXT, "mentions": []} for number in range(4)]
-    (data / "small.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "small.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (types / "small.jsonl").write_text(
         "".join(json.dumps({"id": f"small-{number}", "mentions": mentions}) + "\n" for number in (3, 0, 1))
     )
     monkeypatch.setattr(own_sets, "OPEN_TYPES", types)
-    return Data.of([str(data)])
+    return Data.of([str(folder)])
 
 
-def test_an_open_type_that_the_corpus_knows_is_that_type_with_its_parents(given: Data) -> None:
-    (source,) = read_source({"name": "open", "weight": 0.5}, given)
+def test_an_open_type_that_the_corpus_knows_is_that_type_with_its_parents(data: Data) -> None:
+    (source,) = read_sources(SetEntry("open", 0.5), data)
     assert [text.id for text in source.texts] == ["small-3", "small-0", "small-1"] and source.weight == 0.5
     for text in source.texts:
         ada, babbage = Span(0, 12), Span(17, 24)
         assert text.text == TEXT and {"chess player", "athlete", "person", "countess"} <= set(text.mentions[ada])
         assert text.mentions[babbage] == ("inventor of engines",)
     assert source.wordings["inventor of engines"] == ["inventor of engines"]
-    (corpus,) = read_source({"name": "corpus"}, given)
-    assert source.wordings["chess player"] == corpus.wordings["chess player"]
+    entry = read_corpus_types()["chess player"]
+    assert source.wordings["chess player"] == [*entry.wordings, entry.definition]
 
 
-def test_a_rare_open_type_is_left_out_and_its_mention_stays(given: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rare_open_type_is_left_out_and_its_mention_stays(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_sets, "FEWEST", 4)  # all types stand three times
-    (source,) = read_source({"name": "open"}, given)
-    kept = {Span(0, 12): (), Span(17, 24): ()}
-    assert source.wordings == {} and [text.mentions for text in source.texts] == [kept] * 3
+    (source,) = read_sources(SetEntry("open"), data)
+    mentions = {Span(0, 12): (), Span(17, 24): ()}
+    assert source.wordings == {} and [text.mentions for text in source.texts] == [mentions] * 3
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (None, r"the set 'open' needs small.jsonl, which is not in .*; say where with --data DIR"),
-        ("Ada  Lovelace met Babbage", "the text 'small-3' is not the one to whose names open types were given"),
+        ("Ada  Lovelace met Babbage", "the text 'small-3' differs from the one that got open types"),
     ],
 )
-def test_texts_that_the_types_were_not_given_to_are_refused(given: Data, text: str | None, message: str) -> None:
-    path = given.folder / "small.jsonl"
+def test_texts_that_the_types_were_not_given_to_are_refused(data: Data, text: str | None, message: str) -> None:
+    path = data.folder / "small.jsonl"
     if text is None:
         path.unlink()
     else:
         path.write_text(json.dumps({"id": "small-3", "text": text, "mentions": []}) + "\n")
     with pytest.raises((FileNotFoundError, ValueError), match=message):
-        read_source({"name": "open"}, given)
+        read_sources(SetEntry("open"), data)
 
 
 def test_the_committed_open_types_are_well_formed() -> None:
-    seen = set()
+    ids = set()
     for path in sorted(own_sets.OPEN_TYPES.glob("*.jsonl")):
         for line in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            assert line["id"] not in seen and line["mentions"], line
-            seen.add(line["id"])
-            ends = [0, *(one["end"] for one in line["mentions"])]
-            for one, before in zip(line["mentions"], ends, strict=False):
-                assert before <= one["start"] and one["end"] - one["start"] == len(one["name"]), line
-                assert one["types"] and len(set(one["types"])) == len(one["types"]), line
-                assert all(name == " ".join(name.casefold().split()) for name in one["types"]), line
-    assert len(seen) > 9000
+            assert line["id"] not in ids and line["mentions"], line
+            ids.add(line["id"])
+            frontier = 0
+            for name in line["mentions"]:
+                assert frontier <= name["start"] and name["end"] - name["start"] == len(name["name"]), line
+                assert name["types"] and len(set(name["types"])) == len(name["types"]), line
+                assert all(label == " ".join(label.casefold().split()) for label in name["types"]), line
+                frontier = name["end"]
+    assert len(ids) > 9000
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Source:
+    return corpus_source(1.0)
+
+
+def test_the_corpus_is_read_from_its_source(corpus: Source) -> None:
+    """The texts, types and their order are those that the shipped checkpoint was trained on."""
+    assert corpus.digest() == "0d4f742cbdd61c77cf3985db69e9c5a7e27b37ea8bbe018d7a859e164b02e283"
+
+
+def test_the_corpus_has_types_for_one_broad_word(corpus: Source) -> None:
+    """A mention of a type that is called by a broad word, and no other, also has the broad type."""
+    wordings = {name: phrases for name, phrases in corpus.wordings.items() if name not in corpus.broad}
+    players = {name for name, phrases in wordings.items() if "player" in " ".join(phrases)}
+    labels = [types for text in corpus.texts for types in text.mentions.values()]
+    assert "player" in corpus.broad and corpus.wordings["player"] == ["player"]
+    assert all("player" in types for types in labels if "chess player" in types)
+    assert all(not players.isdisjoint(types) for types in labels if "player" in types)
+    assert corpus.broad.isdisjoint(wording for phrases in wordings.values() for wording in phrases)
+
+
+def test_parents_children_and_namesakes_of_the_corpus_are_related(corpus: Source) -> None:
+    relatives = corpus.related_types
+    assert "company" in relatives["logistics company"] and "logistics company" in relatives["company"]
+    assert not any(name in names for name, names in relatives.items())

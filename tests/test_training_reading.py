@@ -9,10 +9,12 @@ import datasets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from modeling_nerret.training.data.readers import read
+from modeling_nerret.training.data.sets import Data, read_sources
+from modeling_nerret.training.data.tags import tag_spans
+from modeling_nerret.training.recipes import SetEntry
 
 from modeling_nerret.spans import Span
-from modeling_nerret.training.data import Data, read_source
-from modeling_nerret.training.reading import read, tag_spans
 
 
 def _write(path: Path, text: str) -> str:
@@ -48,16 +50,16 @@ def test_tags_without_prefixes_join_neighbours_of_one_label(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.conll", "Ada B-PER\nmet\n", r"a\.conll, line 2: 'met' is no token with a tag"),
+        ("a.conll", "Ada B-PER\nmet\n", r"a\.conll, line 2: 'met' is not a token with a tag"),
         ("a.conll", "Ada B-PER\n\nmet PERSON\n", r"a\.conll, line 3: the tag 'PERSON' is neither O nor B-"),
-        ("a.jsonl", '{"text": "Ada", "mentions": []}\n{"text": \n', r"a\.jsonl, line 2 is no JSON"),
+        ("a.jsonl", '{"text": "Ada", "mentions": []}\n{"text": \n', r"a\.jsonl, line 2 is not JSON"),
         ("a.jsonl", '{"text": "Ada"}', r'line 1: there is no list "mentions"'),
         ("a.jsonl", '{"text": "Ada", "mentions": [{"start": 0}]}', r"line 1: the mention .* is not"),
         ("a.jsonl", '{"text": "Ada", "mentions": [{"start": 0, "end": 9, "type": "p"}]}', r"line 1: span \[0, 9\)"),
-        ("a.jsonl", '{"type": "dinosaur", "examples": "Triceratops"}', r"line 1: needed is"),
-        ("a.csv", "dinosaur,Triceratops\nalone\n", r"line 2: needed is a type and names"),
+        ("a.jsonl", '{"type": "dinosaur", "examples": "Triceratops"}', r"line 1: expected"),
+        ("a.csv", "dinosaur,Triceratops\nalone\n", r"line 2: expected a type and names"),
         ("a.toml", 'dinosaur = ["Triceratops"', r"a\.toml: "),
-        ("a.txt", "Ada", r"a\.txt: how to read it is unknown; accepted are \.jsonl"),
+        ("a.txt", "Ada", r"a\.txt: unknown form of file; accepted are \.jsonl"),
     ],
 )
 def test_malformed_files_are_refused_with_their_place(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -67,7 +69,7 @@ def test_malformed_files_are_refused_with_their_place(tmp_path: Path, name: str,
 
 def test_other_encodings_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_bytes("Zoë B-PER\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"a\.conll is no UTF-8"):
+    with pytest.raises(ValueError, match=r"a\.conll is not UTF-8"):
         list(read(str(tmp_path / "a.conll")))
 
 
@@ -83,9 +85,9 @@ def test_other_encodings_are_refused_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_examples_are_texts_of_their_own_with_all_their_types(tmp_path: Path, name: str, content: str) -> None:
-    one, two = read(_write(tmp_path / name, content))
-    assert one.text == "Iguanodon" and one.mentions == {Span(0, 9): ("dinosaur",)}
-    assert two.mentions == {Span(0, 5): ("dinosaur", "film role")}
+    first, second = read(_write(tmp_path / name, content))
+    assert first.text == "Iguanodon" and first.mentions == {Span(0, 9): ("dinosaur",)}
+    assert second.mentions == {Span(0, 5): ("dinosaur", "film role")}
 
 
 TOKENS = [["Ada", "met", "Bob"], ["notes"]]
@@ -97,18 +99,18 @@ def test_datasets_of_hugging_face(tmp_path: Path, form: str) -> None:
     features = datasets.Features({"tokens": datasets.List(datasets.Value("string")), "ner_tags": datasets.List(names)})
     rows = {"tokens": TOKENS, "ner_tags": [[1, 0, 1], [0]]}
     if form == "strings":
-        made = datasets.Dataset.from_dict({"tokens": TOKENS, "tags": [["B-PER", "O", "B-PER"], ["O"]]})
+        dataset = datasets.Dataset.from_dict({"tokens": TOKENS, "tags": [["B-PER", "O", "B-PER"], ["O"]]})
     elif form == "spans":
         spans = [[{"start": 0, "end": 3, "label": "PER"}, {"start": 8, "end": 11, "label": "PER"}], []]
-        made = datasets.Dataset.from_dict({"text": [" ".join(row) for row in TOKENS], "entities": spans})
+        dataset = datasets.Dataset.from_dict({"text": [" ".join(row) for row in TOKENS], "entities": spans})
     else:
-        made = datasets.Dataset.from_dict(rows, features)
+        dataset = datasets.Dataset.from_dict(rows, features)
     folder = tmp_path / "set"
     if form == "parquet":
         folder.mkdir()
-        made.to_parquet(folder / "train.parquet")
+        dataset.to_parquet(folder / "train.parquet")
     else:
-        made.save_to_disk(folder)
+        dataset.save_to_disk(folder)
     first, second = read(f"hf:{folder}:train", {"PER": "person"})
     assert first.text == "Ada met Bob" and first.mentions == {Span(0, 3): ("person",), Span(8, 11): ("person",)}
     assert second.mentions == {}
@@ -123,42 +125,50 @@ def test_a_dataset_without_tags_is_refused(tmp_path: Path) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["A", "B", None])), max_size=8))
 def test_bio_and_bioes_give_the_spans_that_they_were_made_of(pieces: list[tuple[int, str | None]]) -> None:
-    spans, bio, bioes, at = [], [], [], 0
+    spans, bio, bioes, position = [], [], [], 0
     for length, label in pieces:
         if label is not None:
-            spans.append((at, at + length, label))
+            spans.append((position, position + length, label))
             bio += [f"B-{label}"] + [f"I-{label}"] * (length - 1)
             inner = [f"B-{label}"] + [f"I-{label}"] * (length - 2) + [f"E-{label}"]
             bioes += inner if length > 1 else [f"S-{label}"]
         else:
             bio += ["O"] * length
             bioes += ["O"] * length
-        at += length
+        position += length
     assert tag_spans(bio) == spans == tag_spans(bioes)
 
 
 def test_sets_are_names_inside_the_data_folder(tmp_path: Path) -> None:
-    inside = tmp_path / "data"
-    inside.mkdir()
+    data = tmp_path / "data"
+    data.mkdir()
     line = json.dumps({"text": "Ada", "mentions": [{"start": 0, "end": 3, "type": "old_friend"}]})
-    for folder in (tmp_path, inside):
+    for folder in (tmp_path, data):
         _write(folder / "mine.jsonl", line)
-    (source,) = read_source({"name": "mine", "weight": 2.0}, Data(inside))
+    (source,) = read_sources(SetEntry("mine", 2.0), Data(data))
     assert source.wordings == {"old friend": ["old friend"]} and source.weight == 2.0
     for name in ("../mine", "../mine.jsonl", str(tmp_path / "mine.jsonl")):
         with pytest.raises(ValueError, match="lies outside"):
-            read_source({"name": name, "weight": 1.0}, Data(inside))
+            read_sources(SetEntry(name), Data(data))
 
 
 def test_the_set_data_is_what_the_user_names(tmp_path: Path) -> None:
-    one = _write(tmp_path / "one.toml", 'friend = ["Ada"]\n')
-    two = _write(tmp_path / "two.csv", "city,Rome\n")
-    sources = read_source({"name": "data", "weight": 1.0}, Data.of([str(tmp_path), one, two]))
+    first = _write(tmp_path / "one.toml", 'friend = ["Ada"]\n')
+    second = _write(tmp_path / "two.csv", "city,Rome\n")
+    sources = read_sources(SetEntry("data"), Data.of([str(tmp_path), first, second]))
     assert [(source.name, source.weight, list(source.wordings)) for source in sources] == [
         ("one", 0.5, ["friend"]),
         ("two", 0.5, ["city"]),
     ]
     with pytest.raises(ValueError, match="name it with --data"):
-        read_source({"name": "data", "weight": 1.0}, Data.of([]))
+        read_sources(SetEntry("data"), Data.of([]))
     with pytest.raises(FileNotFoundError, match="there is no such file or folder"):
         Data.of([str(tmp_path / "three.csv")])
+
+
+def test_labels_become_plain_names_and_spans_keep_all_types(tmp_path: Path) -> None:
+    mentions = [{"start": 13, "end": 18, "type": label} for label in ("CITY", "PLACE")]
+    _write(tmp_path / "tiny.jsonl", json.dumps({"text": "the river in Paris", "mentions": mentions}))
+    _write(tmp_path / "types.json", json.dumps({"tiny": {"CITY": "city", "PLACE": "location"}}))
+    (source,) = read_sources(SetEntry("tiny", names={"PLACE": "place"}), Data(tmp_path))  # the recipe's names win
+    assert source.texts[0].mentions == {Span(13, 18): ("city", "place")}

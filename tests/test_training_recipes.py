@@ -1,4 +1,4 @@
-"""Recipes: what they inherit, what they refuse, and that those of the project are whole."""
+"""Recipes: what they inherit, what they refuse, and that those of the project are complete."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from modeling_nerret.training.recipe_files import resolve
+from modeling_nerret.training.recipes import Recipe, SetEntry, describe_keys, shipped_recipes
 
-from modeling_nerret.training.recipes import DEFAULTS, resolve
-
-RECIPES = sorted(path for path in DEFAULTS.parent.glob("*.toml") if path != DEFAULTS)
+from modeling_nerret.pretrained.checkpoints import locate
 
 
 def _write(path: Path, text: str) -> Path:
@@ -21,15 +21,23 @@ def test_a_recipe_states_only_what_differs(tmp_path: Path) -> None:
     _write(tmp_path / "base.toml", 'pooling = "mean"\n[head]\nrate = 0.5\nsteps = 9\n[model]\nhead_size = 3\n')
     child = _write(tmp_path / "child.toml", 'base = "base.toml"\n[head]\nsteps = 7\n[model]\ndropout = 0.2\n')
     recipe, plain = resolve(child, ["head.rate=0.25"]), resolve()
-    assert recipe["pooling"] == "mean" and recipe["model"] == {"head_size": 3, "dropout": 0.2}
-    assert (recipe["head"]["steps"], recipe["head"]["rate"]) == (7, 0.25)
-    changed = {"pooling", "model", "head"}
-    assert {name for name in plain if plain[name] != recipe[name]} == changed
+    assert recipe.pooling == "mean" and recipe.model == {"head_size": 3, "dropout": 0.2}
+    assert (recipe.head.steps, recipe.head.rate) == (7, 0.25)
+    changes = {name for name, value in plain.to_dict().items() if value != recipe.to_dict()[name]}
+    assert changes == {"pooling", "model", "head"} and recipe.joint == plain.joint
 
 
 def test_a_resolved_recipe_resolves_to_itself(tmp_path: Path) -> None:
-    recipe = resolve(None, ["head.steps=7", "model.head_size=12"])
-    assert resolve(_write(tmp_path / "recipe.json", json.dumps(recipe))) == recipe
+    recipe = resolve(None, ["head.steps=7", "model.head_size=12", 'head.sets=[{name="corpus"}]', "head.matryoshka=[4]"])
+    assert recipe.head.sets == (SetEntry("corpus"),) and recipe.head.matryoshka == (4,)
+    assert resolve(_write(tmp_path / "recipe.json", json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_the_recipe_of_a_published_checkpoint_is_read() -> None:
+    path = locate("nerret-minilm") / "recipe.json"
+    recipe = resolve(path)
+    assert recipe.to_dict() == json.loads(path.read_text(encoding="utf-8"))  # the same keys in the same form
+    assert recipe == resolve("nerret-minilm")
 
 
 @pytest.mark.parametrize(
@@ -37,20 +45,42 @@ def test_a_resolved_recipe_resolves_to_itself(tmp_path: Path) -> None:
     [
         ("[head]\nstepz = 3", "mine.toml: there is no key 'head.stepz'; did you mean 'head.steps'"),
         ("[heads]\nsteps = 3", "no key 'heads'; did you mean 'head'"),
+        ("steps = 3", "no key 'steps'; did you mean 'head.steps'"),
         ("[model]\nhiden_size = 3", "no key 'model.hiden_size'; did you mean 'model.hidden_size'"),
+        ('[model]\nhead_size = "x"', "model.head_size is 'x'; write a whole number"),
         ('pooling = "middle"', "pooling is 'middle'; accepted are 'end', 'mean'"),
-        ('[head]\nsteps = "many"', "head.steps is 'many'; needed is something like 3000"),
+        ('[head]\nsteps = "many"', "head.steps is 'many'; write a whole number"),
         ("[head]\nsteps = true", "head.steps is True"),
-        ('[head]\nsets = ["corpus"]', "an entry of head.sets is 'corpus'; needed is { name"),
-        ('[head]\nsets = [{ name = "corpus", wait = 1 }]', "did you mean 'head.sets.weight'"),
-        ('base = "mine.toml"', "mine.toml is its own base"),
+        ("[head]\nwarmup = 1.5", "head.warmup is 1.5; it must be at least 0 and at most 1"),
+        ("[head]\nhardest = [1.0]", "head.hardest is [1.0]; write a list of 2 numbers"),
+        ('[head]\nsets = ["corpus"]', "head.sets[0] is 'corpus'; write { name"),
+        ('[head]\nsets = [{ name = "corpus", wait = 1 }]', "did you mean 'head.sets[0].weight'"),
+        ('[head]\nsets = [{ name = "corpus", names = { A = 1 } }]', 'write { LABEL = "plain name" }'),
+        ("head = 3", "head is 3; write [head]"),
+        ('base = "mine.toml"', "mine.toml includes itself as base (mine.toml > mine.toml)"),
+        ('base = "other.toml"', "there is no recipe 'other.toml'; give a TOML file or one of"),
         ("seed = ", "mine.toml: "),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((ValueError, FileNotFoundError)) as caught:
         resolve(_write(tmp_path / "mine.toml", text))
     assert message in str(caught.value)
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    _write(tmp_path / "base.toml", 'pooling = "middle"\n')
+    child = _write(tmp_path / "child.toml", 'base = "base.toml"\n[head]\nstepz = 7\nrate = -1\n')
+    with pytest.raises(ValueError, match="the recipe has 4 faults") as caught:
+        resolve(child, ["joint.runs=0"])
+    message = str(caught.value)
+    faults = (
+        "base.toml: pooling is",
+        "child.toml: there is no key",
+        "child.toml: head.rate is -1",
+        "--set: joint.runs is 0",
+    )
+    assert all(fault in message for fault in faults)
 
 
 def test_an_override_needs_key_and_value() -> None:
@@ -58,9 +88,20 @@ def test_an_override_needs_key_and_value() -> None:
         resolve(None, ["head.steps"])
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_the_recipes_of_the_project_are_whole(path: Path) -> None:
-    recipe = resolve(path)
-    assert recipe["backbone"] or recipe["init"]
-    assert recipe["head"]["sets"] or not recipe["head"]["steps"]
-    assert recipe["detector"]["sets"] or not recipe["detector"]["steps"]
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_the_recipes_of_the_project_are_complete(name: str) -> None:
+    assert resolve(name).faults() == []
+
+
+def test_what_a_recipe_lacks_or_says_twice_is_told() -> None:
+    first, second = Recipe.from_dict({"detector": {"steps": 3}, "head": {"steps": 0}}).faults()
+    assert "names no model" in first and "detector has steps but no sets" in second
+    assert "already has model" in Recipe.from_dict({"init": "a", "model": {"head_size": 3}}).faults()[0]
+
+
+def test_the_help_explains_every_key() -> None:
+    text = describe_keys()
+    for name, value in resolve().to_dict().items():
+        keys = value if isinstance(value, dict) and value else [name]
+        assert all(f"\n{key} = " in f"\n{text}" or f"[{key}]" in text for key in keys), name
+    assert all("#" in line for line in text.splitlines() if line)

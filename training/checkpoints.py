@@ -32,9 +32,8 @@ def load_start(recipe: Recipe, device: torch.device | str, cache: Path) -> RunSt
     options = _loading_options(recipe, device)
     if recipe.init:
         start = load_checkpoint(recipe.init, device, **options)
-        names = ["backbone", "model", *(["probe"] if start.detector is not None else [])]
-        if conflicts := [name for name in names if getattr(recipe, name)]:
-            raise ValueError(f"init = {recipe.init!r} already has {', '.join(conflicts)}; remove them from the recipe")
+        if start.detector is not None and recipe.probe:
+            raise ValueError(f"init = {recipe.init!r} already has a detector; remove [probe] from the recipe")
         return RunState(recipe, start.model, start.tokenizer, start.detector, cache)
     backbone = find_backbone(recipe.backbone, recipe.revision or None)
     model = NerretModel.from_backbone(backbone, layer=recipe.layer, pooling=recipe.pooling, **recipe.model, **options)

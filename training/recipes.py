@@ -184,16 +184,18 @@ class Recipe:
         """
         return _plain(self)
 
-    def gaps(self) -> list[str]:
-        """What the recipe still needs before it can run, one sentence each."""
-        gaps = []
+    def faults(self) -> list[str]:
+        """Why the recipe cannot run, if it cannot: each thing that it lacks, or says twice."""
+        faults = []
+        if conflicts := [name for name in ("backbone", "model") if self.init and getattr(self, name)]:
+            faults.append(f"init = {self.init!r} already has {' and '.join(conflicts)}; remove them from the recipe")
         if not (self.init or self.backbone):
-            gaps.append('the recipe names no model; give it backbone = "ID" or init = "nerret-minilm"')
+            faults.append('the recipe names no model; give it backbone = "ID" or init = "nerret-minilm"')
         for name in ("head", "joint", "detector"):
             section: StageSection = getattr(self, name)
             if section.steps and not section.sets:
-                gaps.append(f'{name} has steps but no sets to learn from; add sets = [{{ name = "corpus" }}]')
-        return gaps
+                faults.append(f'{name} has steps but no sets to learn from; add sets = [{{ name = "corpus" }}]')
+        return faults
 
 
 def _plain(value: Any) -> Any:

@@ -37,8 +37,8 @@ def train(recipe: Recipe, data: Data, out: Path, cache: Path) -> None:
         OSError: a file is missing.
         ValueError: the recipe lacks something or does not fit the data, or `out` holds a run of another recipe.
     """
-    if gaps := recipe.gaps():
-        raise ValueError(list_faults("the recipe", gaps))
+    if faults := recipe.faults():
+        raise ValueError(list_faults("the recipe", faults))
     process = PartialState(cpu=recipe.device == "cpu")
     with process.main_process_first():
         _claim(out, recipe)
