@@ -140,12 +140,10 @@ def _connect(searcher: Searcher, controls: Controls, outputs: list[gr.components
         for view in searcher.search(SearchRequest(query, source, text, mode, int(k), cutoff), pasted_corpus):
             yield *(gr.skip() if html is None else html for html in view[:3]), view.pasted_corpus
 
+    settings = [controls.query, controls.source, controls.text, controls.mode, controls.k, controls.cutoff]
     search: dict[str, Any] = {
         "fn": answer,
-        "inputs": [
-            *(controls.query, controls.source, controls.text, controls.mode, controls.k, controls.cutoff),
-            outputs[-1],
-        ],
+        "inputs": [*settings, outputs[-1]],  # the last output is the corpus of the visitor's pasted text
         "outputs": outputs,
         "show_progress": "hidden",
     }
