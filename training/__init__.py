@@ -1,1 +1,1 @@
-"""Recipes that turn annotated text into a head and a detector."""
+"""Training: `nerret train RECIPE` makes a checkpoint from a recipe and annotated texts."""
