@@ -1,31 +1,45 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+PIP := -m pip install -qq --disable-pip-version-check
+EXTRAS := [offline,app,train,eval,quantized]
+NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks
 
-.PHONY: demo test test-app lint fix
+.PHONY: demo test lint fix test-app test-bounds
 
 # Installs everything into .venv; done again only when a requirement has changed
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (a few minutes the first time)"
 	@test -x $(PYTHON) || python3 -m venv $(VENV)
-	@$(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt torch
-	@$(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@$(PYTHON) $(PIP) --upgrade "pip>=25.1"
+	@$(PYTHON) $(PIP) --constraint constraints.txt torch
+	@$(PYTHON) $(PIP) --constraint constraints.txt --group dev --editable ".$(EXTRAS)"
 	@$(PYTHON) -c "import modeling_nerret"
 	@touch $(READY)
 
 demo: $(READY)  ## index the demo corpus and answer three type queries
 	@$(PYTHON) -m modeling_nerret.demo
 
-test: $(READY)  ## run all tests and the examples of README and docstrings
+test: lint  ## check style and types, and run all tests
 	@$(PYTHON) -m pytest
 
-test-app: $(READY)  ## test the app in Chromium, which Debian's package brings if it is not there
-	@$(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[browser]"
+lint: $(READY)  ## check style, names and types
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(PYTHON) $(NO_NOUNS) && $(VENV)/bin/mypy
+
+fix: $(READY)  ## correct what can be corrected automatically
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+test-app: $(READY)  ## test the app in Chromium, which Debian's package brings if it is missing
+	@$(PYTHON) $(PIP) --constraint constraints.txt --group browser
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -qq --yes chromium
 	@$(PYTHON) -m pytest tests/test_app.py tests/test_browser.py
 
-lint: $(READY)  ## check style and types
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
-
-fix: $(READY)  ## mend style where it can be mended by itself
-	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+test-bounds: $(READY)  ## test the oldest versions that pyproject.toml allows, and the newest, in environments of their own
+	@for bound in oldest newest; do \
+		echo "testing the $$bound versions"; \
+		test -x build/$$bound/bin/python || python3 -m venv build/$$bound || exit 1; \
+		$(PYTHON) tests/bounds.py $$bound > build/$$bound.txt || exit 1; \
+		build/$$bound/bin/python $(PIP) --upgrade "pip>=25.1" || exit 1; \
+		build/$$bound/bin/python $(PIP) --upgrade --constraint build/$$bound.txt --group dev --editable ".$(EXTRAS)" || exit 1; \
+		build/$$bound/bin/python -m pytest -m "not slow" || exit 1; \
+	done
