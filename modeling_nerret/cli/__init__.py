@@ -17,6 +17,7 @@ from .. import __version__
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 EPILOG = """examples:
+  nerret index demo demo-index
   nerret index articles.jsonl my-index
   nerret search my-index "drug that lowers blood pressure" -k 20
   nerret search my-index dinosaur --where "year>=1990" --json | jq .id

@@ -24,7 +24,11 @@ GROUP_CHARACTERS, GROUP_DOCUMENTS = 1_000_000, 1_000  # that are looked up at on
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("corpus", help="JSONL, JSONL.gz, TXT (a document a line), CSV, Parquet, or - for JSONL on stdin")
+    add(
+        "corpus",
+        help="JSONL, JSONL.gz, TXT (a document a line), CSV, Parquet, - for JSONL on stdin, or demo for the 339 short "
+        "texts that come with nerret",
+    )
     add("index", help="the index folder; made if it is not there")
     add_model(parser)
     add("--text-column", default="text", metavar="NAME", help="field with the text (default: text)")
@@ -39,13 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Index what is new or has changed, and print a summary."""
+    from ..demo import demo_corpus
     from ..detectors import check_name, load_detector
     from ..index.memory import share_heap
     from ..index.readers import read_corpus
 
     check_name(options.detector)
     share_heap()  # before anything starts threads
-    records = read_corpus(options.corpus, options.text_column, options.id_column)
+    corpus = demo_corpus() if options.corpus == "demo" else options.corpus
+    records = read_corpus(corpus, options.text_column, options.id_column)
     first = next(records, None)  # a corpus that cannot be read should say so before a model is loaded
     records = chain([] if first is None else [first], records)
 
