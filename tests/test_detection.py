@@ -124,7 +124,7 @@ def test_the_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["hf:", "bert:x", "Probe", ""])
 def test_an_unknown_detector_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown detector .* accepted are probe, given, hf:NAME"):
+    with pytest.raises(ValueError, match=r"the detector .* is unknown; accepted are probe, given, hf:NAME"):
         load_detector(name)
 
 
