@@ -1,38 +1,43 @@
-"""README's examples run, and print what README says."""
+"""README's examples print what README says; README, CONTRIBUTING and CHANGELOG describe what is there."""
 
 from __future__ import annotations
 
 import doctest
-import os
 import re
 import shlex
-import subprocess
-import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from modeling_nerret import __version__
+from modeling_nerret.cli import COMMANDS, main
+
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, CONTRIBUTING, CHANGELOG = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+)
+ADDRESS = re.compile(r"https://(?:raw\.githubusercontent\.com/nerret/nerret|github\.com/nerret/nerret/blob)/main/([^)#\s]+)")
 
 
 def _blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_every_code_block_is_of_a_kind_that_is_run() -> None:
-    assert set(re.findall(r"^```(\w+)$", README, flags=re.MULTILINE)) <= {"sh", "console", "python", "text"}
-    assert [block.split() for block in _blocks("sh")] == [["make", "demo", "make", "test"]]
-
-
-def _assert_alike(printed: str, expected: str) -> None:
+def _assert_alike(output: str, expected: str) -> None:
     """The same words, and numbers that differ by no more than another processor's arithmetic makes them."""
     number = r"-?\d+\.\d+"
-    assert re.sub(number, "#", printed).split() == re.sub(number, "#", expected).split()
-    pairs = zip(re.findall(number, printed), re.findall(number, expected), strict=True)
-    assert all(abs(float(one) - float(other)) < 0.01 for one, other in pairs)
+    assert re.sub(number, "#", output).split() == re.sub(number, "#", expected).split()
+    pairs = zip(re.findall(number, output), re.findall(number, expected), strict=True)
+    assert all(abs(float(value) - float(expected_value)) < 0.01 for value, expected_value in pairs)
 
 
+def test_every_code_block_is_of_a_kind_that_is_run() -> None:
+    assert set(re.findall(r"^```(\w+)$", README, flags=re.MULTILINE)) == {"sh", "console", "python", "text"}
+    assert len(_blocks("sh")) == 1  # sets up an environment, which a test cannot do offline
+
+
+@pytest.mark.slow
 def test_python_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     examples = doctest.DocTestParser().get_doctest("\n".join(_blocks("python")), {}, "README", "README.md", 0)
@@ -41,16 +46,75 @@ def test_python_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert result.failed == 0
 
 
-def test_console_examples(tmp_path: Path) -> None:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100"}
-    ran = 0
-    for block in _blocks("console"):
-        for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE):
-            done = subprocess.run(
-                command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, f"{command}: {done.stderr}"
-            _assert_alike(done.stdout, expected)
-            ran += 1
-            assert shlex.split(command)
-    assert ran >= 3
+@pytest.mark.slow
+def test_console_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    commands = [
+        command
+        for block in _blocks("console")
+        for command in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
+    ]
+    assert len(commands) >= 5
+    for command, expected in commands:
+        name, *arguments = shlex.split(command)
+        assert name == "nerret" and main(arguments) == 0, command
+        _assert_alike(capsys.readouterr().out, expected)
+
+
+def test_readme_leads_a_newcomer() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    assert any(line.startswith(">>>") for line in lines[:30]) and "activate" in "\n".join(lines[:10])
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    prose = re.sub(r"^(?:\||    |#).*$", "", prose, flags=re.MULTILINE)
+    prose = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
+    sentences = [sentence.split() for sentence in re.split(r"(?<=[.!?:])\s+|\n\n|\n- ", prose) if sentence.strip()]
+    assert sum(map(len, sentences)) / len(sentences) <= 20
+
+
+def test_links_lead_to_files_that_are_there() -> None:
+    assert not re.findall(r"\]\((?!https?://)[^)]*\)", README), "PyPI shows README: its links must be absolute"
+    for path in ADDRESS.findall(README):
+        assert (ROOT / path).exists(), path
+    for document in [*(ROOT / "docs").glob("*.md"), ROOT / "training/RESULTS.md", ROOT / "hub_card/README.md"]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_contributing_lists_what_is_there() -> None:
+    table = CONTRIBUTING[CONTRIBUTING.index("## Where things are") : CONTRIBUTING.index("## Style")]
+    paths = [path for path in re.findall(r"`([^`\s]+)`", table) if "/" in path and path != "make"]
+    for path in paths:
+        assert (ROOT / path).exists(), path
+    rooms = [path for path in (ROOT / "modeling_nerret").iterdir() if path.name != "__pycache__"]
+    workshops = [path for name in ("training", "eval", "hub_card") for path in (ROOT / name).iterdir() if path.is_dir()]
+    for path in [*rooms, *workshops]:
+        name = path.relative_to(ROOT).as_posix() + ("/" if path.is_dir() else "")
+        listed = any(name.startswith(known) or known.startswith(name) for known in paths)
+        assert listed or path.name in ("__init__.py", "py.typed", "__pycache__", "examples"), f"{name} is not listed"
+
+
+def test_contributing_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*##", makefile, flags=re.MULTILINE))
+    assert set(re.findall(r"^make ([a-z-]+)", CONTRIBUTING, flags=re.MULTILINE)) == targets
+    assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == "exec make test"
+    assert "`make test`" in README
+
+
+def test_the_version_is_that_of_the_changelog_and_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r"^## \[([0-9.]+)\]", CHANGELOG, flags=re.MULTILINE)[0] == __version__ == project["version"]
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    text = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    assert all(f"nerret {name}" in text or name in ("models",) for name in COMMANDS)
+
+
+def test_documentation_lists_every_recipe() -> None:
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    table = text[text.index("| recipe |") :]
+    recipes = {path.stem for path in (ROOT / "training/recipes").glob("*.toml")}
+    assert all(f"`{name}`" in table for name in recipes)
