@@ -1,10 +1,10 @@
 """The cut model against the authors' way: `python -m benchmarks.cut_model SENTENCES.jsonl`.
 
 The authors run the whole causal language model, its language-model head included, with a forward hook on block 17's
-value projection, over batches in file order (PAPER section 4). Here both read the same gold mentions of the same
-sentences with a random model in the shape of Llama 3.1 8B at a quarter of its width, whose language-model head takes
-the same share of the work (7 %). The ways alternate batch by batch, and the clock is the process's own CPU time on one
-thread, so that other work on the machine favours none. Peak memory is measured in a process for each way.
+value projection, over batches in file order (PAPER section 4). Here both ways read the same gold mentions of the same
+sentences. The model is random, in the shape of Llama 3.1 8B at a quarter of its width. Its language-model head takes
+the same share of the work (7 %). The ways alternate, and the clock is the process's CPU time on one thread, so that
+other work on the machine favours neither. Peak memory is measured in a process for each way.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sentences", type=Path, help='JSONL with "text" and "mentions"')
     parser.add_argument("--count", type=int, default=256, help="sentences with mentions to read (default: 256)")
-    parser.add_argument("--hidden", type=int, default=1024, help="width of the model (default: 1024)")
-    parser.add_argument("--batch", type=int, default=32, help="sentences a batch of the authors' way (default: 32)")
+    parser.add_argument("--width", type=int, default=1024, help="width of the model (default: 1024)")
+    parser.add_argument("--batch", type=int, default=32, help="sentences in a batch of the authors' way (default: 32)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = AutoTokenizer.from_pretrained(find_backbone(TOKENIZER))
-        save_random_llama(folder, options.hidden, len(tokenizer))
+        save_random_llama(folder, options.width, len(tokenizer))
         windows, spans = read_sentences(options.sentences, options.count, tokenizer)
         peaks = {way: peak_memory(folder, way, windows[: options.batch], spans) for way in ("full", "cut")}
         seconds, differences = compare(folder, windows, spans, options.batch)
@@ -55,14 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def save_random_llama(folder: str, hidden: int, words: int) -> None:
-    """A Llama in the proportions of the 8B one: 4 queries a key, inner width 3.5 times the hidden one."""
+def save_random_llama(folder: str, width: int, words: int) -> None:
+    """Save a Llama with the proportions of the 8B one: 4 queries a key, inner width 3.5 times the hidden one."""
     torch.manual_seed(0)
-    heads = hidden // 64
+    heads = width // 64
     config = LlamaConfig(
         vocab_size=words,
-        hidden_size=hidden,
-        intermediate_size=hidden * 7 // 2,
+        hidden_size=width,
+        intermediate_size=width * 7 // 2,
         num_hidden_layers=BLOCKS,
         num_attention_heads=heads,
         num_key_value_heads=heads // 4,
@@ -71,14 +71,14 @@ def save_random_llama(folder: str, hidden: int, words: int) -> None:
 
 
 def read_sentences(path: Path, count: int, tokenizer: Any) -> tuple[list[Window], list[list[Span]]]:
-    """The first `count` sentences that have mentions, as windows, and each one's mentions."""
+    """The first `count` sentences that have mentions, as windows, and the mentions of each."""
     texts, spans = [], []
     with path.open(encoding="utf-8") as file:
         for line in file:
             entry = json.loads(line)
             if entry["mentions"]:
                 texts.append(entry["text"])
-                spans.append([Span(one["start"], one["end"]) for one in entry["mentions"]])
+                spans.append([Span(mention["start"], mention["end"]) for mention in entry["mentions"]])
             if len(texts) == count:
                 break
     return [window for window in make_windows(tokenizer, texts, 512) if window.number == 0], spans
@@ -86,26 +86,27 @@ def read_sentences(path: Path, count: int, tokenizer: Any) -> tuple[list[Window]
 
 def rows_of(batch: Sequence[Window], spans: Sequence[Sequence[Span]]) -> torch.Tensor:
     """Row, first and last token of every mention of a batch. (mentions, 3)."""
-    found = [(row, window.token_span(*span[:2])) for row, window in enumerate(batch) for span in spans[window.owner]]
-    return torch.tensor([(row, *tokens) for row, tokens in found if tokens])
+    rows = [(row, window.token_span(*span[:2])) for row, window in enumerate(batch) for span in spans[window.owner]]
+    return torch.tensor([(row, *tokens) for row, tokens in rows if tokens])
 
 
 def full_way(folder: str, spans: Sequence[Sequence[Span]]) -> Read:
-    """The authors': the whole causal language model and a hook."""
+    """The authors' way: the whole causal language model and a hook."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    seen: list[torch.Tensor] = []
-    model.model.layers[LAYER].self_attn.v_proj.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    values: list[torch.Tensor] = []
+    projection = model.model.layers[LAYER].self_attn.v_proj
+    projection.register_forward_hook(lambda module, inputs, output: values.append(output))
 
     def read(batch: list[Window]) -> torch.Tensor:
         ids, mask = stack(batch)
         model(input_ids=ids, attention_mask=mask)
-        return pool(seen.pop(), rows_of(batch, spans), "end")  # (mentions, value_size)
+        return pool(values.pop(), rows_of(batch, spans), "end")  # (mentions, value_size)
 
     return read
 
 
 def cut_way(folder: str, spans: Sequence[Sequence[Span]]) -> Read:
-    """Ours: the blocks before the value projection and nothing else."""
+    """Our way: the blocks before the value projection and nothing else."""
     model = NerretModel.from_backbone(folder, layer=LAYER, dtype=torch.float32)
 
     def read(batch: list[Window]) -> torch.Tensor:
@@ -115,41 +116,41 @@ def cut_way(folder: str, spans: Sequence[Sequence[Span]]) -> Read:
 
 
 def in_file_order(windows: Sequence[Window], size: int) -> Iterator[list[Window]]:
-    """Batches of `size` windows as they come."""
-    for at in range(0, len(windows), size):
-        yield list(windows[at : at + size])
+    """Batches of `size` windows in their order."""
+    for begin in range(0, len(windows), size):
+        yield list(windows[begin : begin + size])
 
 
 @torch.inference_mode()
 def compare(
     folder: str, windows: Sequence[Window], spans: Sequence[Sequence[Span]], size: int
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """CPU seconds of each way, and the largest difference of each one's value vectors from the authors'."""
-    full, cut = full_way(folder, spans), cut_way(folder, spans)
+    """CPU seconds of each way, and the largest difference of its value vectors from the authors'."""
+    full, ours = full_way(folder, spans), cut_way(folder, spans)
     ends = [max(last for _, last in filter(None, (w.token_span(*s[:2]) for s in spans[w.owner]))) for w in windows]
     short = [window.until(end) for window, end in zip(windows, ends, strict=True)]
     budget = size * 64  # tokens, about what the authors' batches hold
     ways: dict[str, tuple[Read, Callable[[slice], Iterator[list[Window]]]]] = {
-        "full model with a hook, file order": (full, lambda some: in_file_order(windows[some], size)),
-        "cut model, the same batches": (cut, lambda some: in_file_order(windows[some], size)),
-        "cut model, sorted by length": (cut, lambda some: batches(windows[some], budget)),
-        "and without what follows the last mention": (cut, lambda some: batches(short[some], budget)),
+        "full model with a hook, file order": (full, lambda part: in_file_order(windows[part], size)),
+        "cut model, the same batches": (ours, lambda part: in_file_order(windows[part], size)),
+        "cut model, sorted by length": (ours, lambda part: batches(windows[part], budget)),
+        "and without what follows the last mention": (ours, lambda part: batches(short[part], budget)),
     }
     first = next(iter(ways))
-    for read in (full, cut):
-        read(list(windows[:2]))  # the first run allocates
+    for way in (full, ours):
+        way(list(windows[:2]))  # the first run allocates memory
     seconds, differences = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
-    for at in tqdm(range(0, len(windows), CHUNK), desc="chunks", disable=None):
+    for begin in tqdm(range(0, len(windows), CHUNK), desc="chunks", disable=None):
         expected: dict[int, torch.Tensor] = {}
-        for name, (read, batched) in ways.items():
-            for batch in batched(slice(at, at + CHUNK)):
-                began = time.process_time()
-                vectors = read(batch)
-                seconds[name] += time.process_time() - began
-                for owner, found in by_owner(batch, spans, vectors):
+        for name, (way, batches_of) in ways.items():
+            for batch in batches_of(slice(begin, begin + CHUNK)):
+                start = time.process_time()
+                vectors = way(batch)
+                seconds[name] += time.process_time() - start
+                for owner, values in by_owner(batch, spans, vectors):
                     if name == first:
-                        expected[owner] = found
-                    differences[name] = max(differences[name], (found - expected[owner]).abs().max().item())
+                        expected[owner] = values
+                    differences[name] = max(differences[name], (values - expected[owner]).abs().max().item())
     return seconds, differences
 
 
@@ -163,7 +164,7 @@ def by_owner(
 
 
 def peak_memory(folder: str, way: str, batch: list[Window], spans: list[list[Span]]) -> int:
-    """Most bytes that a process of its own holds while it loads a way and reads one batch, less what it starts with."""
+    """Peak bytes of a new process that loads a way and reads one batch, less the bytes it starts with."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(measure_memory, (folder, way, batch, spans))
@@ -171,7 +172,7 @@ def peak_memory(folder: str, way: str, batch: list[Window], spans: list[list[Spa
 
 @torch.inference_mode()
 def measure_memory(folder: str, way: str, batch: list[Window], spans: list[list[Span]]) -> int:
-    """What `peak_memory` runs."""
+    """The function that `peak_memory` runs."""
     torch.set_num_threads(1)
     before = peak_of_this_process()
     (full_way if way == "full" else cut_way)(folder, spans)(batch)
@@ -179,11 +180,11 @@ def measure_memory(folder: str, way: str, batch: list[Window], spans: list[list[
 
 
 def peak_of_this_process() -> int:
-    """Most bytes that this process ever held (Linux), files that it mapped included."""
+    """Peak bytes of this process so far (Linux), mapped files included."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert match is not None
+    return int(match[1]) * 1024
 
 
 def table(seconds: dict[str, float], differences: dict[str, float], peaks: dict[str, int], tokens: int) -> str:
@@ -196,8 +197,8 @@ def table(seconds: dict[str, float], differences: dict[str, float], peaks: dict[
         "| way | CPU s | tokens/s | times as fast | largest difference of V |",
         "|---|---|---|---|---|",
     ]
-    for name, used in seconds.items():
-        lines.append(f"| {name} | {used:.1f} | {tokens / used:.0f} | {whole / used:.2f} | {differences[name]:.1e} |")
+    for name, time_ in seconds.items():
+        lines.append(f"| {name} | {time_:.1f} | {tokens / time_:.0f} | {whole / time_:.2f} | {differences[name]:.1e} |")
     return "\n".join(lines)
 
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.index_kill [--kills 20]
 
-A corpus of 2,000 documents is indexed by a tiny model; every second kill falls while the index is compacted (when the
-vector index is built and files are merged), the others anywhere, the making of the index included. After each kill the
-index must open and hold only whole documents; then the command is run again. A run that ends before its kill is
-checked whole, and the next starts a new index.
+A tiny model indexes a corpus of 2,000 documents. Every second kill comes while the index is compacted, when the vector
+index is built and files are merged. The others come at any time, also while the index is created. After each kill the
+index must open and hold only whole documents; then the command runs again. If a run ends before its kill, its index is
+checked and the next run starts a new one.
 """
 
 from __future__ import annotations
@@ -28,37 +28,41 @@ import torch
 from modeling_nerret import cli, encoding
 from modeling_nerret.index import retriever as retriever_module
 from modeling_nerret.index import store as store_module
-from modeling_nerret.index.store import Store, _vector_index, is_vacant
+from modeling_nerret.index.folder import is_vacant
+from modeling_nerret.index.store import Store
+from modeling_nerret.index.tables import vector_index
 from tests.tiny import save_checkpoint
 
 DOCUMENTS, MENTIONS = 2_000, 3
-CONTEXT = multiprocessing.get_context("forkserver")  # what is imported once is there in every run
+CONTEXT = multiprocessing.get_context("forkserver")  # imports once for all runs
+PRELOAD = ["modeling_nerret.cli.index", "modeling_nerret.detectors", "modeling_nerret.index.retriever"]
+PRELOAD += ["transformers.models.bert.modeling_bert", "tests.tiny"]
 
 
-def _index(told: Connection, arguments: list[str]) -> None:
-    """`nerret index` in a process of its own, in small commits; tells when it begins and when it compacts."""
+def _index(messages: Connection, arguments: list[str]) -> None:
+    """Run `nerret index` with small commits, and report when it begins and when it compacts."""
     torch.set_num_threads(1)
     retriever_module.COMMIT_DOCUMENTS = encoding.BUFFER_DOCUMENTS = 100
-    store_module.APPROXIMATE_FROM = DOCUMENTS  # so that so few documents need a vector index
+    store_module.APPROXIMATE_FROM = DOCUMENTS  # so that even few documents get a vector index
     compact = Store.compact
 
-    def telling(store: Store) -> None:
-        told.send("compacting")
+    def report_and_compact(store: Store) -> None:
+        messages.send("compacting")
         compact(store)
 
-    Store.compact = telling  # type: ignore[method-assign]
-    told.send("begun")
+    Store.compact = report_and_compact  # type: ignore[method-assign, assignment]
+    messages.send("begun")
     sys.exit(cli.main(arguments))
 
 
 def main() -> None:
-    """Kill, check and run again; ends with an error if anything is not whole."""
+    """Kill, check and run again; end with an error if anything is not whole."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    CONTEXT.set_forkserver_preload(["modeling_nerret.cli", "transformers.models.bert.modeling_bert", "tests.tiny"])
-    chance = random.Random(options.seed)
+    CONTEXT.set_forkserver_preload(PRELOAD)
+    generator = random.Random(options.seed)
     folder = Path(tempfile.mkdtemp())
     try:
         corpus, expected = _corpus(folder / "corpus.jsonl")
@@ -67,8 +71,9 @@ def main() -> None:
         path = folder / "index0"
         duration = _run(corpus, folder / "timing", model)[1]
         for number in range(options.kills):
-            inside = number % 2 == 1 and not is_vacant(path)
-            moment, _ = _run(corpus, path, model, chance.uniform(0, 0.5 if inside else 0.6 * duration), inside)
+            in_compaction = number % 2 == 1 and not is_vacant(path)
+            delay = generator.uniform(0, 0.5 if in_compaction else 0.6 * duration)
+            moment, _ = _run(corpus, path, model, delay, in_compaction)
             counts[moment] += 1
             documents = _check(path, expected)
             print(f"{number + 1}: {moment}, {documents} documents, all whole", flush=True)
@@ -84,7 +89,7 @@ def main() -> None:
 
 
 def _corpus(path: Path) -> tuple[Path, dict[str, tuple[str, list[tuple[int, int]]]]]:
-    """Write a corpus that brings its mentions; returns each id's text and spans too."""
+    """Write a corpus with mentions; returns its path, and the text and spans of each id."""
     expected = {}
     with path.open("w") as file:
         for number in range(DOCUMENTS):
@@ -97,37 +102,42 @@ def _corpus(path: Path) -> tuple[Path, dict[str, tuple[str, list[tuple[int, int]
     return path, expected
 
 
-def _run(corpus: Path, index: Path, model: str, after: float | None = None, inside: bool = False) -> tuple[str, float]:
-    """Run `nerret index`, killed `after` seconds (of compacting, if `inside`); how it ended and how long it took."""
-    told, tells = CONTEXT.Pipe(duplex=False)
+def _run(
+    corpus: Path, index: Path, model: str, delay: float | None = None, in_compaction: bool = False
+) -> tuple[str, float]:
+    """Run `nerret index` and kill it after `delay` seconds; returns how it ended and the seconds it took.
+
+    With `in_compaction` the delay counts from the moment at which the index is compacted.
+    """
+    messages, sender = CONTEXT.Pipe(duplex=False)
     arguments = ["index", str(corpus), str(index), "--model", model, "--detector", "given"]
-    process = CONTEXT.Process(target=_index, args=(tells, arguments))
+    process = CONTEXT.Process(target=_index, args=(sender, arguments))
     process.start()
-    tells.close()
-    assert told.recv() == "begun"
-    begun = time.perf_counter()
-    compacting = inside and _next(told) == "compacting"
-    process.join(after)
+    sender.close()
+    assert messages.recv() == "begun"
+    start = time.perf_counter()
+    reached_compaction = in_compaction and _next(messages) == "compacting"
+    process.join(delay)
     process.kill()
     process.join()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     if process.exitcode == -signal.SIGKILL:
-        compacting = compacting or _next(told) == "compacting"
-        return ("killed while compacting" if compacting else "killed while writing"), seconds
+        reached_compaction = reached_compaction or _next(messages) == "compacting"
+        return ("killed while compacting" if reached_compaction else "killed while writing"), seconds
     assert process.exitcode == 0
     return "ran to its end", seconds
 
 
-def _next(told: Connection) -> str | None:
-    """What the other process tells next; `None` if it has ended."""
+def _next(messages: Connection) -> str | None:
+    """The other process's next message; `None` if it has ended."""
     try:
-        return told.recv()
+        return messages.recv()
     except EOFError:
         return None
 
 
 def _check(path: Path, expected: dict[str, tuple[str, list[tuple[int, int]]]], complete: bool = False) -> int:
-    """Every document that is there is the right one and whole; with `complete`, nothing else is on disk."""
+    """Assert that every document is right and whole, and with `complete` that nothing else is on disk."""
     if is_vacant(path):
         return 0
     store = Store(path)
@@ -142,7 +152,7 @@ def _check(path: Path, expected: dict[str, tuple[str, list[tuple[int, int]]]], c
     assert store.filter({"n": {">=": 0}}) >= set(documents)
     if complete:
         assert store.count_mentions() == DOCUMENTS * MENTIONS
-        assert store.filter({"n": {">=": 0}}) == set(documents) and _vector_index(store._vectors["mentions"])
+        assert store.filter({"n": {">=": 0}}) == set(documents) and vector_index(store._vectors["mentions"])
     return len(documents)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.index_memory
 
-The corpus is written here: short sentences, one line in a hundred broken and skipped. What is printed is the most
-resident memory that the process had until then, and the documents per second so far.
+The benchmark writes the corpus itself: short sentences, with one broken line in a hundred, which is skipped. It prints
+the peak resident memory of the process and the documents per second so far.
 """
 
 from __future__ import annotations
@@ -21,28 +21,30 @@ import psutil
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
-from modeling_nerret.index.readers import read_corpus
 from modeling_nerret.documents import Document
+from modeling_nerret.index.memory import share_heap
+from modeling_nerret.index.readers import read_corpus
 
-SHOWN = (5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 1_000_000)
+REPORTS = (5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 1_000_000)
 NAMES = ("Ada", "Oslo", "Aspirin", "Nokia", "Danube", "Hamlet", "Kenya", "Mozart", "Tesla", "Lisbon")
 
 
 def main() -> None:
-    """Index a corpus that is written beside it, and print memory and speed as it grows."""
+    """Write a corpus, index it, and print memory and speed as the index grows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--model", default="nerret-minilm")
     parser.add_argument("--read-only", action="store_true", help="only read the corpus, without a model")
     options = parser.parse_args()
+    share_heap()  # as the command does
     folder = Path(tempfile.mkdtemp())
     try:
         corpus = _write(folder / "corpus.jsonl", options.documents)
         if options.read_only:
-            print(sum(1 for _ in _told(corpus)), "documents read")
+            print(sum(1 for _ in _documents(corpus)), "documents read")
             return
         retriever = EntityRetriever(folder / "index", options.model)
-        retriever.add(_told(corpus))
+        retriever.add(_documents(corpus))
         retriever.compact()
         show("at the end", most_mb=_most_mb(), mentions=retriever.info()["mentions"], bytes=retriever.info()["bytes"])
     finally:
@@ -58,18 +60,18 @@ def _write(path: Path, documents: int) -> Path:
     return path
 
 
-def _told(corpus: Path) -> Iterator[Document]:
-    """The corpus's documents; says how much memory was needed so far at some of them."""
-    bad, begun = 0, time.perf_counter()
+def _documents(corpus: Path) -> Iterator[Document]:
+    """The corpus's documents; prints memory and speed at some of them."""
+    skips, start = 0, time.perf_counter()
     for number, record in enumerate(read_corpus(str(corpus)), 1):
         if isinstance(record, Document):
             yield record
         else:
-            bad += 1
-        if number in SHOWN:
-            now = psutil.Process().memory_info().rss / 1e6
-            rate = number / (time.perf_counter() - begun)
-            show(number, broken=bad, most_mb=_most_mb(), now_mb=now, documents_per_second=rate)
+            skips += 1
+        if number in REPORTS:
+            size = psutil.Process().memory_info().rss / 1e6
+            rate = number / (time.perf_counter() - start)
+            show(number, broken=skips, most_mb=_most_mb(), now_mb=size, documents_per_second=rate)
 
 
 def _most_mb() -> float:

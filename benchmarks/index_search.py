@@ -2,8 +2,8 @@
 
     python -m benchmarks.index_search CORPUS.jsonl
 
-The mentions are those of a corpus's first sentences, embedded by the default model and multiplied with noise, so that
-they lie as real ones do; a document has three. Recall is of documents, against an exact scan in float32.
+The default model embeds the mentions of a corpus's first sentences. They are multiplied with noise, so that they are
+distributed like real ones; a document has three. Recall is of documents, against an exact scan in float32.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
-from modeling_nerret.documents import Document
-from modeling_nerret.encoding import EncodedDocument, Encoder
-from modeling_nerret.spans import Span
+from modeling_nerret.documents import Document, EncodedDocument
+from modeling_nerret.encoding import Encoder
 from modeling_nerret.index.store import Store
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.spans import Span
 
 QUERIES = ["politician", "river", "football club", "film", "disease", "company", "airport", "award", "island", "song"]
 QUERIES += ["war", "university", "religion", "programming language", "ship", "car", "book", "painting", "law", "actor"]
@@ -55,11 +55,13 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def _real_vectors(checkpoint, corpus: Path, sentences: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _real_vectors(checkpoint: Checkpoint, corpus: Path, sentences: int) -> np.ndarray:
     with corpus.open(encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in islice(file, sentences)]
+    assert checkpoint.detector is not None
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector)
-    return np.concatenate([one.vectors for one in encoder.encode(Document(str(n), t) for n, t in enumerate(texts))])
+    documents = (Document(str(number), text) for number, text in enumerate(texts))
+    return np.concatenate([encoding.vectors for encoding in encoder.encode(documents)])
 
 
 def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -67,7 +69,7 @@ def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
     random = np.random.default_rng(0)
     words = [f"word{number}" for number in range(5000)] + QUERIES * 50
     spans = [Span(4 * number, 4 * number + 3) for number in range(PER_DOCUMENT)]
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with store.writing():
         for first in range(0, size // PER_DOCUMENT, 5000):
             rows = range(first, min(first + 5000, size // PER_DOCUMENT))
@@ -75,38 +77,41 @@ def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
             vectors = real[random.integers(len(real), size=len(noise))] + noise
             vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
             texts = [" ".join(random.choice(words, 20)) for _ in rows]
-            split = vectors.reshape(len(rows), PER_DOCUMENT, -1)
+            groups = vectors.reshape(len(rows), PER_DOCUMENT, -1)
             documents = [Document(f"{row:06}", text) for row, text in zip(rows, texts, strict=True)]
-            store.write([EncodedDocument(one, spans, own) for one, own in zip(documents, split, strict=True)])
+            store.write(
+                [EncodedDocument(document, spans, group) for document, group in zip(documents, groups, strict=True)]
+            )
             yield vectors
-        written = time.perf_counter()
+        end = time.perf_counter()
         store.compact()
-    show("writing", seconds=written - begun, compact_seconds=time.perf_counter() - written)
+    show("writing", seconds=end - start, compact_seconds=time.perf_counter() - end)
 
 
 def _measure(retriever: EntityRetriever, vectors: np.ndarray) -> dict[str, float]:
     info = retriever.info()
-    found: dict[str, float] = {"bytes_per_mention": info["bytes"] / info["mentions"]}
-    found["vector_mb_f16"] = vectors.nbytes / 2e6
-    found["bound_ms"] = 1000 * (vectors.nbytes / 2) / _bandwidth()
+    figures: dict[str, float] = {"bytes_per_mention": info["bytes"] / info["mentions"]}
+    figures["vector_mb_f16"] = vectors.nbytes / 2e6
+    figures["bound_ms"] = 1000 * (vectors.nbytes / 2) / _bandwidth()
     queries = retriever.encoder.embed_queries(QUERIES)
-    found["query_embedding_ms"] = _times(lambda query: retriever.encoder.embed_queries([query]))[0]
+    figures["query_embedding_ms"] = _times(lambda query: retriever.encoder.embed_queries([query]))[0]
     exact = (vectors @ queries.T).reshape(-1, PER_DOCUMENT, len(QUERIES)).max(1).T  # (queries, documents)
-    store, by_query = retriever._open, dict(zip(QUERIES, queries, strict=True))
+    store, by_query = retriever._store, dict(zip(QUERIES, queries, strict=True))
+    assert store is not None
     for k in (10, 1000):
         best = np.argsort(-exact, 1, kind="stable")[:, :k]
         lists = [[int(name) for name, _ in retriever.rank(query, k, mode="vector")] for query in QUERIES]
-        assert all(len(set(one)) == min(k, exact.shape[1]) for one in lists)
-        recalls = [len(set(one) & set(own.tolist())) / k for one, own in zip(lists, best, strict=True)]
-        found[f"recall@{k}"] = float(np.mean(recalls))
+        assert all(len(set(ranking)) == min(k, exact.shape[1]) for ranking in lists)
+        recalls = [len(set(ranking) & set(truth.tolist())) / k for ranking, truth in zip(lists, best, strict=True)]
+        figures[f"recall@{k}"] = float(np.mean(recalls))
         for name, act in {
             "store": lambda query, k=k: store.nearest(by_query[query], max(2 * k, 200)),
             "rank": lambda query, k=k: retriever.rank(query, k, mode="vector"),
             "search": lambda query, k=k: retriever.search(query, k, mode="vector"),
             "hybrid": lambda query, k=k: retriever.search(query, k),
         }.items():
-            found[f"{name}_k{k}_p50_ms"], found[f"{name}_k{k}_p95_ms"] = _times(act)
-    return found
+            figures[f"{name}_k{k}_p50_ms"], figures[f"{name}_k{k}_p95_ms"] = _times(act)
+    return figures
 
 
 def _times(act: Callable[[str], object], rounds: int = 2) -> tuple[float, float]:
@@ -114,20 +119,20 @@ def _times(act: Callable[[str], object], rounds: int = 2) -> tuple[float, float]
     times = []
     for _ in range(rounds):
         for query in QUERIES:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             act(query)
-            times.append(1000 * (time.perf_counter() - begun))
+            times.append(1000 * (time.perf_counter() - start))
     return float(np.median(times)), float(np.percentile(times, 95))
 
 
 def _bandwidth() -> float:
-    """Bytes that this machine reads from memory in a second, one thread: the best of some sums over 256 MB."""
+    """Bytes that one thread reads from memory in a second: the best of some passes over 256 MB."""
     block = np.ones(64 << 20, dtype=np.float32)
     times = []
     for _ in range(7):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         block.view(np.int64).max()
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start)
     return block.nbytes / min(times)
 
 

@@ -2,11 +2,14 @@
 
     python -m benchmarks.index_speed CORPUS.jsonl
 
-In each round, on the same sentences: (a) the cut backbone alone, on windows made and batched beforehand, sorted by
-length over the whole corpus (ideal batching); (b) `EntityRetriever.add` and `compact` into a new index, which is what
-`nerret index` does once the model is loaded: detect, embed, store; (c) `SentenceTransformer.encode` with the whole
-MiniLM. Rounds alternate and the medians are compared, so that a busy machine slows all three. Tokens are those of the
-windows, padding excluded.
+Each round reads the same sentences in three ways:
+
+- bare: the cut backbone alone, on windows that are batched beforehand and sorted by length over the whole corpus.
+- index: `EntityRetriever.add` and `compact` into a new index, as `nerret index` does once the model is loaded.
+- encode: `SentenceTransformer.encode` with the whole MiniLM.
+
+The ways alternate, so that a busy machine slows all three, and the medians are compared. Tokens are those of the
+windows, without padding.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ from sentence_transformers import SentenceTransformer
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
-from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.encoding import BATCH_TOKENS
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.weights import find_backbone
 from modeling_nerret.windows import Window, batches, make_windows, stack
 
@@ -52,16 +55,16 @@ def main() -> None:
     for _ in range(options.rounds):
         times["bare"].append(_bare(checkpoint, windows, options.batch_tokens))
         times["index"].append(_index(checkpoint, texts, options.batch_tokens))
-        begun = time.perf_counter(), time.process_time()
+        start = time.perf_counter(), time.process_time()
         whole.encode(texts)
-        times["encode"].append(_since(begun))
+        times["encode"].append(_since(start))
         _report(times, tokens)
 
 
 def _report(times: dict[str, list[tuple[float, float]]], tokens: int) -> None:
     """Print the medians of the rounds so far, by wall clock and by processor time."""
-    for clock, at in (("wall", 0), ("cpu", 1)):
-        median = {name: float(np.median([one[at] for one in rounds])) for name, rounds in times.items()}
+    for column, clock in enumerate(("wall", "cpu")):
+        median = {name: float(np.median([seconds[column] for seconds in rounds])) for name, rounds in times.items()}
         show(f"{clock} seconds", **median)
         show(
             f"{clock} ratios",
@@ -73,28 +76,28 @@ def _report(times: dict[str, list[tuple[float, float]]], tokens: int) -> None:
 
 @torch.inference_mode()
 def _bare(checkpoint: Checkpoint, windows: list[Window], batch_tokens: int) -> tuple[float, float]:
-    prepared = [stack(batch) for batch in batches(windows, batch_tokens)]
-    begun = time.perf_counter(), time.process_time()
-    for ids, mask in prepared:
+    inputs = [stack(batch) for batch in batches(windows, batch_tokens)]
+    start = time.perf_counter(), time.process_time()
+    for ids, mask in inputs:
         checkpoint.model.hidden_states(ids, mask)
-    return _since(begun)
+    return _since(start)
 
 
 def _index(checkpoint: Checkpoint, texts: list[str], batch_tokens: int) -> tuple[float, float]:
     folder = Path(tempfile.mkdtemp())
     try:
-        begun = time.perf_counter(), time.process_time()
+        start = time.perf_counter(), time.process_time()
         retriever = EntityRetriever(folder / "index", checkpoint, batch_tokens=batch_tokens)
         retriever.add({"id": number, "text": text} for number, text in enumerate(texts))
         retriever.compact()
-        return _since(begun)
+        return _since(start)
     finally:
         shutil.rmtree(folder)
 
 
-def _since(begun: tuple[float, float]) -> tuple[float, float]:
-    """Seconds of wall clock and of processors."""
-    return time.perf_counter() - begun[0], time.process_time() - begun[1]
+def _since(start: tuple[float, float]) -> tuple[float, float]:
+    """Seconds of wall clock and of processors since `start`."""
+    return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
 if __name__ == "__main__":

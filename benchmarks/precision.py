@@ -2,10 +2,10 @@
 
     python -m benchmarks.precision CORPUS.jsonl
 
-The default model's cut backbone reads the same batches in float32 as it is, under bfloat16 autocast, with bfloat16
-weights, and compiled (which needs a C++ compiler). In each round the ways run one after the other; their medians are
-compared. The change is the largest cosine distance between a mention's vector and the same mention's in float32;
-mentions are the words that begin with a capital, so that no detector plays a part.
+The default model's cut backbone reads the same batches in four ways: in plain float32, under bfloat16 autocast, with
+bfloat16 weights, and compiled (which needs a C++ compiler). The ways alternate, and their medians are compared. The
+change is the largest cosine distance between the vectors of a mention here and in float32. Mentions are the words that
+begin with a capital letter, so that no detector is involved.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import numpy as np
 import torch
 
 from benchmarks import show
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.windows import Window, batches, make_windows, stack
 
 CAPITAL = re.compile(r"\b[A-Z]\w+")
 
 
 def main() -> None:
-    """Measure and print, for each way, its time, its ratio to float32, and its change of vectors."""
+    """Print the time of each way, its ratio to float32, and its change of the vectors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path, help='JSONL with "text"')
     parser.add_argument("--sentences", type=int, default=1000)
@@ -43,54 +43,54 @@ def main() -> None:
         texts = [json.loads(line)["text"] for line in islice(file, options.sentences)]
     checkpoint, half = load_checkpoint(), load_checkpoint(dtype="bfloat16")
     windows = make_windows(checkpoint.tokenizer, texts, checkpoint.model.config.max_tokens)
-    prepared = [(*stack(batch), spans_of(batch)) for batch in batches(windows, BATCH_TOKENS)]
-    compiled = torch.compile(checkpoint.model.hidden_states, dynamic=True)
+    inputs = [(*stack(batch), spans_of(batch)) for batch in batches(windows, BATCH_TOKENS)]
     model = checkpoint.model
+    compiled_states = torch.compile(model.hidden_states, dynamic=True)
     ways: dict[str, Callable[[], np.ndarray]] = {
-        "float32": lambda: embed(model, model.hidden_states, prepared),
-        "bfloat16 autocast": lambda: embed(model, model.hidden_states, prepared, autocast=True),
-        "bfloat16 weights": lambda: embed(half.model, half.model.hidden_states, prepared),
-        "compiled": lambda: embed(model, compiled, prepared),
+        "float32": lambda: embed(model, model.hidden_states, inputs),
+        "bfloat16 autocast": lambda: embed(model, model.hidden_states, inputs, autocast=True),
+        "bfloat16 weights": lambda: embed(half.model, half.model.hidden_states, inputs),
+        "compiled": lambda: embed(model, compiled_states, inputs),
     }
     vectors = {name: way() for name, way in ways.items()}  # the first call compiles
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, way in ways.items():
-            begun = time.perf_counter()
+            start = time.perf_counter()
             way()
-            times[name].append(time.perf_counter() - begun)
+            times[name].append(time.perf_counter() - start)
     plain = float(np.median(times["float32"]))
-    for name, own in times.items():
+    for name, rounds in times.items():
         change = float(1 - (vectors[name] * vectors["float32"]).sum(1).min())
-        seconds = float(np.median(own))
+        seconds = float(np.median(rounds))
         show(name, seconds=seconds, times_as_fast=plain / seconds, largest_cosine_distance=change)
 
 
 def spans_of(batch: list[Window]) -> torch.Tensor:
     """Tokens of the capitalised words of a batch. (mentions, 3): row, first token, last token + 1."""
-    found = [
+    rows = [
         (row, *tokens)
         for row, window in enumerate(batch)
         for match in CAPITAL.finditer(window.text, *window.span)
         if (tokens := window.token_span(*match.span())) is not None
     ]
-    return torch.tensor(found).reshape(-1, 3)
+    return torch.tensor(rows).reshape(-1, 3)
 
 
 @torch.inference_mode()
 def embed(
     model: NerretModel,
     hidden_states: Callable[..., torch.Tensor],
-    prepared: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+    inputs: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
     autocast: bool = False,
 ) -> np.ndarray:
     """Vectors of all mentions. (mentions, hidden_size) float32."""
-    found = []
-    for ids, mask, spans in prepared:
+    vectors = []
+    for ids, mask, spans in inputs:
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             states = hidden_states(ids, mask)  # (windows, tokens, backbone size)
-        found.append(model.embed(states.to(model.dtype), spans).numpy())
-    return np.concatenate(found)
+        vectors.append(model.embed(states.to(model.dtype), spans).numpy())
+    return np.concatenate(vectors)
 
 
 if __name__ == "__main__":
