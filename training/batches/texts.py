@@ -27,7 +27,7 @@ class Draw(NamedTuple):
     queries: list[str]
 
 
-class Rows(NamedTuple):
+class BatchRows(NamedTuple):
     """What the rows of a batch's spans and windows are of.
 
     Texts are counted first, then queries: owner `len(texts)` is the first query.
@@ -97,13 +97,13 @@ class TextBatches(Batches):
         types = [name for name in present if name in picked_types or random.random() < 0.5]
         return Draw(texts, types, [str(random.choice(source.wordings[name])) for name in types])
 
-    def _parts(self, batch: Draw) -> tuple[list[dict[str, torch.Tensor]], Rows]:
+    def _parts(self, batch: Draw) -> tuple[list[dict[str, torch.Tensor]], BatchRows]:
         """A batch's windows in parts of similar length, and what their rows are of."""
         items = [(text.text, list(text.mentions)) for text in batch.texts]
         items += [(query, [Span(0, len(query))]) for query in batch.queries]
         windows = make_windows(self.tokenizer, [text for text, _ in items], self.section.tokens)
         sightings = Sightings(windows, self.causal)
-        parts, rows = [], Rows([], [])
+        parts, rows = [], BatchRows([], [])
         for part in batches(windows, BATCH_TOKENS):
             groups = [sightings.of(window, items[window.owner][1]) for window in part]
             for window, group in zip(part, groups, strict=True):
@@ -116,7 +116,7 @@ class TextBatches(Batches):
         return parts, rows
 
 
-def _targets(batch: Draw, rows: Rows) -> dict[str, torch.Tensor]:
+def _targets(batch: Draw, rows: BatchRows) -> dict[str, torch.Tensor]:
     """The fields of a batch that say what has which type."""
     texts, count = batch.texts, len(batch.texts)
     mentions = [row for row, (owner, _) in enumerate(rows.spans) if owner < count]

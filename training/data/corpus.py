@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 CORPUS = Path(__file__).parent.parent / "corpus"
-SOURCE = CORPUS / "source"
+SOURCE_FOLDER = CORPUS / "source"
 TYPES = ".types.jsonl"  # how names of files of types end
 SHARED = "core"  # the domain of the types that every domain may use
 MARK = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
@@ -58,7 +58,7 @@ class CorpusText:
 Types = Mapping[str, CorpusType]
 
 
-def read_corpus_types(folder: Path = SOURCE, domain: str | None = None) -> dict[str, CorpusType]:
+def read_corpus_types(folder: Path = SOURCE_FOLDER, domain: str | None = None) -> dict[str, CorpusType]:
     """Types of all domains by id.
 
     Args:
@@ -189,6 +189,6 @@ def read_domain(path: Path, types: Types) -> list[CorpusText]:
     return documents
 
 
-def read_corpus_texts(types: Types, folder: Path = SOURCE) -> list[CorpusText]:
+def read_corpus_texts(types: Types, folder: Path = SOURCE_FOLDER) -> list[CorpusText]:
     """The texts of all domains, in order of the domains' names."""
     return [text for path in sorted(folder.glob("*.txt")) for text in read_domain(path, types)]

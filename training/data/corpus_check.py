@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .corpus import (
-    SOURCE,
+    SOURCE_FOLDER,
     CorpusError,
     CorpusText,
     Types,
@@ -129,12 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--domain", help="check this domain alone and print a report")
     parser.add_argument("--against", type=Path, metavar="DIR", help="texts with which no eight words may be shared")
     options = parser.parse_args(arguments)
-    if options.domain and not (SOURCE / f"{options.domain}.txt").exists():
+    if options.domain and not (SOURCE_FOLDER / f"{options.domain}.txt").exists():
         parser.error(f"there is no domain {options.domain!r}; domains are the names of corpus/source/*.txt")
     try:
         types = read_corpus_types(domain=options.domain)
         if options.domain:
-            print(domain_report(options.domain, read_domain(SOURCE / f"{options.domain}.txt", types), types))
+            print(domain_report(options.domain, read_domain(SOURCE_FOLDER / f"{options.domain}.txt", types), types))
             return 0
         documents = read_corpus_texts(types)
     except CorpusError as error:

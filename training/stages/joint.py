@@ -7,6 +7,7 @@ the cut backbone only. At the end the adapter is written in peft's form, and mer
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,7 +79,9 @@ def adapt(backbone: Any, name: str, section: JointSection) -> Any:
         target_modules="all-linear",
         use_dora=section.method == "dora",
     )
-    adapted_backbone = get_peft_model(backbone, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of transformers, for what peft asks it
+        adapted_backbone = get_peft_model(backbone, config)
     adapted_backbone.peft_config["default"].base_model_name_or_path = name
     return adapted_backbone
 
