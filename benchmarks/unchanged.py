@@ -58,18 +58,18 @@ def digests_of(records: Sequence[dict[str, Any]], queries: Sequence[str]) -> Ite
     """What was digested, and its SHA-256, for one corpus."""
     with tempfile.TemporaryDirectory() as folder:
         retriever = EntityRetriever(Path(folder) / "index")
-        encoded = hashlib.sha256()
+        sha256 = hashlib.sha256()
         encode = retriever.encoder.encode
 
         def listening(documents: Iterable[Any]) -> Iterator[Any]:
             for document in encode(documents):
-                encoded.update(repr((document.document.id, document.mentions, document.windows)).encode())
-                encoded.update(document.vectors.tobytes() + document.window_vectors.tobytes())
+                sha256.update(repr((document.document.id, document.mentions, document.windows)).encode())
+                sha256.update(document.vectors.tobytes() + document.window_vectors.tobytes())
                 yield document
 
         retriever.encoder.encode = listening  # type: ignore[method-assign]
         report = retriever.add(records)
-        yield "mentions", encoded.hexdigest()
+        yield "mentions", sha256.hexdigest()
         yield "report", _sha256([report.documents, report.characters, report.windows, report.mentions, report.unmapped])
         retriever.compact()
         for mode in MODES:

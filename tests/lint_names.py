@@ -65,15 +65,15 @@ def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def main(folders: list[str]) -> int:
     """Print each refused name with its place; 1 if there is any."""
     paths = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
-    refused = {
+    complaints = {
         (str(path), line, name)
         for path in paths
         for line, name in names(ast.parse(path.read_text(encoding="utf-8")))
         if is_refused(name)
     }
-    for path, line, name in sorted(refused):
+    for path, line, name in sorted(complaints):
         print(f"{path}:{line}: {name!r} is a pronoun, an adverb or a participle; call it by a noun")
-    return 1 if refused else 0
+    return 1 if complaints else 0
 
 
 if __name__ == "__main__":

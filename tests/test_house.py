@@ -38,14 +38,14 @@ def _imports(path: Path, folder: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_run_one_way(room: str) -> None:
-    accepted = {room, *ROOMS[room]}
+    rooms = {room, *ROOMS[room]}
     for path in (PACKAGE / room).glob("*.py"):
         if path.name in ("__init__.py", "__main__.py") and room in ("", "demo"):
             continue  # public names of all rooms; the demo's command
         for name in _imports(path, PACKAGE):
             top = name.partition(".")[0]
             assert top not in WORKSHOPS and not name.startswith("modeling_nerret."), f"{path} imports {name}"
-            assert not top or top not in ROOMS or top in accepted, f"{path} imports {name}"
+            assert not top or top not in ROOMS or top in rooms, f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("workshop", WORKSHOPS)

@@ -89,10 +89,10 @@ def test_contributing_lists_what_is_there() -> None:
         assert (ROOT / path).exists(), path
     rooms = [path for path in (ROOT / "modeling_nerret").iterdir() if path.name != "__pycache__"]
     workshops = [path for name in ("training", "eval", "hub_card") for path in (ROOT / name).iterdir() if path.is_dir()]
-    for path in [*rooms, *workshops]:
-        name = path.relative_to(ROOT).as_posix() + ("/" if path.is_dir() else "")
-        listed = any(name.startswith(known) or known.startswith(name) for known in paths)
-        assert listed or path.name in ("__init__.py", "py.typed", "__pycache__", "examples"), f"{name} is not listed"
+    for room in [*rooms, *workshops]:
+        name = room.relative_to(ROOT).as_posix() + ("/" if room.is_dir() else "")
+        is_listed = any(name.startswith(path) or path.startswith(name) for path in paths)
+        assert is_listed or room.name in ("__init__.py", "py.typed", "__pycache__", "examples"), f"{name} is not listed"
 
 
 def test_contributing_lists_every_target() -> None:
