@@ -102,7 +102,6 @@ def _line(task: Task, number: int, position: str, span: Span | None, remark: str
     text = re.sub(r"[\r\n\t]", " ", document.text)
     start, end = span[:2] if span else (0, 0)
     left, right = surroundings(text, start, end, MARGIN if span else 2 * MARGIN)
-    right = right or min(2 * MARGIN, len(text))  # a text without spaces is not cut to nothing
     before = ("… " if left else "") + text[left:start]
     after = text[end:right] + (" …" if right < len(text) else "")
     return Line(position, document.id, before, text[start:end], after, remark)

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         return code
     except KeyboardInterrupt:
-        print("nerret: interrupted; what was committed is kept, run the command again to go on", file=sys.stderr)
+        print("nerret: interrupted; finished work is kept, run the command again to go on", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, which is no error
