@@ -35,8 +35,8 @@ from tests.tiny import save_checkpoint
 
 DOCUMENTS, MENTIONS = 2_000, 3
 CONTEXT = multiprocessing.get_context("forkserver")  # imports once for all runs
-PRELOAD = ["modeling_nerret.cli.index", "modeling_nerret.detectors", "modeling_nerret.index.retriever"]
-PRELOAD += ["transformers.models.bert.modeling_bert", "tests.tiny"]
+# Without LanceDB, which starts threads and does not survive a fork
+PRELOAD = ["modeling_nerret.encoding", "transformers.models.bert.modeling_bert", "tests.tiny"]
 
 
 def _index(messages: Connection, arguments: list[str]) -> None:
