@@ -58,7 +58,7 @@ def weight_files(folder: str | Path) -> list[Path]:
     if not (folder / INDEX).exists():
         pickles = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights at all"
         raise FileNotFoundError(
-            f"{folder} holds no {WEIGHTS} but {pickles}; nerret loads only safetensors, because other files can run code"
+            f"{folder} holds no {WEIGHTS} but {pickles}; nerret loads safetensors only: other files can run code"
         )
     shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
     files = sorted(folder / name for name in shards)
