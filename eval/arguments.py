@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from modeling_nerret.cli.arguments import positive
+
 from .tasks.type_names import EXCLUDED
+
+SPANS = ("gold", "predicted")
+HALVES = ("even", "odd")
 
 
 def add_type_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +31,6 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="float32", help="of backbones: float32 (default), bfloat16 or float16")
 
 
-def positive(value: str) -> int:
-    """A whole number from 1, for argparse."""
-    if not value.isdigit() or int(value) < 1:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1")
-    return int(value)
-
-
 def check_parents(*paths: Path | None) -> None:
     """Refuse output files whose folder does not exist, before hours of work.
 
@@ -42,3 +40,16 @@ def check_parents(*paths: Path | None) -> None:
     for path in paths:
         if path and not path.parent.is_dir():
             raise OSError(f"there is no folder {path.parent} for {path}; make it first")
+
+
+def split_spans(text: str) -> list[str]:
+    """The kinds of mentions in `gold`, `predicted` or `gold,predicted`.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in SPANS]
+    if unknown:
+        raise ValueError(f"--spans has {unknown[0]!r}; write gold, predicted, or gold,predicted")
+    return names

@@ -6,15 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from modeling_nerret.cli.arguments import positive
 from modeling_nerret.pretrained.built_in import DEFAULT
 
-from .arguments import add_machine_arguments, add_type_arguments, check_parents, positive
+from .arguments import HALVES, add_machine_arguments, add_type_arguments, check_parents, split_spans
 from .systems.names import split_names
 from .tasks import BENCHMARKS
 from .tasks.type_names import WORDINGS
 
-SPANS = ("gold", "predicted")
-HALVES = ("even", "odd")
 REPORTS = (".md", ".html")
 DESCRIPTION = f"""Measure how well systems find documents by the types of the entities they mention.
 
@@ -108,16 +107,3 @@ def check(options: argparse.Namespace) -> None:
     if options.report and options.report.suffix not in REPORTS:
         raise ValueError(f"--report {options.report} must end in .md or .html")
     check_parents(options.out, options.report)
-
-
-def split_spans(text: str) -> list[str]:
-    """The kinds of mentions in `gold`, `predicted` or `gold,predicted`.
-
-    Raises:
-        ValueError: an unknown kind.
-    """
-    names = [name.strip() for name in text.split(",")]
-    unknown = [name for name in names if name not in SPANS]
-    if unknown:
-        raise ValueError(f"--spans has {unknown[0]!r}; write gold, predicted, or gold,predicted")
-    return names

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_machine_arguments, add_type_arguments, positive
+from modeling_nerret.cli.arguments import positive
+
+from .arguments import add_machine_arguments, add_type_arguments
 
 DESCRIPTION = """Find the block and the vectors of a backbone that tell entity types apart best.
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from .command import HALVES, split_spans
+from .arguments import HALVES, split_spans
 from .detection_scores import score_detection
 from .measure import Outcome, measure
 from .progress import quiet_libraries

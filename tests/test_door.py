@@ -41,7 +41,7 @@ def _run(*arguments: str) -> tuple[int, str, str, float, float]:
         (["--version"], 0, f"nerret {__version__}"),
         (["fly"], 2, "invalid choice: 'fly'"),
         (["search", "index"], 2, "the following arguments are required: type"),
-        (["search", "index", "city", "-k", "0"], 2, "is no whole number from 1"),
+        (["search", "index", "city", "-k", "0"], 2, "is not a whole number from 1"),
         (["search", "nowhere", "city", "--where", "year~3"], 1, "is no condition"),
         (["search", "nowhere", "city"], 1, "is no nerret index"),
         (["index", "nowhere.jsonl", "index", "--detector", "magic"], 1, "accepted are probe, given"),

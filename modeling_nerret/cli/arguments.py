@@ -32,5 +32,5 @@ def positive(value: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{value!r} is no whole number from 1")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1")
     return number
