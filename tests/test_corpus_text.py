@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from modeling_nerret.training.data.corpus import (
     CorpusError,
     CorpusText,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModel
+
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.training.data.sets import Data
 from modeling_nerret.training.recipe_files import merge, resolve
 from modeling_nerret.training.recipes import Recipe
 from modeling_nerret.training.run import train
-from transformers import AutoConfig, AutoModel
-
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from tests.tiny import SIZES, byte_bpe
 
 SMALL = {"held_out": {"types": 0.0, "entities": 0.0, "texts": 0.0, "evaluations": 1}, "device": "cpu", "revision": ""}

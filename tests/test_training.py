@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+
+from modeling_nerret.cli import main
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.training import run
 from modeling_nerret.training.data.sets import Data
 from modeling_nerret.training.data.source import Source
@@ -17,9 +20,6 @@ from modeling_nerret.training.recipes import Recipe
 from modeling_nerret.training.run import STAGES, train
 from modeling_nerret.training.stages.fitting import Log
 from modeling_nerret.training.stages.stage import Stage
-
-from modeling_nerret.cli import main
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from tests.tiny import byte_bpe, save_backbone
 
 TYPES = {"PER": "person", "CITY": "city"}

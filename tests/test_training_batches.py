@@ -7,6 +7,9 @@ import inspect
 import numpy as np
 import pytest
 import torch
+
+from modeling_nerret.detection import SHAPES
+from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.base import Batches
 from modeling_nerret.training.batches.features import WordStates
 from modeling_nerret.training.batches.pool import Pool
@@ -20,9 +23,6 @@ from modeling_nerret.training.recipes import HeadSection, JointSection
 from modeling_nerret.training.stages.detector import DetectorLoss
 from modeling_nerret.training.stages.head import ContrastLoss, TripletLoss
 from modeling_nerret.training.stages.joint import JointLoss
-
-from modeling_nerret.detection import SHAPES
-from modeling_nerret.spans import Span
 from tests.tiny import wordpiece
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from modeling_nerret.training.batches.features import WordStates
-from modeling_nerret.training.batches.words import Names, Words, stack_words
-from modeling_nerret.training.data.annotated import Annotated
 
 from modeling_nerret.detection import SHAPES, WORD
 from modeling_nerret.spans import Span
+from modeling_nerret.training.batches.features import WordStates
+from modeling_nerret.training.batches.words import Names, Words, stack_words
+from modeling_nerret.training.data.annotated import Annotated
 
 
 def annotate_marks(marked_text: str) -> Annotated:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import modeling_nerret.training.batches.features as features
 import numpy as np
 import pytest
 import torch
+
+import modeling_nerret.training.batches.features as features
+from modeling_nerret.detection import MentionProbe, ProbeConfig
+from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.features import FeatureCache, Rows, value_vectors, word_states
 from modeling_nerret.training.batches.words import read_words
 from modeling_nerret.training.data.annotated import Annotated
 from modeling_nerret.training.stages.detector import measure_probe
-
-from modeling_nerret.detection import MentionProbe, ProbeConfig
-from modeling_nerret.modeling_nerret import NerretModel
-from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 
 TEXTS = [

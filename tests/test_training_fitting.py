@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from modeling_nerret.training.batches.base import Batch, Batches
 from modeling_nerret.training.stages.fitting import Log, Schedule, fit
 

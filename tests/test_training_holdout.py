@@ -7,6 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
+from modeling_nerret import NerretModel
+from modeling_nerret.detection import GivenSpans
+from modeling_nerret.encoding import Encoder
+from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.pool import Pool
 from modeling_nerret.training.batches.types import TypeBatches
 from modeling_nerret.training.data.annotated import Annotated
@@ -21,11 +26,6 @@ from modeling_nerret.training.stages.holdout import (
     measure_ranking,
     split_texts,
 )
-
-from modeling_nerret import NerretModel
-from modeling_nerret.detection import GivenSpans
-from modeling_nerret.encoding import Encoder
-from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 
 FIFTH = HeldOutSection(types=0.2, entities=0.2)

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
+from modeling_nerret import NerretModel
+from modeling_nerret.adapters import add_adapter, read_adapter
+from modeling_nerret.cli import main
+from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.texts import TextBatches
 from modeling_nerret.training.data.annotated import Annotated
 from modeling_nerret.training.data.sets import Data
@@ -14,12 +20,6 @@ from modeling_nerret.training.data.source import Source
 from modeling_nerret.training.recipe_files import resolve
 from modeling_nerret.training.recipes import JointSection
 from modeling_nerret.training.run import train
-from safetensors.torch import load_file
-
-from modeling_nerret import NerretModel
-from modeling_nerret.adapters import add_adapter, read_adapter
-from modeling_nerret.cli import main
-from modeling_nerret.spans import Span
 from tests.tiny import save_backbone, wordpiece
 
 TEXTS = [

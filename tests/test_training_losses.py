@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from modeling_nerret.training.stages.losses import hardest, info_nce, mention_contrast, triplet
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
+from modeling_nerret.configuration_nerret import NerretConfig
+from modeling_nerret.modeling_nerret import NerretHead
+from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.pool import Pool
 from modeling_nerret.training.batches.triplets import TripletBatches, hard_rows, limit_instances
 from modeling_nerret.training.batches.types import TypeBatches
@@ -14,10 +18,6 @@ from modeling_nerret.training.recipes import HeadSection
 from modeling_nerret.training.stages.fitting import Schedule, fit
 from modeling_nerret.training.stages.head import ContrastLoss, TripletLoss
 from modeling_nerret.training.stages.losses import triplet
-
-from modeling_nerret.configuration_nerret import NerretConfig
-from modeling_nerret.modeling_nerret import NerretHead
-from modeling_nerret.spans import Span
 
 SENTENCES = [
     ("the river Thames is long", "river"),

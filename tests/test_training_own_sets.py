@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+
+from modeling_nerret.spans import Span
 from modeling_nerret.training.data import own_sets
 from modeling_nerret.training.data.corpus import CORPUS, read_corpus_types
 from modeling_nerret.training.data.own_sets import corpus_source
 from modeling_nerret.training.data.sets import Data, read_sources
 from modeling_nerret.training.data.source import Source
 from modeling_nerret.training.recipes import SetEntry
-
-from modeling_nerret.spans import Span
 
 TEXT = "Ada Lovelace met Babbage in London"
 

@@ -9,12 +9,12 @@ import datasets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from modeling_nerret.spans import Span
 from modeling_nerret.training.data.readers import read
 from modeling_nerret.training.data.sets import Data, read_sources
 from modeling_nerret.training.data.tags import tag_spans
 from modeling_nerret.training.recipes import SetEntry
-
-from modeling_nerret.spans import Span
 
 
 def _write(path: Path, text: str) -> str:

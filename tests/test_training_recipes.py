@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from modeling_nerret.training.recipe_files import resolve
-from modeling_nerret.training.recipes import Recipe, SetEntry, describe_keys, shipped_recipes
 
 from modeling_nerret.pretrained.checkpoints import locate
+from modeling_nerret.training.recipe_files import resolve
+from modeling_nerret.training.recipes import Recipe, SetEntry, describe_keys, shipped_recipes
 
 
 def _write(path: Path, text: str) -> Path:
