@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+
 from modeling_nerret.eval.plots import COLOURS, GREY, save
 
 from .results import Column, Result, columns, corpus_name, plain_name, split_column

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from modeling_nerret.hub_card.sources import copy_sources
 
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.hub_card.sources import copy_sources
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 
 CARD = Path(__file__).parent.parent / "hub_card"

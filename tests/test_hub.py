@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from modeling_nerret.hub_card.native import for_both_generations, write_native
-from modeling_nerret.hub_card.repository import compare, write_custom
-from modeling_nerret.hub_card.sources import ROOT, root_imports, travelling_files
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 from transformers.dynamic_module_utils import get_imports
@@ -22,6 +19,9 @@ from transformers.dynamic_module_utils import get_imports
 from modeling_nerret import GivenSpans
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.hub_card.native import for_both_generations, write_native
+from modeling_nerret.hub_card.repository import compare, write_custom
+from modeling_nerret.hub_card.sources import ROOT, root_imports, travelling_files
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from tests.tiny import byte_bpe, save_backbone, save_checkpoint, unigram, wordpiece

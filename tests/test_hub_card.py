@@ -16,6 +16,8 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
 from huggingface_hub.repocard import metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from modeling_nerret import cli
 from modeling_nerret.hub_card import card, eval_results, licences, sources
 from modeling_nerret.hub_card import native as native_form
 from modeling_nerret.hub_card import push as upload
@@ -25,10 +27,8 @@ from modeling_nerret.hub_card.card import EXAMPLES
 from modeling_nerret.hub_card.licences import check_name, licence_of, training_sets
 from modeling_nerret.hub_card.push import TAG
 from modeling_nerret.hub_card.results import table
-from modeling_nerret.training.data.own_sets import open_sets
-
-from modeling_nerret import cli
 from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.training.data.own_sets import open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
 SYSTEMS = {"made": (0.8, 0.2), "made@vector": (0.7, 0.1), "bm25": (0.1, 0.6)}
