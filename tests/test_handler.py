@@ -187,6 +187,7 @@ print(json.dumps(answer))
 """
 
 
+@pytest.mark.slow
 def test_runs_without_the_package_and_offline(repository: Path, handler: Any, tmp_path: Path) -> None:
     body = {"inputs": ["city", {"text": TEXT}, {"text": TEXT, **ADA}]}
     environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}

@@ -80,6 +80,7 @@ def _expected(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
     return encoder.embed_queries([QUERY])[0], next(iter(encoder.encode([document]))).vectors[0]
 
 
+@pytest.mark.slow
 def test_every_way_to_load_the_code_gives_the_checkpoints_vectors(
     checkpoints: dict[str, Checkpoint], stranger: dict[str, dict[str, Any]]
 ) -> None:
@@ -92,11 +93,13 @@ def test_every_way_to_load_the_code_gives_the_checkpoints_vectors(
         np.testing.assert_allclose(vector, expected, atol=1e-6, err_msg=way)
 
 
+@pytest.mark.slow
 def test_without_trust_the_libraries_refuse_and_do_not_ask(stranger: dict[str, dict[str, Any]]) -> None:
     refusals = stranger["bert-custom"]["refusals"]
     assert len(refusals) == 3 and all("trust_remote_code=True" in message for message in refusals)
 
 
+@pytest.mark.slow
 def test_native_queries_have_the_checkpoints_vectors(
     checkpoints: dict[str, Checkpoint], stranger: dict[str, dict[str, Any]]
 ) -> None:
@@ -106,6 +109,7 @@ def test_native_queries_have_the_checkpoints_vectors(
             np.testing.assert_allclose(stranger[f"{family}-native"][way], query, atol=1e-6, err_msg=f"{family} {way}")
 
 
+@pytest.mark.slow
 def test_native_mentions_of_a_causal_backbone_are_texts_up_to_their_end(
     checkpoints: dict[str, Checkpoint], stranger: dict[str, dict[str, Any]]
 ) -> None:
