@@ -1,4 +1,4 @@
-"""Adapters of peft's, such as LoRA, over a cut backbone: a few MB in a folder `adapter` beside the head."""
+"""Adapters of the peft library, such as LoRA, over a cut backbone: a few MB in a folder `adapter` beside the head."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def add_adapter(backbone: Any, folder: str | Path, merge: bool = True) -> Any:
 
 @contextmanager
 def _without_kernel_notice() -> Iterator[None]:
-    """Drop one message of bitsandbytes, which peft imports where it is installed: that a fast 4-bit kernel is not.
+    """Drop one message of bitsandbytes, which peft imports if it is installed: a fast 4-bit kernel is missing.
 
-    Whoever loads a backbone in 4 bits imports bitsandbytes before, and reads it.
+    Nothing here is in 4 bits. Loading a 4-bit backbone imports bitsandbytes earlier, and shows the message.
     """
     logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
 

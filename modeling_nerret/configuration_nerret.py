@@ -30,7 +30,7 @@ class NerretConfig(PretrainedConfig):
     when it is `None`: then `backbone`, `backbone_revision` and `backbone_sha256` name the weights that it needs.
 
     Args:
-        layer: 0-based block k whose value projection is read; k blocks are run (DESIGN: 17 for Llama 3.1 8B).
+        layer: 0-based block k whose value projection is read; k blocks are run (the paper: 17 of Llama 3.1 8B).
         pooling: `"end"` (last token of the mention, the paper's choice) or `"mean"` over its tokens.
         value_size: width of the value vectors (number of key-value heads x head width).
         value_bias: whether the value projection has a bias.

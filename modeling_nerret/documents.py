@@ -1,4 +1,4 @@
-"""Documents: what a user hands over, checked; and what an encoder makes of them."""
+"""Documents: checked input of users, and documents with their vectors."""
 
 from __future__ import annotations
 

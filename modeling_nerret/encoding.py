@@ -73,7 +73,7 @@ class Embeddings:
 
 @dataclass
 class Chunk:
-    """Documents that are encoded together, and what is known of them so far.
+    """Documents that are encoded together, and their vectors so far.
 
     Args:
         documents: the documents.
@@ -262,6 +262,6 @@ class Encoder:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch says so, in the words of its allocators for CPU and accelerators."""
+    """Whether the error is one of torch's allocators, for CPU or accelerators."""
     words = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in words or "allocate memory" in words

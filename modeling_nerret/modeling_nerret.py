@@ -1,8 +1,8 @@
 """The nerret model: a cut backbone, one block's value projection, and a head.
 
-For block k, V = v_proj(input_norm(h_k)), h_k being what enters block k. The backbone is the stock one cut to its first
-k blocks, with block k's input norm in the place of its final norm, so that its last hidden state is `input_norm(h_k)`
-and nothing after block k's V is ever computed, loaded or stored.
+For block k, V = v_proj(input_norm(h_k)), where h_k is what enters block k. The backbone is the stock model, cut to its
+first k blocks, with block k's input norm instead of its final norm. Its last hidden state is therefore `input_norm(h_k)`,
+and nothing after block k's V is computed, loaded or stored.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NerretOutput(ModelOutput):
 
 
 class NerretHead(nn.Sequential):
-    """Two-layer MLP from value vectors (n, value_size) to the type space (n, hidden_size); PAPER section 3."""
+    """Two-layer MLP from value vectors (n, value_size) to the type space (n, hidden_size); arXiv 2509.04011, section 3."""
 
     def __init__(self, config: NerretConfig, inner_size: int | None = None):
         inner_size = inner_size or config.head_size
@@ -209,7 +209,7 @@ class NerretModel(PreTrainedModel):
         return super().dtype if self.backbone is None else self.backbone.dtype
 
     def train(self, mode: bool = True) -> NerretModel:
-        """As in torch, except that a frozen backbone stays in evaluation mode: nothing of it learns from dropout."""
+        """As in torch, but a frozen backbone stays in evaluation mode: dropout would only add noise."""
         super().train(mode)
         if self.backbone is not None and not any(weight.requires_grad for weight in self.backbone.parameters()):
             self.backbone.eval()
@@ -235,7 +235,7 @@ class NerretModel(PreTrainedModel):
         local_files_only: bool = False,
         **config: Any,
     ) -> NerretModel:
-        """A model over a stock backbone, of which only what stands before block `layer`'s V is kept.
+        """A model over a stock backbone, cut after block `layer`'s V.
 
         Args:
             name_or_path: repository id or folder of a stock transformers model with safetensors.
@@ -386,7 +386,7 @@ class NerretModel(PreTrainedModel):
 
     @property
     def quantized(self) -> bool:
-        """Whether the backbone's weights are held in fewer bits than they are computed with."""
+        """Whether the backbone's weights are stored in fewer bits than they are computed with."""
         return getattr(self.backbone, "hf_quantizer", None) is not None
 
     def save_pretrained(  # type: ignore[override]
@@ -428,7 +428,7 @@ class NerretModel(PreTrainedModel):
             write_adapter(Path(save_directory), self._adapter)
 
     def _golden_vector(self) -> list[float] | None:
-        """What loading this model is to give again; `None` where that cannot be told."""
+        """The vector that loading must give again; `None` if this model cannot tell."""
         if self.backbone is None or not self.config.golden_tokens or self.quantized:
             return None
         training = self.training

@@ -1,6 +1,6 @@
-"""LanceDB, imported with its log set to errors: it warns of corpora with many equal mentions.
+"""Import LanceDB with its log set to errors, because it warns of corpora with many equal mentions.
 
-It reads the level from the environment, which is left as it was.
+LanceDB reads the level from the environment. The environment is restored afterwards.
 """
 
 from __future__ import annotations

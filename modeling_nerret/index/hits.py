@@ -1,4 +1,4 @@
-"""What a search returns: documents, and the mentions that earned them their places."""
+"""What a search returns: documents, each with the mentions that match the type."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _one_direction(logits: torch.Tensor, matches: torch.Tensor, wrong: torch.Ten
 def triplet(anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, margin: float = 0.5) -> torch.Tensor:
     """The paper's loss: cosine distances from a type's name to a mention of it and to a mention of another type.
 
-    All are (triplets, size); PAPER section 3.
+    All are (triplets, size); arXiv 2509.04011, section 3.
 
     Example:
         >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
