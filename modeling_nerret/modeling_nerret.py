@@ -1,8 +1,8 @@
 """The nerret model: a cut backbone, one block's value projection, and a head.
 
 For block k, V = v_proj(input_norm(h_k)), where h_k is what enters block k. The backbone is the stock model, cut to its
-first k blocks, with block k's input norm instead of its final norm. Its last hidden state is therefore `input_norm(h_k)`,
-and nothing after block k's V is computed, loaded or stored.
+first k blocks, with block k's input norm instead of its final norm. So its last hidden state is `input_norm(h_k)`, and
+nothing after block k's V is computed, loaded or stored.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NerretOutput(ModelOutput):
 
 
 class NerretHead(nn.Sequential):
-    """Two-layer MLP from value vectors (n, value_size) to the type space (n, hidden_size); arXiv 2509.04011, section 3."""
+    """Two-layer MLP from value vectors (n, value_size) to the type space (n, hidden_size); arXiv 2509.04011."""
 
     def __init__(self, config: NerretConfig, inner_size: int | None = None):
         inner_size = inner_size or config.head_size

@@ -1,7 +1,7 @@
 """A detector that asks a language model to copy the text with `##marks##` around the entities.
 
-The paper's own detector, CascadeNER, works this way (arXiv 2509.04011, section 4). Any causal language model of transformers will
-do. It is slow: the model generates a copy of every text.
+The paper's own detector, CascadeNER, works this way (arXiv 2509.04011, section 4). Any causal language model of
+transformers will do. It is slow: the model generates a copy of every text.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class GenerativeExtractor:
             num_beams=1,
             pad_token_id=self.tokenizer.pad_token_id,
         )  # (texts, prompt tokens + new tokens)
-        # Padding is on the left, so every answer begins after the *padded* prompt (arXiv 2509.04011, section 4: a published bug)
+        # padding is on the left, so every answer begins after the *padded* prompt, which the published code overlooks
         tokens = sequences[:, batch["input_ids"].shape[1] :]  # (texts, new tokens)
         answers: list[str] = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return answers
