@@ -1,4 +1,4 @@
-"""A peft adapter and a document head: saved beside the head, loaded and merged again."""
+"""A peft adapter is saved beside the head, and loaded and merged with it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ METHODS: dict[str, PeftConfig] = {
 }
 
 
-def _adapted(folder: Path, method: str) -> NerretModel:
-    """A model under an adapter with random weights, not yet merged; the adapter is saved."""
+def _model_with_adapter(folder: Path, method: str) -> NerretModel:
+    """A model whose adapter has random weights and is not merged; the adapter is saved in the folder."""
     family = method.split()[0]
     backbone = save_backbone(folder / "backbone", family, byte_bpe() if family == "llama" else None)
     model = NerretModel.from_backbone(backbone, 2, pooling="mean", head_size=24, hidden_size=16, document_size=8)
@@ -35,44 +35,44 @@ def _adapted(folder: Path, method: str) -> NerretModel:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_merged_vectors_are_those_under_the_adapter(tmp_path: Path, method: str) -> None:
-    adapted = _adapted(tmp_path, method)
-    expected = adapted(IDS, spans=SPANS)
-    documents = adapted.embed_texts(expected.states, SPANS)
-    bare = NerretModel.from_backbone(tmp_path / "backbone", 2, head=adapted.head, pooling="mean", document_size=8)
-    bare.document_head.load_state_dict(adapted.document_head.state_dict())
+def test_merging_an_adapter_keeps_its_vectors(tmp_path: Path, method: str) -> None:
+    original = _model_with_adapter(tmp_path, method)
+    expected = original(IDS, spans=SPANS)
+    documents = original.embed_texts(expected.states, SPANS)
+    bare = NerretModel.from_backbone(tmp_path / "backbone", 2, head=original.head, pooling="mean", document_size=8)
+    bare.document_head.load_state_dict(original.document_head.state_dict())
     assert torch.cosine_similarity(bare(IDS, spans=SPANS).embeddings, expected.embeddings).min() < 0.999
 
     bare.merge_adapter(tmp_path / "adapter")
-    found = bare(IDS, spans=SPANS)
-    torch.testing.assert_close(found.embeddings, expected.embeddings, atol=1e-5, rtol=0)
-    torch.testing.assert_close(bare.embed_texts(found.states, SPANS), documents, atol=1e-5, rtol=0)
+    output = bare(IDS, spans=SPANS)
+    torch.testing.assert_close(output.embeddings, expected.embeddings, atol=1e-5, rtol=0)
+    torch.testing.assert_close(bare.embed_texts(output.states, SPANS), documents, atol=1e-5, rtol=0)
     for form in ("head", "whole"):
         bare.save_pretrained(tmp_path / form, head_only=form == "head")
-        again = NerretModel.from_pretrained(tmp_path / form)
-        torch.testing.assert_close(again(IDS, spans=SPANS).embeddings, found.embeddings, atol=1e-6, rtol=0)
+        copy = NerretModel.from_pretrained(tmp_path / form)
+        torch.testing.assert_close(copy(IDS, spans=SPANS).embeddings, output.embeddings, atol=1e-6, rtol=0)
         torch.testing.assert_close(
-            again.embed_texts(found.states, SPANS), bare.embed_texts(found.states, SPANS), atol=1e-6, rtol=0
+            copy.embed_texts(output.states, SPANS), bare.embed_texts(output.states, SPANS), atol=1e-6, rtol=0
         )
     assert not (tmp_path / "whole" / "adapter").exists()
-    again = NerretModel.from_pretrained(tmp_path / "head")
-    again.save_pretrained(tmp_path / "again")  # the adapter goes with it
-    kept = NerretModel.from_pretrained(tmp_path / "again")
-    torch.testing.assert_close(kept(IDS, spans=SPANS).embeddings, found.embeddings, atol=1e-6, rtol=0)
+    copy = NerretModel.from_pretrained(tmp_path / "head")
+    copy.save_pretrained(tmp_path / "again")  # the adapter goes with it
+    second_copy = NerretModel.from_pretrained(tmp_path / "again")
+    torch.testing.assert_close(second_copy(IDS, spans=SPANS).embeddings, output.embeddings, atol=1e-6, rtol=0)
 
 
-def test_pefts_own_loader_reads_the_adapter_of_a_checkpoint(tmp_path: Path) -> None:
-    model = _adapted(tmp_path, "bert lora")
+def test_peft_loads_the_adapter_of_a_checkpoint(tmp_path: Path) -> None:
+    model = _model_with_adapter(tmp_path, "bert lora")
     expected = model(IDS, spans=SPANS).embeddings
     bare = NerretModel.from_backbone(tmp_path / "backbone", 2, head=model.head, pooling="mean")
     bare.merge_adapter(tmp_path / "adapter").save_pretrained(tmp_path / "head", head_only=True)
-    own = NerretModel.from_backbone(tmp_path / "backbone", 2, head=model.head, pooling="mean")
-    own.backbone = PeftModel.from_pretrained(own.backbone, tmp_path / "head", subfolder="adapter")
-    torch.testing.assert_close(own.eval()(IDS, spans=SPANS).embeddings, expected, atol=1e-6, rtol=0)
+    peft_model = NerretModel.from_backbone(tmp_path / "backbone", 2, head=model.head, pooling="mean")
+    peft_model.backbone = PeftModel.from_pretrained(peft_model.backbone, tmp_path / "head", subfolder="adapter")
+    torch.testing.assert_close(peft_model.eval()(IDS, spans=SPANS).embeddings, expected, atol=1e-6, rtol=0)
 
 
-def test_another_or_a_missing_adapter_is_refused(tmp_path: Path) -> None:
-    _adapted(tmp_path, "bert lora")
+def test_a_changed_missing_or_merged_adapter_is_refused(tmp_path: Path) -> None:
+    _model_with_adapter(tmp_path, "bert lora")
     bare = NerretModel.from_backbone(tmp_path / "backbone", 2, pooling="mean", head_size=24, hidden_size=16)
     bare.merge_adapter(tmp_path / "adapter").save_pretrained(tmp_path / "head", head_only=True)
     with pytest.raises(ValueError, match="already merged"):

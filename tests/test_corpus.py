@@ -1,4 +1,4 @@
-"""Corpora as users have them: every kind of file, every kind of damage, streamed."""
+"""Corpus files as users have them: every format, every kind of damage, read as a stream."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from modeling_nerret.index.readers import BadLine, read_corpus
 from modeling_nerret.documents import Document
+from modeling_nerret.index.readers import BadLine, read_corpus
 
 
 def read(path: Path, **options: str) -> list[Document | BadLine]:
@@ -22,7 +22,7 @@ def read(path: Path, **options: str) -> list[Document | BadLine]:
 
 
 def reasons(path: Path) -> list[str]:
-    return [f"{one.where}: {one.reason}" for one in read(path) if isinstance(one, BadLine)]
+    return [f"{line.where}: {line.reason}" for line in read(path) if isinstance(line, BadLine)]
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def reasons(path: Path) -> list[str]:
         ("\x00", "this is not JSON"),
     ],
 )
-def test_each_broken_line_is_told_with_its_number(tmp_path: Path, line: str, reason: str) -> None:
+def test_a_broken_line_is_reported_with_its_number(tmp_path: Path, line: str, reason: str) -> None:
     path = tmp_path / "corpus.jsonl"
     path.write_text(f'\n{{"id": "good", "text": "Ada"}}\n{line}\n{{"id": 7, "text": "Ada"}}\n', encoding="utf-8")
-    good = [one.id for one in read(path) if isinstance(one, Document)]
-    (told,) = reasons(path)
-    assert good == ["good", "7"] and told.startswith("corpus.jsonl, line 3: ") and reason in told
+    ids = [document.id for document in read(path) if isinstance(document, Document)]
+    (message,) = reasons(path)
+    assert ids == ["good", "7"] and message.startswith("corpus.jsonl, line 3: ") and reason in message
 
 
-def test_an_id_that_stands_twice_is_a_broken_line(tmp_path: Path) -> None:
+def test_a_repeated_id_is_a_broken_line(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     path.write_text("".join(json.dumps({"id": name, "text": "Ada"}) + "\n" for name in ("a", 1, "b", "1", "a")))
-    assert [told.split(": ")[0][-1] for told in reasons(path)] == ["4", "5"]
+    assert [message.split(": ")[0][-1] for message in reasons(path)] == ["4", "5"]
     assert "'1' stands on an earlier line too" in reasons(path)[0]
 
 
@@ -79,7 +79,7 @@ def test_a_table_without_rows_holds_no_documents(tmp_path: Path) -> None:
     assert read(tmp_path / "a.csv") == read(tmp_path / "b.parquet") == []
 
 
-def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_column_lists_the_columns(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,body\n1,Ada\n")
     parquet.write_table(pa.table({"body": ["Ada"]}), tmp_path / "b.parquet")
     for name, columns in (("a.csv", "id, body"), ("b.parquet", "body")):
@@ -90,12 +90,12 @@ def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
 def test_csv_rows_that_are_too_short_too_long_or_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "corpus.csv"
     path.write_bytes(b'\xef\xbb\xbfid,text,year\n1,Ada\n2,"Par\nis",1900,more\n3,\xff,1\n4\n')
-    documents = [one for one in read(path) if isinstance(one, Document)]
-    assert [(one.id, one.text, one.metadata) for one in documents] == [
+    documents = [document for document in read(path) if isinstance(document, Document)]
+    assert [(document.id, document.text, document.metadata) for document in documents] == [
         ("1", "Ada", {"year": None}),
         ("2", "Par\nis", {"year": "1900"}),
     ]
-    assert [told.split(": ", 1)[1] for told in reasons(path)] == [
+    assert [message.split(": ", 1)[1] for message in reasons(path)] == [
         "document '3' is not valid Unicode at character 0",
         "document '4' needs a \"text\", a string; it has NoneType",
     ]
@@ -104,19 +104,19 @@ def test_csv_rows_that_are_too_short_too_long_or_not_utf8(tmp_path: Path) -> Non
 def test_parquet_keeps_kinds_and_skips_nulls(tmp_path: Path) -> None:
     table = pa.table({"id": [5, 6], "text": ["Ada", None], "day": [date(2020, 5, 1)] * 2, "tags": [["a"], []]})
     parquet.write_table(table, tmp_path / "corpus.parquet")
-    document, bad = read(tmp_path / "corpus.parquet")
-    assert document == Document("5", "Ada", {"day": date(2020, 5, 1), "tags": ["a"]}) and isinstance(bad, BadLine)
+    document, bad_line = read(tmp_path / "corpus.parquet")
+    assert document == Document("5", "Ada", {"day": date(2020, 5, 1), "tags": ["a"]}) and isinstance(bad_line, BadLine)
 
 
-@pytest.mark.parametrize("cut", [10, 60])
-def test_a_cut_off_gzip_is_told(tmp_path: Path, cut: int) -> None:
+@pytest.mark.parametrize("size", [10, 60])
+def test_a_truncated_gzip_file_is_reported(tmp_path: Path, size: int) -> None:
     path = tmp_path / "corpus.jsonl.gz"
-    path.write_bytes(gzip.compress(b"".join(b'{"id": %d, "text": "Ada"}\n' % n for n in range(99)))[:cut])
+    path.write_bytes(gzip.compress(b"".join(b'{"id": %d, "text": "Ada"}\n' % n for n in range(99)))[:size])
     with pytest.raises(OSError, match="is damaged or cut off after line"):
         read(path)
 
 
-def test_what_only_has_the_name_of_its_kind(tmp_path: Path) -> None:
+def test_a_file_whose_content_does_not_fit_its_name_is_refused(tmp_path: Path) -> None:
     for name in ("corpus.parquet", "corpus.jsonl.gz"):
         (tmp_path / name).write_text("Ada")
         with pytest.raises(OSError, match=r"damaged"):
@@ -129,20 +129,21 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     assert [read(tmp_path / name)[0].text for name in ("a.txt", "b.jsonl")] == ["Ada", "Ada"]  # type: ignore[union-attr]
 
 
-def test_standard_input_that_breaks_off_ends_in_a_broken_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    piped = io.TextIOWrapper(io.BytesIO(b'{"text": "Ada"}\n{"text": "Lon'))
-    monkeypatch.setattr("sys.stdin", piped)
+def test_truncated_standard_input_ends_in_a_broken_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(b'{"text": "Ada"}\n{"text": "Lon'))
+    monkeypatch.setattr("sys.stdin", stream)
     first, second = read_corpus("-")
     assert isinstance(first, Document) and isinstance(second, BadLine) and second.where == "standard input, line 2"
 
 
+@pytest.mark.slow
 def test_a_corpus_is_streamed(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     with path.open("w") as file:
         for number in range(20_000):
             file.write('{"id": 7, "te\n' if number % 100 == 50 else f'{{"id": {number}, "text": "{"Ada " * 400}"}}\n')
     tracemalloc.start()
-    bad = sum(isinstance(one, BadLine) for one in read_corpus(str(path)))
+    broken_lines = sum(isinstance(line, BadLine) for line in read_corpus(str(path)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert bad == 200 and peak < path.stat().st_size / 6
+    assert broken_lines == 200 and peak < path.stat().st_size / 6

@@ -1,4 +1,4 @@
-"""The model: its V equals the untouched backbone's, and every save comes back the same."""
+"""The model's V equals that of the untouched backbone, and a saved model gives the same vectors."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def _hooked_values(full: torch.nn.Module, row: Family, family: str, layer: int, 
     block = full.get_submodule(row.blocks)[layer]
     names = dict(block.named_modules())
     path = FUSED.get(family) or next(name for name in OWN if name in names)
-    seen = []
-    hook = block.get_submodule(path).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    outputs = []
+    hook = block.get_submodule(path).register_forward_hook(lambda module, inputs, output: outputs.append(output))
     with torch.no_grad():
         full(**inputs)
     hook.remove()
     if family == "gpt_neox":
-        return seen[0].unflatten(-1, (HEADS, 3, HEAD_SIZE))[..., 2, :].flatten(-2)
+        return outputs[0].unflatten(-1, (HEADS, 3, HEAD_SIZE))[..., 2, :].flatten(-2)
     if family == "phi3":
-        return seen[0][..., -2 * HEAD_SIZE :]
-    return seen[0][..., -HEADS * HEAD_SIZE :] if family in FUSED else seen[0]
+        return outputs[0][..., -2 * HEAD_SIZE :]
+    return outputs[0][..., -HEADS * HEAD_SIZE :] if family in FUSED else outputs[0]
 
 
-def _padded(side: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded_batch(side: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Three rows of 12 tokens with 0, 3 and 7 tokens of padding."""
     ids = torch.randint(4, 60, (3, 12), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
@@ -56,17 +56,17 @@ def _padded(side: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _check_values(folder: str, family: str, layer: int, tmp_path: Path) -> None:
-    """Difference 0 to a hook on the full model: both forms of checkpoint, every position, padding on either side."""
+    """V equals a hook on the full model exactly, in both forms of checkpoint, with padding on either side."""
     model = NerretModel.from_backbone(folder, layer=layer, head_size=8, hidden_size=8)
     forms = [model]
     for head_only in (False, True):
-        saved = tmp_path / f"saved-{layer}-{head_only}"
-        model.save_pretrained(saved, head_only=head_only)
-        forms.append(AutoModel.from_pretrained(saved))
+        checkpoint = tmp_path / f"saved-{layer}-{head_only}"
+        model.save_pretrained(checkpoint, head_only=head_only)
+        forms.append(AutoModel.from_pretrained(checkpoint))
     full = AutoModel.from_pretrained(folder).eval()
     full = getattr(full, "language_model", full)
     for side in ("right", "left"):
-        ids, mask = _padded(side)
+        ids, mask = _padded_batch(side)
         row = family_of(full.config)
         inputs = {"input_ids": ids, "attention_mask": mask} | position_options(row, mask)
         expected = _hooked_values(full, row, family, layer, inputs)
@@ -96,14 +96,14 @@ def test_text_part_of_a_multimodal_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["bert", "llama"])
-def test_nothing_after_the_block_is_kept(family: str, tmp_path: Path) -> None:
+def test_nothing_after_the_block_is_loaded_or_saved(family: str, tmp_path: Path) -> None:
     model = NerretModel.from_backbone(save_backbone(tmp_path / "b", family), layer=2, head_size=8, hidden_size=8)
     assert len(model.backbone.get_submodule(FAMILIES[family].blocks)) == 2
     model.save_pretrained(tmp_path / "head", head_only=True)
     assert (tmp_path / "head" / "model.safetensors").stat().st_size < 5_000
 
 
-def test_embedding_without_spans_is_the_whole_text_without_special_tokens(tmp_path: Path) -> None:
+def test_without_spans_the_whole_text_except_special_tokens_is_embedded(tmp_path: Path) -> None:
     for tokenizer, family in ((wordpiece(), "bert"), (byte_bpe(), "llama")):
         folder = save_backbone(tmp_path / family, family, tokenizer)
         model = NerretModel.from_backbone(folder, layer=2, pooling="mean", head_size=8, hidden_size=8)
@@ -111,9 +111,9 @@ def test_embedding_without_spans_is_the_whole_text_without_special_tokens(tmp_pa
         begin, end = (1, 1) if family == "bert" else (1, 0)
         lengths = batch["attention_mask"].sum(1).tolist()
         spans = torch.tensor([[row, begin, length - end] for row, length in enumerate(lengths)])
-        whole = model(batch["input_ids"], batch["attention_mask"]).embeddings
-        assert torch.equal(whole, model(batch["input_ids"], batch["attention_mask"], spans=spans).embeddings)
-        assert torch.allclose(whole.norm(dim=1), torch.ones(2))
+        embeddings = model(batch["input_ids"], batch["attention_mask"]).embeddings
+        assert torch.equal(embeddings, model(batch["input_ids"], batch["attention_mask"], spans=spans).embeddings)
+        assert torch.allclose(embeddings.norm(dim=1), torch.ones(2))
 
 
 def test_pooling_by_hand() -> None:
@@ -131,7 +131,7 @@ def test_head_stays_float32_over_a_backbone_in_half_precision(dtype: torch.dtype
     exact.save_pretrained(tmp_path / "head", head_only=True)
     forms = [NerretModel.from_pretrained(tmp_path / form, dtype=dtype) for form in ("whole", "head")]
     forms.append(NerretModel.from_backbone(folder, layer=2, head=exact.head, dtype=dtype))
-    ids, mask = _padded("right")
+    ids, mask = _padded_batch("right")
     for model in forms:
         assert model.backbone.dtype == model.value_projection.weight.dtype == dtype
         assert {weight.dtype for weight in model.head.parameters()} == {torch.float32}
@@ -144,20 +144,20 @@ def test_head_stays_float32_over_a_backbone_in_half_precision(dtype: torch.dtype
 @pytest.mark.parametrize("device_map", ["auto", {"": "cpu"}])
 def test_device_map_places_both_forms(device_map: object, tmp_path: Path) -> None:
     exact = NerretModel.from_backbone(save_backbone(tmp_path / "b", "llama"), layer=2, head_size=8, hidden_size=8)
-    ids, mask = _padded("right")
+    ids, mask = _padded_batch("right")
     for form in (False, True):
         exact.save_pretrained(tmp_path / str(form), head_only=form)
         model = NerretModel.from_pretrained(tmp_path / str(form), device_map=device_map)
         assert torch.equal(model(ids, mask).embeddings, exact(ids, mask).embeddings)
 
 
-def test_a_frozen_backbone_does_not_drop_out_and_only_the_head_learns(tmp_path: Path) -> None:
+def test_a_frozen_backbone_has_no_dropout_and_only_the_head_learns(tmp_path: Path) -> None:
     model = NerretModel.from_backbone(save_backbone(tmp_path / "b"), layer=2, head_size=8, hidden_size=8)
     for form in (False, True):
         model.save_pretrained(tmp_path / str(form), head_only=form)
-        again = NerretModel.from_pretrained(tmp_path / str(form)).train()
-        assert again.head.training and not again.backbone.training
-        assert {name for name, weight in again.named_parameters() if weight.requires_grad} == {
+        copy = NerretModel.from_pretrained(tmp_path / str(form)).train()
+        assert copy.head.training and not copy.backbone.training
+        assert {name for name, weight in copy.named_parameters() if weight.requires_grad} == {
             "head.0.weight",
             "head.0.bias",
             "head.3.weight",
@@ -165,7 +165,7 @@ def test_a_frozen_backbone_does_not_drop_out_and_only_the_head_learns(tmp_path: 
         }
 
 
-def test_given_head_is_used_and_a_wrong_one_refused(tmp_path: Path) -> None:
+def test_a_head_that_fits_is_used_and_another_is_refused(tmp_path: Path) -> None:
     folder = save_backbone(tmp_path / "b")
     first = NerretModel.from_backbone(folder, layer=2, head_size=8, hidden_size=6, head_activation="tanh")
     second = NerretModel.from_backbone(folder, layer=2, head=first.head)
@@ -193,7 +193,7 @@ def test_bad_settings_say_what_is_accepted(arguments: dict, message: str, tmp_pa
         NerretModel.from_backbone(folder, **arguments)
 
 
-def test_unknown_architecture_names_itself(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_architecture_names_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bloom", "n_layer": 2}')
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ValueError, match="'bloom' is not supported"):

@@ -1,8 +1,9 @@
-"""The index through its life: add, search, replace, delete, reopen, refuse."""
+"""The life of an index: add, search, replace, delete, reopen, refuse."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,13 @@ import pytest
 import torch
 
 from modeling_nerret import EntityRetriever, GivenSpans
-from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.cli import main
 from modeling_nerret.documents import Document, EncodedDocument
 from modeling_nerret.encoding import Encoder
-from modeling_nerret.spans import Span
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.tables import vector_rows
+from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
+from modeling_nerret.spans import Span
 from tests.tiny import save_checkpoint
 
 DOCUMENTS = [
@@ -29,11 +30,23 @@ DOCUMENTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tiny_checkpoint: str) -> Checkpoint:
+    return load_checkpoint(tiny_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def index(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the documents above; tests use copies of it, which cost a tenth of making it."""
+    path = tmp_path_factory.mktemp("retriever") / "index"
+    EntityRetriever(path, checkpoint).add(DOCUMENTS)
+    return path
+
+
 @pytest.fixture
-def retriever(tmp_path: Path, tiny_checkpoint: str) -> EntityRetriever:
-    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
-    retriever.add(DOCUMENTS)
-    return retriever
+def retriever(index: Path, checkpoint: Checkpoint, tmp_path: Path) -> EntityRetriever:
+    shutil.copytree(index, tmp_path / "index")
+    return EntityRetriever(tmp_path / "index", checkpoint)
 
 
 def _ids(retriever: EntityRetriever, **options: object) -> list[str]:
@@ -41,39 +54,41 @@ def _ids(retriever: EntityRetriever, **options: object) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector"])
-def test_k_documents_exactly_and_mentions_slice(retriever: EntityRetriever, mode: str) -> None:
+def test_search_gives_k_documents_whose_text_holds_the_mentions(retriever: EntityRetriever, mode: str) -> None:
     for k in (1, 3, 4, 9):
         hits = retriever.search("city", k=k, mode=mode)
         assert len(hits) == min(k, 4) == len({hit.id for hit in hits})
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         for hit in hits:
-            assert hit.mentions and all(hit.text[m.start : m.end] == m.text for m in hit.mentions)
+            assert hit.mentions and all(
+                hit.text[mention.start : mention.end] == mention.text for mention in hit.mentions
+            )
 
 
 def test_vector_score_is_the_best_mentions_cosine(retriever: EntityRetriever) -> None:
     query = retriever.encoder.embed_queries(["city"])[0]
-    encoded = retriever.encoder.encode(map(Document.from_dict, DOCUMENTS))
-    expected = {one.document.id: float((one.vectors @ query).max()) for one in encoded}
+    results = retriever.encoder.encode(map(Document.from_dict, DOCUMENTS))
+    expected = {result.document.id: float((result.vectors @ query).max()) for result in results}
     for hit in retriever.search("city", k=4, mode="vector"):
         assert hit.score == pytest.approx(expected[hit.id], abs=1e-3)  # stored in half precision
         assert max(mention.score for mention in hit.mentions) == pytest.approx(hit.score)
 
 
-def test_a_sample_has_texts_and_vectors_of_mentions_that_are_there(retriever: EntityRetriever) -> None:
+def test_a_sample_leaves_out_replaced_and_deleted_mentions(retriever: EntityRetriever) -> None:
     retriever.add([DOCUMENTS[0] | {"text": "The river in Paris."}])
     retriever.delete("c")
-    encoded = list(retriever.encoder.encode(map(Document.from_dict, [DOCUMENTS[1] | {"id": "a"}, *DOCUMENTS[1::2]])))
+    documents = [DOCUMENTS[1] | {"id": "a"}, *DOCUMENTS[1::2]]
     expected = sorted(
-        (one.document.text[span.start : span.end], *vector.tolist())
-        for one in encoded
-        for span, vector in zip(one.mentions, one.vectors, strict=True)
+        (result.document.text[span.start : span.end], *vector.tolist())
+        for result in retriever.encoder.encode(map(Document.from_dict, documents))
+        for span, vector in zip(result.mentions, result.vectors, strict=True)
     )
     texts, vectors = retriever.sample(1_000)
-    found = sorted((text, *vector.tolist()) for text, vector in zip(texts, vectors, strict=True))
-    assert [row[0] for row in found] == [row[0] for row in expected]
-    np.testing.assert_allclose([row[1:] for row in found], [row[1:] for row in expected], atol=1e-3)
-    some, _ = retriever.sample(5)
-    assert 0 < len(some) <= 5 and set(some) <= set(texts)
+    rows = sorted((text, *vector.tolist()) for text, vector in zip(texts, vectors, strict=True))
+    assert [row[0] for row in rows] == [row[0] for row in expected]
+    np.testing.assert_allclose([row[1:] for row in rows], [row[1:] for row in expected], atol=1e-3)
+    sample, _ = retriever.sample(5)
+    assert 0 < len(sample) <= 5 and set(sample) <= set(texts)
 
 
 def test_lexical_mode_finds_the_word(retriever: EntityRetriever) -> None:
@@ -101,8 +116,8 @@ def test_reopening_and_compacting_give_the_same_answers(retriever: EntityRetriev
     before = retriever.search("city", k=4)
     assert EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4) == before
     retriever.compact()
-    again = EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4)
-    assert [(hit.id, hit.mentions) for hit in again] == [(hit.id, hit.mentions) for hit in before]
+    after = EntityRetriever(retriever.path, tiny_checkpoint).search("city", k=4)
+    assert [(hit.id, hit.mentions) for hit in after] == [(hit.id, hit.mentions) for hit in before]
 
 
 @pytest.mark.parametrize(
@@ -130,11 +145,11 @@ def test_min_score_leaves_weak_documents_out(retriever: EntityRetriever) -> None
 
 
 def test_another_model_is_refused_with_both_names(retriever: EntityRetriever, tmp_path: Path) -> None:
-    other = save_checkpoint(tmp_path / "other", layer=1)
-    made = json.loads((retriever.path / "nerret.json").read_text())["model"]
+    second_model = save_checkpoint(tmp_path / "other", layer=1)
+    first_model = json.loads((retriever.path / "nerret.json").read_text())["model"]
     with pytest.raises(ValueError) as error:
-        EntityRetriever(retriever.path, other)
-    assert made in str(error.value) and other in str(error.value)
+        EntityRetriever(retriever.path, second_model)
+    assert first_model in str(error.value) and second_model in str(error.value)
 
 
 BAD = [
@@ -161,7 +176,7 @@ def test_bad_documents_leave_the_index_as_it_was(retriever: EntityRetriever, doc
     assert (retriever.search("city", k=9), retriever.info()["mentions"]) == before
 
 
-def test_an_error_late_in_a_stream_takes_the_call_back(
+def test_an_error_late_in_a_stream_rolls_the_whole_call_back(
     retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
@@ -211,10 +226,10 @@ def test_unknown_model_lists_what_there_is(tmp_path: Path) -> None:
         EntityRetriever(tmp_path / "x", "no-such-model")
 
 
-def test_long_texts_are_read_in_windows_with_global_spans(tmp_path: Path, tiny_checkpoint: str) -> None:
+def test_mentions_in_long_texts_keep_their_place_in_the_text(tmp_path: Path, checkpoint: Checkpoint) -> None:
     text = "the river was in the city. " * 40 + "Ada wrote in London."
     start = text.index("London")
-    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint, detector=GivenSpans())
+    retriever = EntityRetriever(tmp_path / "index", checkpoint, detector=GivenSpans())
     mentions = [{"start": 4, "end": 9}, {"start": start, "end": start + 6}]
     report = retriever.add([{"id": "long", "text": text, "mentions": mentions}])
     assert (report.documents, report.characters, report.mentions, report.unmapped) == (1, len(text), 2, 0)
@@ -223,38 +238,36 @@ def test_long_texts_are_read_in_windows_with_global_spans(tmp_path: Path, tiny_c
     assert {mention.text for mention in hit.mentions} <= {"river", "London"} and hit.mentions
 
 
-def test_mentions_without_a_token_are_counted(tmp_path: Path, tiny_checkpoint: str) -> None:
-    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint, detector=GivenSpans())
+def test_mentions_without_a_token_are_counted(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    retriever = EntityRetriever(tmp_path / "index", checkpoint, detector=GivenSpans())
     mentions = [{"start": 0, "end": 3}, {"start": 4, "end": 6}, {"start": 13, "end": 14}]
     report = retriever.add([{"id": "x", "text": "ada \x07\x07 paris \x07", "mentions": mentions}])
     assert (report.mentions, report.unmapped) == (1, 2)
 
 
-def test_batch_size_and_order_change_no_vector(tiny_checkpoint: str) -> None:
-    checkpoint = load_checkpoint(tiny_checkpoint)
-    documents = [Document(str(n), "Ada wrote notes in London. " * (1 + n % 5)) for n in range(12)]
+def test_batch_size_and_order_change_no_vector(checkpoint: Checkpoint) -> None:
+    documents = [Document(str(number), "Ada wrote notes in London. " * (1 + number % 5)) for number in range(12)]
     vectors = []
     for tokens, order in ((16, 1), (128, 1), (4096, -1)):
         encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector, batch_tokens=tokens)
-        encoded = {one.document.id: one for one in encoder.encode(documents[::order])}
-        vectors.append(np.concatenate([encoded[document.id].vectors for document in documents]))
-    for other in vectors[1:]:
-        assert (1 - (vectors[0] * other).sum(1)).max() < 1e-5
+        by_id = {result.document.id: result.vectors for result in encoder.encode(documents[::order])}
+        vectors.append(np.concatenate([by_id[document.id] for document in documents]))  # (mentions, 16)
+    for matrix in vectors[1:]:
+        assert (1 - (vectors[0] * matrix).sum(1)).max() < 1e-5
 
 
-def test_on_long_error_names_the_document(tiny_checkpoint: str) -> None:
-    checkpoint = load_checkpoint(tiny_checkpoint)
+def test_on_long_error_names_the_document(checkpoint: Checkpoint) -> None:
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector, on_long="error")
     with pytest.raises(ValueError, match="document 'b' is over 64 tokens"):
         list(encoder.encode([Document("a", "Ada"), Document("b", "Ada " * 99)]))
 
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
-def test_an_id_twice_in_one_call_is_refused_wherever_it_stands(
-    tmp_path: Path, tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch, size: int
+def test_a_repeated_id_in_one_call_is_refused_wherever_it_stands(
+    tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", size)
-    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
+    retriever = EntityRetriever(tmp_path / "index", checkpoint)
     with pytest.raises(ValueError, match="'a' stands twice"):
         retriever.add([{"id": name, "text": "Ada in London"} for name in "abcda"])
     assert len(retriever) == 0 and retriever.search("city") == []
@@ -267,52 +280,51 @@ def test_compacting_changes_no_answer(retriever: EntityRetriever) -> None:
     assert retriever.search("city", k=4) == before
 
 
-def test_remains_of_a_killed_writer_take_no_documents_place(retriever: EntityRetriever) -> None:
+def test_mentions_left_by_a_killed_writer_do_not_crowd_out_documents(retriever: EntityRetriever) -> None:
     store = retriever._store
     query = retriever.encoder.embed_queries(["city"])[0]
-    left = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.stack([query] * 900))]
+    remains = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.stack([query] * 900))]
     table = store._vectors["mentions"]
-    table.add(vector_rows(left, np.asarray([99]), table.schema, "mentions"))
+    table.add(vector_rows(remains, np.asarray([99]), table.schema, "mentions"))
     for mode in ("hybrid", "vector"):
         assert set(_ids(retriever, mode=mode)) == {"a", "b", "c", "d"}
 
 
-def test_ties_stand_in_order_of_their_ids(tmp_path: Path, tiny_checkpoint: str) -> None:
-    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
+def test_ties_are_in_order_of_their_ids(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    retriever = EntityRetriever(tmp_path / "index", checkpoint)
     names = [f"d{number:02}" for number in range(30)]
     retriever.add([{"id": name, "text": "Ada in London"} for name in names[::-1]])
     assert [hit.id for hit in retriever.search("city", k=7)] == names[:7]
     assert [name for name, _ in retriever.rank("city", k=30, mode="vector")] == names
 
 
-def test_k_beyond_the_corpus(retriever: EntityRetriever) -> None:
+def test_k_may_exceed_the_number_of_documents(retriever: EntityRetriever) -> None:
     for mode in ("hybrid", "vector", "lexical"):
         assert len(retriever.search("city", k=10**12, mode=mode)) == (1 if mode == "lexical" else 4)
 
 
-def test_a_making_that_was_killed_is_an_empty_index(tmp_path: Path, tiny_checkpoint: str) -> None:
+def test_an_index_whose_creation_was_killed_is_empty(tmp_path: Path, checkpoint: Checkpoint) -> None:
     path = tmp_path / "index"
     (path / "documents.lance").mkdir(parents=True)
     (path / "write.lock").touch()
-    retriever = EntityRetriever(path, tiny_checkpoint)
+    retriever = EntityRetriever(path, checkpoint)
     assert len(retriever) == 0 and retriever.search("city") == []
     retriever.add(DOCUMENTS)
-    assert len(EntityRetriever(path, tiny_checkpoint)) == 4
+    assert len(EntityRetriever(path, checkpoint)) == 4
 
 
-def test_another_process_may_make_the_index_meanwhile(tmp_path: Path, tiny_checkpoint: str) -> None:
-    first, second = (EntityRetriever(tmp_path / "index", tiny_checkpoint) for _ in range(2))
+def test_another_process_may_create_the_index_first(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    first, second = (EntityRetriever(tmp_path / "index", checkpoint) for _ in range(2))
     first.add(DOCUMENTS[:2])
     second.add(DOCUMENTS[2:])
     assert set(_ids(first)) == set(_ids(second)) == {"a", "b", "c", "d"}
-    other = save_checkpoint(tmp_path / "other", layer=1)
-    late = EntityRetriever(tmp_path / "late", other)
-    EntityRetriever(tmp_path / "late", tiny_checkpoint).add(DOCUMENTS)
+    late = EntityRetriever(tmp_path / "late", save_checkpoint(tmp_path / "other", layer=1))
+    EntityRetriever(tmp_path / "late", checkpoint).add(DOCUMENTS)
     with pytest.raises(ValueError, match="was made with the model"):
         late.add(DOCUMENTS)
 
 
-def test_what_was_committed_is_kept_when_the_stream_breaks(
+def test_committed_documents_stay_when_the_stream_breaks(
     retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
@@ -324,35 +336,36 @@ def test_what_was_committed_is_kept_when_the_stream_breaks(
 
     with pytest.raises(KeyboardInterrupt):
         retriever.add(stream())
-    kept = len(retriever) - 4
-    assert 2 <= kept < 8 and kept % 2 == 0
+    count = len(retriever) - 4
+    assert 2 <= count < 8 and count % 2 == 0
     assert retriever.add({"id": f"n{number}", "text": "Ada"} for number in range(8)).documents == 8
     assert len(retriever) == 12
 
 
-def test_smaller_batches_are_tried_when_memory_runs_out(tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = load_checkpoint(tiny_checkpoint)
-    documents = [Document(str(n), "Ada wrote notes in London. " * (1 + n % 5)) for n in range(12)]
+def test_smaller_batches_are_tried_when_memory_runs_out(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [Document(str(number), "Ada wrote notes in London. " * (1 + number % 5)) for number in range(12)]
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector)
     expected = list(encoder.encode(documents))
-    whole = checkpoint.model.hidden_states
+    forward = checkpoint.model.hidden_states
 
-    def small(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def fail_on_large_batches(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         if ids.numel() > 100:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
-        return whole(ids, mask)
+        return forward(ids, mask)
 
-    monkeypatch.setattr(checkpoint.model, "hidden_states", small)
-    for one, other in zip(encoder.encode(documents), expected, strict=True):
-        assert [span[:2] for span in one.mentions] == [span[:2] for span in other.mentions]
-        assert np.allclose(one.vectors, other.vectors, atol=1e-5)
+    monkeypatch.setattr(checkpoint.model, "hidden_states", fail_on_large_batches)
+    for result, reference in zip(encoder.encode(documents), expected, strict=True):
+        assert [span[:2] for span in result.mentions] == [span[:2] for span in reference.mentions]
+        assert np.allclose(result.vectors, reference.vectors, atol=1e-5)
     assert encoder.batch_tokens <= 100
     monkeypatch.setattr(checkpoint.model, "hidden_states", lambda *_: (_ for _ in ()).throw(RuntimeError("other")))
     with pytest.raises(RuntimeError, match="other"):
         list(encoder.encode(documents))
 
 
-def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
+def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     tmp_path: Path, tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     corpus, index = tmp_path / "corpus.txt", str(tmp_path / "index")
@@ -360,15 +373,15 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
     write = Store.write
 
-    def interrupted(store: Store, encoded: list[EncodedDocument]) -> None:
-        write(store, encoded)
+    def write_and_interrupt(store: Store, documents: list[EncodedDocument]) -> None:
+        write(store, documents)
         if len(store) == 4:
             signal.raise_signal(signal.SIGINT)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores Ctrl-C
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "write", interrupted)
+            patch.setattr(Store, "write", write_and_interrupt)
             assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
@@ -380,7 +393,7 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
     assert "4 documents added, 4 were there" in capsys.readouterr().err
 
 
-def test_compact_and_fields_alone_on_the_command_line(
+def test_the_command_line_compacts_and_filters_by_existing_fields(
     retriever: EntityRetriever, capsys: pytest.CaptureFixture
 ) -> None:
     path = str(retriever.path)
@@ -393,14 +406,14 @@ def test_compact_and_fields_alone_on_the_command_line(
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    """A checkpoint with a document head that counts as much as a mention, and no lexical bonus."""
+def document_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A checkpoint whose document head counts as much as a mention, without a lexical bonus."""
     fields = {"document_size": 8, "document_weight": 1.0, "document_floor": 0.5, "lexical_weight": 0.0}
     return load_checkpoint(save_checkpoint(tmp_path_factory.mktemp("whole"), **fields))
 
 
-def test_hybrid_adds_the_scores_of_mention_and_text(whole: Checkpoint, tmp_path: Path) -> None:
-    retriever = EntityRetriever(tmp_path / "index", whole)
+def test_hybrid_adds_the_scores_of_mention_and_text(document_checkpoint: Checkpoint, tmp_path: Path) -> None:
+    retriever = EntityRetriever(tmp_path / "index", document_checkpoint)
     long = "the river in paris . " * 40  # several windows
     retriever.add([{"id": "a", "text": "ada was born in london"}, {"id": "b", "text": long}, {"id": "c", "text": "."}])
     parts = {mode: dict(retriever.rank("city", mode=mode)) for mode in ("vector", "document", "hybrid")}
@@ -408,17 +421,14 @@ def test_hybrid_adds_the_scores_of_mention_and_text(whole: Checkpoint, tmp_path:
     for name, score in parts["hybrid"].items():
         text = parts["document"][name]
         assert score == pytest.approx(max(parts["vector"].get(name, 0.0), 0.5 * text) + text, abs=1e-5)
-    encoder = Encoder(whole.model, whole.tokenizer, whole.detector)
-    (found,) = encoder.encode([Document("b", long)])
-    assert len(found.windows) == len(found.window_vectors) > 1
-    query = encoder.embed_queries(["city"])[0]
-    assert parts["document"]["b"] == pytest.approx(
-        float((found.window_vectors @ query).max()), abs=2e-3
-    )  # kept in half
+    (result,) = retriever.encoder.encode([Document("b", long)])
+    assert len(result.windows) == len(result.window_vectors) > 1
+    cosine = float((result.window_vectors @ retriever.encoder.embed_queries(["city"])[0]).max())
+    assert parts["document"]["b"] == pytest.approx(cosine, abs=2e-3)  # stored in half precision
 
 
-def test_given_mentions_do_not_leave_windows_out(whole: Checkpoint, tmp_path: Path) -> None:
-    retriever = EntityRetriever(tmp_path / "index", whole, GivenSpans())
+def test_a_text_without_given_mentions_is_ranked_too(document_checkpoint: Checkpoint, tmp_path: Path) -> None:
+    retriever = EntityRetriever(tmp_path / "index", document_checkpoint, GivenSpans())
     retriever.add(
         [{"id": "a", "text": "ada was born", "mentions": [{"start": 0, "end": 3}]}, {"id": "b", "text": "notes"}]
     )

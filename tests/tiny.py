@@ -31,8 +31,8 @@ SIZES = {
     "eos_token_id": 2,
 }
 GROUPED = {"num_key_value_heads": 2}
-# What a family needs beyond the sizes above, sliding windows shorter than the texts among it; after a space stands the
-# name of a variant
+# What a family needs beyond the sizes above. Sliding windows are shorter than the texts. A space precedes the name of a
+# variant
 FAMILY_SIZES: dict[str, dict] = {
     "bert": {},
     "deberta-v2": {
@@ -78,7 +78,7 @@ def wordpiece() -> PreTrainedTokenizerFast:
         *(f"##{letter}" for letter in ALPHABET),
         *"0123456789.,;'",
     ]
-    tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -97,7 +97,7 @@ def wordpiece() -> PreTrainedTokenizerFast:
 def byte_bpe() -> PreTrainedTokenizerFast:
     """A Llama-3-like tokenizer: bytes, words with their leading space, a token before the text."""
     pieces = ["<pad>", "<s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({piece: at for at, piece in enumerate(pieces)}, []))
+    tokenizer = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
@@ -119,7 +119,7 @@ def unigram() -> PreTrainedTokenizerFast:
 def save_backbone(
     folder: Path, family: str = "bert", tokenizer: PreTrainedTokenizerFast | None = None, **fields: int
 ) -> str:
-    """A stock model of a family with random weights, saved; the same weights every time."""
+    """Save a stock model of a family with random weights, which are the same every time."""
     tokenizer = tokenizer or wordpiece()
     torch.manual_seed(0)
     sizes = SIZES | FAMILY_SIZES[family] | fields
@@ -128,7 +128,7 @@ def save_backbone(
 
 
 def save_gemma3(folder: Path) -> str:
-    """A Gemma 3 with a vision part, as its repositories hold it."""
+    """Save a Gemma 3 with a vision part, in the form that its repositories have."""
     torch.manual_seed(0)
     text = SIZES | FAMILY_SIZES["gemma3_text"] | {"vocab_size": len(wordpiece())}
     vision = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
@@ -139,7 +139,7 @@ def save_gemma3(folder: Path) -> str:
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> str:
     with torch.no_grad():
-        for parameter in model.parameters():  # norms and biases start as ones and zeros, which would hide mistakes
+        for parameter in model.parameters():  # norms and biases of ones and zeros would hide mistakes
             parameter.add_(0.05 * torch.randn_like(parameter))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -149,7 +149,7 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pa
 def save_checkpoint(
     folder: Path, family: str = "bert", layer: int = 2, pooling: str = "mean", **fields: int | float
 ) -> str:
-    """A self-contained checkpoint with tokenizer and a detector that proposes many spans."""
+    """Save a self-contained checkpoint, with a tokenizer and a detector that proposes many spans."""
     backbone = save_backbone(folder / "backbone", family, wordpiece() if family == "bert" else byte_bpe())
     torch.manual_seed(1)
     model = NerretModel.from_backbone(backbone, layer=layer, pooling=pooling, head_size=24, hidden_size=16, **fields)
