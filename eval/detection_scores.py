@@ -21,9 +21,9 @@ class DetectionScores:
         precision, recall, f1: of spans with the same start and end.
         overlap_precision, overlap_recall, overlap_f1: a span counts if it shares a character with a span of the other
             kind.
-        fuzzy_recall: as in arXiv 2509.04011, section 4, on words without accents and articles. A gold mention counts if a
-            prediction in the same document has all its words or only words of it, or if the Jaccard similarity of
-            their words is at least 0.8.
+        fuzzy_recall: as in arXiv 2509.04011, section 4, on words without accents and articles. A gold mention counts
+            if a prediction in the same document has all its words or only words of it, or if the Jaccard similarity
+            of their words is at least 0.8.
         proposals_per_gold: predicted spans for each gold span.
     """
 

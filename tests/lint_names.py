@@ -1,8 +1,7 @@
 """Refuse names that are pronouns, participles or adverbs: `python tests/lint_names.py FOLDER...`, part of `make lint`.
 
-A variable, a parameter and a field are called by a noun of the design or of the field: a reader who meets `found`, `own`
-or `at` must look up what was found, whose, and where. Compounds are free (`known_types`, `held_out`), and so are names of
-functions and of constants.
+Variables, parameters and fields are called by nouns. A reader who meets `found`, `own` or `at` must look up what was
+found, whose, and where. Compounds are free (`known_types`, `held_out`), and so are names of functions.
 """
 
 from __future__ import annotations
@@ -13,24 +12,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PRONOUNS = frozenset(
-    "all any both each it none one ones other others our own same some such that them these they this those we what "
-    "which whichever who whatever".split()
-)
-ADVERBS = frozenset(
-    "again apart around at away behind beside here instead near now once outside there twice".split()
-)
-IRREGULAR = frozenset(
-    "asked begun broken brought built chosen come cut done drawn fed felt found given gone got held hidden kept known "
-    "laid lain left_out lent lost made met paid put read said seen sent set shown sold sought spoken spread stood taken "
-    "taught thought told torn understood undone won worn written".split()
-)
+PRONOUNS = """
+all any both each it none one ones other others our own same some such that them these they this those we what
+whatever which whichever who
+"""
+ADVERBS = """
+again apart around at away behind beside here instead near now once outside there twice
+"""
+IRREGULAR_PARTICIPLES = """
+asked begun broken brought built chosen come cut done drawn fed felt found given gone got held hidden kept known
+laid lain left_out lent lost made met paid put read said seen sent set shown sold sought spoken spread stood
+taken taught thought told torn understood undone won worn written
+"""
 # Nouns of the field that look like participles, and words that files and libraries have fixed
-NOUNS = frozenset(
-    "ceiling embed embedding encoding ending expected feed heading listing mapping meaning need nested padding pooling "
-    "ranking reading rounding scaling seed setting sibling sighting speed spelling string thing training unmapped warning "
-    "wording".split()
-)
+NOUNS = """
+ceiling embed embedding encoding ending expected feed heading listing mapping meaning need nested padding
+pooling ranking reading rounding scaling seed setting sibling sighting speed spelling string thing training
+unmapped warning wording
+"""
+REFUSED = frozenset((PRONOUNS + ADVERBS + IRREGULAR_PARTICIPLES).split())
+ACCEPTED = frozenset(NOUNS.split())
 PARTICIPLE = re.compile(r"[a-z]+(?:ed|ing)$")
 
 
@@ -44,9 +45,7 @@ def is_refused(name: str) -> bool:
     if name.startswith("__"):
         return False
     word = name.strip("_")
-    if word in PRONOUNS | ADVERBS | IRREGULAR:
-        return True
-    return bool(PARTICIPLE.fullmatch(word)) and word not in NOUNS
+    return word in REFUSED or (bool(PARTICIPLE.fullmatch(word)) and word not in ACCEPTED)
 
 
 def names(tree: ast.AST) -> Iterator[tuple[int, str]]:

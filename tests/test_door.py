@@ -23,13 +23,15 @@ MEASURE = """
 import resource, subprocess, sys
 process = subprocess.run(sys.argv[1:], capture_output=True, text=True)
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(repr((process.returncode, process.stdout, process.stderr, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)))
+seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+print(repr((process.returncode, process.stdout, process.stderr, seconds, megabytes)))
 """
 
 
 def _run(*arguments: str) -> tuple[int, str, str, float, float]:
     """Exit code, output, standard error, processor seconds and megabytes of a fresh process."""
-    measurement = subprocess.run([sys.executable, "-c", MEASURE, *arguments], capture_output=True, text=True, check=True)
+    wrapper = [sys.executable, "-c", MEASURE, *arguments]
+    measurement = subprocess.run(wrapper, capture_output=True, text=True, check=True)
     code, output, error, seconds, megabytes = ast.literal_eval(measurement.stdout)
     return code, output, error, seconds, megabytes
 
@@ -76,7 +78,8 @@ class Library:
     def __getattr__(self, name):
         settings.append(name)
         return getattr(library, name)
-ctypes.CDLL = lambda name, *rest, load=ctypes.CDLL, **options: Library() if name is None else load(name, *rest, **options)
+load = ctypes.CDLL
+ctypes.CDLL = lambda name, *rest, **options: Library() if name is None else load(name, *rest, **options)
 
 import modeling_nerret
 assert not {"numpy", "torch", "transformers", "lancedb"} & set(sys.modules), "import modeling_nerret is not light"
