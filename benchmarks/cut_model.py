@@ -1,10 +1,10 @@
 """The cut model against the authors' way: `python -m benchmarks.cut_model SENTENCES.jsonl`.
 
 The authors run the whole causal language model, its language-model head included, with a forward hook on block 17's
-value projection, over batches in file order (arXiv 2509.04011, section 4). Here both ways read the same gold mentions of
-the same sentences. The model is random, in the shape of Llama 3.1 8B at a quarter of its width. Its language-model head takes
-the same share of the work (7 %). The ways alternate, and the clock is the process's CPU time on one thread, so that
-other work on the machine favours neither. Peak memory is measured in a process for each way.
+value projection, over batches in file order (arXiv 2509.04011, section 4). Here both ways read the same gold mentions
+of the same sentences. The model is random, in the shape of Llama 3.1 8B at a quarter of its width. Its language-model
+head takes the same share of the work (7 %). The ways alternate, and the clock is the process's CPU time on one thread,
+so that other work on the machine favours neither. Peak memory is measured in a process for each way.
 """
 
 from __future__ import annotations

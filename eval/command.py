@@ -8,6 +8,7 @@ from typing import Any
 
 from modeling_nerret.cli.arguments import positive
 from modeling_nerret.pretrained.built_in import DEFAULT
+from modeling_nerret.training.data.examples import find_file
 
 from .arguments import HALVES, add_machine_arguments, add_type_arguments, check_parents, split_spans
 from .systems.names import split_names
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add: Any = parser.add_argument
-    add("corpus", metavar="CORPUS", help="JSONL with gold mentions, or the name of a benchmark")
+    add("corpus", metavar="CORPUS", help="JSONL with gold mentions, the name of a benchmark, or beekeeping-test")
     add("--systems", default=f"{DEFAULT},bm25", metavar="NAMES", help=f"see below (default: {DEFAULT},bm25)")
     add("--spans", default="gold", help="mentions that systems receive: gold (default), predicted, or gold,predicted")
     add_type_arguments(parser)
@@ -97,7 +98,8 @@ def check(options: argparse.Namespace) -> None:
         OSError: there is no folder for an output file.
     """
     is_benchmark = options.corpus in BENCHMARKS
-    if not is_benchmark and not Path(options.corpus).is_file():
+    path = None if is_benchmark else find_file(options.corpus)
+    if not is_benchmark and (path is None or not path.is_file()):
         raise ValueError(f"no corpus at {options.corpus!r}; give a JSONL file or one of {', '.join(BENCHMARKS)}")
     if is_benchmark and options.half:
         raise ValueError("--half splits files; published benchmarks have their own splits")

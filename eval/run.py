@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from modeling_nerret.training.data.examples import find_file
+
 from .arguments import HALVES, split_spans
 from .detection_scores import score_detection
 from .measure import Outcome, measure
@@ -90,8 +92,8 @@ class Comparison:
 
 def load_task(options: argparse.Namespace) -> Task:
     """The corpus or benchmark of the command line as a task."""
-    path = Path(options.corpus)
     is_benchmark = options.corpus in BENCHMARKS
+    path = Path(options.corpus) if is_benchmark else find_file(options.corpus) or Path(options.corpus)
     name = options.corpus if is_benchmark else path.stem
     names = read_types_file(options.types, options.types_key, name)
     queries = QuerySettings(names, options.exclude, options.queries)

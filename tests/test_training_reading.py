@@ -162,7 +162,7 @@ def test_the_set_data_is_what_the_user_names(tmp_path: Path) -> None:
     ]
     with pytest.raises(ValueError, match="name it with --data"):
         read_sources(SetEntry("data"), Data.of([]))
-    with pytest.raises(FileNotFoundError, match="there is no such file or folder"):
+    with pytest.raises(FileNotFoundError, match="there is no such file or folder, and no example"):
         Data.of([str(tmp_path / "three.csv")])
 
 
@@ -172,3 +172,11 @@ def test_labels_become_plain_names_and_spans_keep_all_types(tmp_path: Path) -> N
     _write(tmp_path / "types.json", json.dumps({"tiny": {"CITY": "city", "PLACE": "location"}}))
     (source,) = read_sources(SetEntry("tiny", names={"PLACE": "place"}), Data(tmp_path))  # the recipe's names win
     assert source.texts[0].mentions == {Span(13, 18): ("city", "place")}
+
+
+def test_an_example_is_named_without_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (path,) = Data.of(["beekeeping"]).files
+    assert Path(path).name == "beekeeping.jsonl" and len(list(read(path))) == 44
+    (tmp_path / "beekeeping").touch()  # a user's file comes first
+    assert Data.of(["beekeeping"]).files == ("beekeeping",)

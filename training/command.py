@@ -30,7 +30,8 @@ and recipe.json, the whole recipe, which is itself a recipe. If a run was interr
 goes on, with the same result.
 """
 EXAMPLES = """examples:
-  nerret train own-data --data my-names.jsonl --out runs/mine
+  nerret train own-data --data beekeeping --out runs/bees        # an example that nerret ships
+  nerret train own-data --data my-texts.jsonl --out runs/mine
   nerret train nerret-minilm --data data/train --out runs/minilm --set head.steps=500
   accelerate launch -m modeling_nerret.cli train nerret-minilm --data data/train --out runs/minilm   # several processes
 """
@@ -48,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="a folder of sets (default: data), or a file or hf:ID for the set data; repeatable",
+        help="a folder of sets (default: data), or a file, hf:ID or shipped example (beekeeping, beekeeping-names) for "
+        "the set data; repeatable",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="value vectors (default: runs/cache)")

@@ -43,12 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Index what is new or has changed, and print a summary."""
-    from ..demo import demo_corpus
     from ..detectors import check_name, load_detector
+
+    check_name(options.detector)
+
+    from ..demo import demo_corpus
     from ..index.memory import share_heap
     from ..index.readers import read_corpus
 
-    check_name(options.detector)
     share_heap()  # before anything starts threads
     corpus = demo_corpus() if options.corpus == "demo" else options.corpus
     records = read_corpus(corpus, options.text_column, options.id_column)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..recipes import SetEntry
 from .annotated import Annotated
+from .examples import example_names, find_file
 from .own_sets import corpus_source, open_source
 from .readers import HUB, is_name_of_file, read
 from .source import Source
@@ -28,17 +29,22 @@ class Data:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Data:
-        """From command-line values: folders, files and `hf:` names. The last folder counts.
+        """From command-line values: folders, files, names of examples, and `hf:` names. The last folder counts.
 
         Raises:
             OSError: a file or folder is missing.
         """
-        folders = [Path(name) for name in names if not name.startswith(HUB) and Path(name).is_dir()]
-        files = tuple(name for name in names if name.startswith(HUB) or not Path(name).is_dir())
-        for name in files:
-            if not name.startswith(HUB) and not Path(name).exists():
-                raise FileNotFoundError(f"--data {name}: there is no such file or folder")
-        return cls(folders[-1] if folders else Path("data"), files)
+        folders, files = [Path("data")], []
+        for name in names:
+            path = None if name.startswith(HUB) else find_file(name)
+            if path is None and not name.startswith(HUB):
+                examples = ", ".join(example_names())
+                raise FileNotFoundError(f"--data {name}: there is no such file or folder, and no example ({examples})")
+            if path is not None and path.is_dir():
+                folders.append(path)
+            else:
+                files.append(name if path is None else str(path))
+        return cls(folders[-1], tuple(files))
 
 
 def read_sources(entry: SetEntry, data: Data) -> list[Source]:
