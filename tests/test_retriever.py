@@ -386,7 +386,7 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == (
-        "nerret: interrupted; what was committed is kept, run the command again to go on\n"
+        "nerret: interrupted; finished work is kept, run the command again to go on\n"
     )
     assert len(Store(index)) == 4
     assert main(["index", str(corpus), index]) == 0
