@@ -111,8 +111,8 @@ def test_commands_print_only_their_own_lines(tmp_path: Path, tiny_checkpoint: st
     assert (exit_code, output) == (0, "") and error.count("\n") == 1 and "1 documents added" in error, error
     exit_code, output, error, _, _ = _run(NERRET, "search", index, "city", "--json")
     assert exit_code == 0 and error == "" and json.loads(output)["id"] == "a"
-    exit_code, output, error, seconds, _ = _run(NERRET, "info", index)
-    assert exit_code == 0 and error == "" and "documents  1" in output and seconds < 2
+    exit_code, output, error, _, megabytes = _run(NERRET, "info", index)
+    assert exit_code == 0 and error == "" and "documents  1" in output and megabytes < 300  # without torch
 
 
 def test_only_the_notice_of_a_missing_kernel_is_dropped(caplog: pytest.LogCaptureFixture) -> None:

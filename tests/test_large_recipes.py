@@ -11,8 +11,7 @@ from transformers import AutoConfig, AutoModel
 
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.training.data.sets import Data
-from modeling_nerret.training.recipe_files import merge, resolve
-from modeling_nerret.training.recipes import Recipe
+from modeling_nerret.training.recipe_files import from_dict, merge, resolve
 from modeling_nerret.training.run import train
 from tests.tiny import SIZES, byte_bpe
 
@@ -41,7 +40,7 @@ def test_recipe_gives_a_checkpoint_with_a_detector(
     parts = {"head": {"steps": 2, "types": 3}, "detector": {"steps": 2, "texts": 2}}
     sets = {part: {"sets": [{"name": "data", "weight": 1.0}]} for part in parts}
     recipe = merge(resolve(f"nerret-{name}").to_dict(), SMALL | {"backbone": str(tmp_path / "backbone")})
-    recipe = Recipe.from_dict(merge(merge(recipe, parts), sets))
+    recipe = from_dict(merge(merge(recipe, parts), sets))
     train(recipe, Data(files=(str(file),)), tmp_path / "out", tmp_path / "cache")
     checkpoint = load_checkpoint(str(tmp_path / "out"))
     config = checkpoint.model.config

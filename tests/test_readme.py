@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent.parent
 README, CONTRIBUTING, CHANGELOG = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 )
-ADDRESS = re.compile(r"https://(?:raw\.githubusercontent\.com/nerret/nerret|github\.com/nerret/nerret/blob)/main/([^)#\s]+)")
+ADDRESS = re.compile(
+    r"https://(?:raw\.githubusercontent\.com/nerret/nerret|github\.com/nerret/nerret/blob)/main/([^)#\s]+)"
+)
 
 
 def _blocks(kind: str) -> list[str]:

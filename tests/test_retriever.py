@@ -385,9 +385,7 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
             assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
-    assert capsys.readouterr().err == (
-        "nerret: interrupted; finished work is kept, run the command again to go on\n"
-    )
+    assert capsys.readouterr().err == ("nerret: interrupted; finished work is kept, run the command again to go on\n")
     assert len(Store(index)) == 4
     assert main(["index", str(corpus), index]) == 0
     assert "4 documents added, 4 were there" in capsys.readouterr().err

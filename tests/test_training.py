@@ -15,7 +15,7 @@ from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.training import run
 from modeling_nerret.training.data.sets import Data
 from modeling_nerret.training.data.source import Source
-from modeling_nerret.training.recipe_files import merge, resolve
+from modeling_nerret.training.recipe_files import from_dict, merge, resolve
 from modeling_nerret.training.recipes import Recipe
 from modeling_nerret.training.run import STAGES, train
 from modeling_nerret.training.stages.fitting import Log
@@ -61,7 +61,7 @@ def _recipe(backbone: str, **changes: Any) -> Recipe:
         "detector": {"steps": 3, "texts": 2, "sets": sets},
         "held_out": {"evaluations": 2},
     }
-    return Recipe.from_dict(merge(values, changes))
+    return from_dict(merge(values, changes))
 
 
 def test_a_recipe_gives_a_checkpoint_the_same_for_the_same_seed(data: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_folder_with_another_run_or_other_data_is_refused(data: Path, tmp_path
     recipe = _recipe(save_backbone(tmp_path / "backbone"), detector={"steps": 0})
     train(recipe, Data(data), tmp_path / "out", tmp_path / "cache")
     with pytest.raises(ValueError, match="another recipe"):
-        train(Recipe.from_dict(recipe.to_dict() | {"seed": 6}), Data(data), tmp_path / "out", tmp_path / "cache")
+        train(from_dict(recipe.to_dict() | {"seed": 6}), Data(data), tmp_path / "out", tmp_path / "cache")
     with (data / "tiny.jsonl").open("a") as file:
         file.write('{"text": "notes in Paris", "mentions": [{"start": 9, "end": 14, "type": "CITY"}]}\n')
     with pytest.raises(ValueError, match="data has changed"):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modeling_nerret.pretrained.checkpoints import locate
-from modeling_nerret.training.recipe_files import resolve
-from modeling_nerret.training.recipes import Recipe, SetEntry, describe_keys, shipped_recipes
+from modeling_nerret.training.recipe_files import from_dict, resolve
+from modeling_nerret.training.recipes import SetEntry, describe_keys, shipped_recipes
 
 
 def _write(path: Path, text: str) -> Path:
@@ -94,9 +94,9 @@ def test_the_recipes_of_the_project_are_complete(name: str) -> None:
 
 
 def test_what_a_recipe_lacks_or_says_twice_is_told() -> None:
-    first, second = Recipe.from_dict({"detector": {"steps": 3}, "head": {"steps": 0}}).faults()
+    first, second = from_dict({"detector": {"steps": 3}, "head": {"steps": 0}}).faults()
     assert "names no model" in first and "detector has steps but no sets" in second
-    assert "already has model" in Recipe.from_dict({"init": "a", "model": {"head_size": 3}}).faults()[0]
+    assert "already has model" in from_dict({"init": "a", "model": {"head_size": 3}}).faults()[0]
 
 
 def test_the_help_explains_every_key() -> None:

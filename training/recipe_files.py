@@ -119,6 +119,21 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
+def from_dict(values: Mapping[str, Any], place: str = "the recipe") -> Recipe:
+    """A recipe from nested keys, as TOML or a `recipe.json` has them; missing keys have their defaults.
+
+    Raises:
+        ValueError: keys or values are not accepted; the message tells all faults.
+
+    Example:
+        >>> from_dict({"head": {"steps": 7}}).head.steps
+        7
+        >>> from_dict({"head": {"sets": [{"name": "corpus"}]}}).to_dict()["head"]["sets"]
+        [{'name': 'corpus'}]
+    """
+    return build([(place, values)])
+
+
 def build(layers: Iterable[Layer]) -> Recipe:
     """The recipe of several layers, later ones over earlier ones.
 

@@ -160,27 +160,12 @@ class Recipe:
     joint: JointSection = field(default_factory=JointSection)
     detector: DetectorSection = field(default_factory=DetectorSection)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], place: str = "the recipe") -> Recipe:
-        """A recipe from nested keys, as TOML or an old `recipe.json` has them; missing keys have their defaults.
-
-        Raises:
-            ValueError: keys or values are not accepted; the message tells all faults.
-
-        Example:
-            >>> Recipe.from_dict({"head": {"steps": 7}}).head.steps
-            7
-        """
-        from .recipe_files import build
-
-        return build([(place, values)])
-
     def to_dict(self) -> dict[str, Any]:
         """The recipe as nested keys for JSON; a set's default weight and names are left out.
 
         Example:
-            >>> Recipe.from_dict({"head": {"sets": [{"name": "corpus"}]}}).to_dict()["head"]["sets"]
-            [{'name': 'corpus'}]
+            >>> Recipe(seed=3).to_dict()["seed"]
+            3
         """
         return _plain(self)
 

@@ -13,7 +13,7 @@ from transformers import set_seed
 from .checkpoints import load_start, save_checkpoint
 from .data.sets import Data, read_sources
 from .data.source import Source
-from .recipe_files import list_faults
+from .recipe_files import from_dict, list_faults
 from .recipes import Recipe, StageSection
 from .reports import draw_curves, summarise, summary_lines, write_metrics
 from .stages.detector import DetectorStage
@@ -84,7 +84,7 @@ def _read_sets(section: StageSection, data: Data, folder: Path) -> list[Source]:
 def _claim(out: Path, recipe: Recipe) -> None:
     """Write the resolved recipe; refuses a folder that holds another run."""
     path = out / "recipe.json"
-    if path.exists() and Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")), str(path)) != recipe:
+    if path.exists() and from_dict(json.loads(path.read_text(encoding="utf-8")), str(path)) != recipe:
         raise ValueError(
             f"{out} holds a run of another recipe (see its recipe.json); choose another --out or remove it"
         )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from modeling_nerret.spans import Span, check_span
+
+from .tags import tag_spans, token_starts
+
+SPANS = ("mentions", "entities", "spans")  # names of the field with spans; the first that exists counts
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,33 @@ class RawText(NamedTuple):
     id: str
     text: str
     mentions: Iterable[tuple[int, int, str]]
+
+
+def raw_text(entry: Any, number: int, place: str) -> RawText:
+    """A text with spans, as a line of a JSONL file or a row of a dataset has it.
+
+    Raises:
+        ValueError: a field is missing or of another kind.
+    """
+    if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
+        raise ValueError(f'{place}: expected {{"text": "...", "mentions": [{{"start", "end", "type"}}]}}')
+    spans = next((entry[field] for field in SPANS if field in entry), None)
+    if not isinstance(spans, list):
+        raise ValueError(f'{place}: there is no list "mentions" of {{"start", "end", "type"}}')
+    mentions = []
+    for span in spans:
+        label = span.get("type", span.get("label")) if isinstance(span, dict) else None
+        if not isinstance(label, str) or "start" not in span or "end" not in span:
+            raise ValueError(f'{place}: the mention {span!r:.80} is not {{"start", "end", "type"}}')
+        mentions.append((span["start"], span["end"], label))
+    return RawText(place, str(entry.get("id", number)), entry["text"], mentions)
+
+
+def raw_sentence(place: str, id_: str, tokens: list[str], tags: list[str], bare: bool) -> RawText:
+    """A text of tokens joined by spaces, with the mentions of its tags; see `tags.tag_spans`."""
+    starts = token_starts(tokens)
+    mentions = [(starts[first], starts[last] - 1, label) for first, last, label in tag_spans(tags, bare)]
+    return RawText(place, id_, " ".join(tokens), mentions)
 
 
 def annotate(raw: RawText, names: Mapping[str, str] | None = None) -> Annotated:

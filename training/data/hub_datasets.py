@@ -8,8 +8,7 @@ from typing import Any
 
 import datasets
 
-from .annotated import RawText
-from .readers import SPANS, raw_sentence, raw_text
+from .annotated import SPANS, RawText, raw_sentence, raw_text
 from .tags import OUTSIDE, is_tag
 
 TAGS = ("ner_tags", "fine_ner_tags", "tags", "labels")  # columns of tags; the first that exists counts

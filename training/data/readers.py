@@ -19,10 +19,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .annotated import Annotated, RawText, annotate
-from .tags import OUTSIDE, is_tag, tag_spans, token_starts
+from .annotated import Annotated, RawText, annotate, raw_sentence, raw_text
+from .tags import OUTSIDE, is_tag
 
-SPANS = ("mentions", "entities", "spans")  # names of the field with spans; the first that exists counts
 HUB = "hf:"  # names of datasets begin with it
 
 
@@ -77,26 +76,6 @@ def _read_jsonl(path: Path) -> Iterator[RawText]:
             else:
                 yield raw_text(entry, number, place)
     yield from _names_alone(examples, str(path))
-
-
-def raw_text(entry: Any, number: int, place: str) -> RawText:
-    """A text with spans, as a line of a JSONL file or a row of a dataset has it.
-
-    Raises:
-        ValueError: a field is missing or of another kind.
-    """
-    if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
-        raise ValueError(f'{place}: expected {{"text": "...", "mentions": [{{"start", "end", "type"}}]}}')
-    spans = next((entry[field] for field in SPANS if field in entry), None)
-    if not isinstance(spans, list):
-        raise ValueError(f'{place}: there is no list "mentions" of {{"start", "end", "type"}}')
-    mentions = []
-    for span in spans:
-        label = span.get("type", span.get("label")) if isinstance(span, dict) else None
-        if not isinstance(label, str) or "start" not in span or "end" not in span:
-            raise ValueError(f'{place}: the mention {span!r:.80} is not {{"start", "end", "type"}}')
-        mentions.append((span["start"], span["end"], label))
-    return RawText(place, str(entry.get("id", number)), entry["text"], mentions)
 
 
 def _examples(label: Any, examples: Any, place: str) -> list[tuple[str, str]]:
@@ -169,13 +148,6 @@ def _conll_sentences(path: Path) -> list[list[Token]]:
                     raise ValueError(f"{path}, line {number}: {line.strip()!r:.60} is not a token with a tag after it")
                 sentences[-1].append((number, cells[0].strip(), cells[-1].strip()))
     return [sentence for sentence in sentences if sentence]
-
-
-def raw_sentence(place: str, id_: str, tokens: list[str], tags: list[str], bare: bool) -> RawText:
-    """A text of tokens joined by spaces, with the mentions of its tags; see `tags.tag_spans`."""
-    starts = token_starts(tokens)
-    mentions = [(starts[first], starts[last] - 1, label) for first, last, label in tag_spans(tags, bare)]
-    return RawText(place, id_, " ".join(tokens), mentions)
 
 
 READERS: dict[str, Callable[[Path], Iterator[RawText]]] = {
