@@ -40,8 +40,10 @@ def run(options: argparse.Namespace) -> int:
     where = parse_filter(options.where)
     read_manifest(options.index)  # a wrong path should say so before a model is loaded
 
+    from ..index.memory import share_heap
     from ..index.retriever import EntityRetriever
 
+    share_heap()
     retriever = EntityRetriever(options.index, options.model)
     hits = retriever.search(options.type, options.k, where or None, options.mode, options.min_score)
     if options.json:
