@@ -22,7 +22,7 @@ from .sources import AUTO_MAP, MODULE, copy_sources
 ENDPOINT_FILES = ("handler.py", "requirements.txt")
 TOLERANCE, HALF_TOLERANCE = 1e-5, 0.05  # of one number in a vector of length 1, in float32 and in half precision
 # Versions that the repository's code needs; sentence-transformers checks them before it loads anything
-REQUIREMENTS = {"transformers": ">=5.5,<6", "sentence-transformers": ">=6.0,<7"}
+REQUIREMENTS = {"transformers": ">=5.11,<6", "sentence-transformers": ">=6.0,<7"}
 
 
 def write_custom(checkpoint: Checkpoint, folder: Path) -> None:

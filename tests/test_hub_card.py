@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from modeling_nerret.hub_card.build import read_recipes
 from modeling_nerret.hub_card.card import EXAMPLES
 from modeling_nerret.hub_card.licences import check_name, licence_of, training_sets
 from modeling_nerret.hub_card.push import TAG
+from modeling_nerret.hub_card.repository import REQUIREMENTS
 from modeling_nerret.hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.training.data.own_sets import open_sets
@@ -319,3 +321,12 @@ def test_push_to_hub_of_the_model_itself(tiny_checkpoint: str, tmp_path: Path, m
     copy = NerretModel.from_pretrained(folder)
     assert copy.config.golden_vector == model.config.golden_vector
     assert (folder / "modules.json").exists()
+
+
+def test_a_repository_asks_for_the_versions_that_the_package_asks_for() -> None:
+    root = Path(__file__).parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name, bounds in REQUIREMENTS.items():
+        assert f"{name}{bounds}" in project["dependencies"]
+    lines = (root / "hub_card/requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert {line for line in lines if not line.startswith("#")} <= set(project["dependencies"])
