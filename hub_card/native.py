@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
 
-from modeling_nerret.loading import quiet
+from modeling_nerret.loading import without_bars
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 
 from .repository import pad_token, write_json, write_modules, write_st_config
@@ -102,7 +102,7 @@ def _write_backbone(backbone: Any, folder: Path) -> None:
         weights[name] = torch.zeros(expected[name].shape, dtype=backbone.dtype)
     stock = AutoModel.from_config(config, dtype=backbone.dtype)
     stock.load_state_dict(weights, strict=True)
-    with quiet():  # which also hides the progress bar
+    with without_bars():
         stock.save_pretrained(folder)
     path = folder / "config.json"
     write_json(path, for_both_generations(json.loads(path.read_text(encoding="utf-8"))))

@@ -13,7 +13,7 @@ import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 
-from modeling_nerret.loading import quiet
+from modeling_nerret.loading import without_bars
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
@@ -49,7 +49,7 @@ def compare(checkpoint: Checkpoint, folder: Path, queries: Sequence[str]) -> flo
     Raises:
         ValueError: the difference is larger than rounding can explain.
     """
-    with quiet():  # which also hides the progress bar
+    with without_bars():
         repository = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True, local_files_only=True)
     model: Any = checkpoint.model
     original = SentenceTransformer(modules=[NerretTransformer(model, checkpoint.tokenizer)], device=str(model.device))

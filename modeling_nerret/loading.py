@@ -177,20 +177,27 @@ def readable_weights(where: Any) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let transformers log errors only, and show no bar for weights that it reads or writes in a moment.
-
-    Downloads, which take longer, keep their bars.
-    """
+    """Let transformers log errors only: for loading that checks the weights itself."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
-    hook = logging.set_tqdm_hook(_without_weights_bar)
+    try:
+        with without_bars():
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Show no bar for weights that transformers reads or writes in a moment; downloads keep theirs."""
+
+    def show(bar: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if options.get("desc") in WEIGHTS_BARS:
+            options = options | {"disable": True}
+        return hook(bar, arguments, options) if hook else bar(*arguments, **options)
+
+    hook = logging.set_tqdm_hook(show)  # the host's, if it has one
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
         logging.set_tqdm_hook(hook)
-
-
-def _without_weights_bar(bar: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A progress bar of transformers, hidden if it is one for weights."""
-    return bar(*arguments, **options | ({"disable": True} if options.get("desc") in WEIGHTS_BARS else {}))

@@ -22,7 +22,15 @@ from .adapters import ADAPTER_WEIGHTS, add_adapter, find_adapter, read_adapter, 
 from .backbones import build_cut, family_of, position_options
 from .configuration_nerret import NerretConfig
 from .golden import check_vector, golden_vector
-from .loading import load_cut, quiet, readable_weights, refuse_missing, refuse_nan, tokenizer_fields
+from .loading import (
+    load_cut,
+    quiet,
+    readable_weights,
+    refuse_missing,
+    refuse_nan,
+    tokenizer_fields,
+    without_bars,
+)
 from .weights import find_backbone, sha256_of_weights
 
 # What a loader of backbones takes besides its name
@@ -419,7 +427,7 @@ class NerretModel(PreTrainedModel):
         if head_only:
             self._keys_to_ignore_on_save = {key for key in self.state_dict() if key.split(".")[0] not in HEADS}
         try:
-            with quiet():
+            with without_bars():
                 super().save_pretrained(save_directory, *args, **kwargs)
         finally:
             config.cut_config, self._keys_to_ignore_on_save = whole, omissions

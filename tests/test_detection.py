@@ -91,7 +91,7 @@ def test_given_spans_are_proposed_in_every_window_they_touch() -> None:
     assert proposals[0] == [Span(0, 6)] and proposals[-1] == [Span(203, 209)]
 
 
-def test_the_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) -> None:
+def test_the_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     from transformers import BertConfig, BertForTokenClassification
 
     torch.manual_seed(3)
@@ -109,7 +109,9 @@ def test_the_token_classifier_gives_offsets_of_the_whole_text(tmp_path: Path) ->
     tokenizer.save_pretrained(tmp_path)
     text = "the river in london was born in paris " * 3
     windows = make_windows(tokenizer, [text], 16)
+    capsys.readouterr()
     detector = TokenClassifier(str(tmp_path))
+    assert capsys.readouterr().err == ""  # no bar for weights
     proposals = detector.propose([Document("a", text)], windows, torch.zeros(0))
     assert any(proposals)
     for window, spans in zip(windows, proposals, strict=True):

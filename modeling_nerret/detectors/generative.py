@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..documents import Document
+from ..loading import without_bars
 from ..spans import Span
 from ..windows import Window
 from .marks import align_marks
@@ -53,9 +54,10 @@ class GenerativeExtractor:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(name_or_path, padding_side="left", trust_remote_code=False)
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            name_or_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
+        with without_bars():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                name_or_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
+            )
         self.model: Any = model.to(device).eval()
 
     def propose(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..documents import Document
+from ..loading import without_bars
 from ..spans import Span
 from ..windows import Window
 
@@ -25,9 +26,9 @@ class TokenClassifier:
     def __init__(self, name_or_path: str, device: str = "cpu"):
         from transformers import pipeline
 
-        self.pipeline = pipeline(
-            "token-classification", name_or_path, aggregation_strategy="simple", device=device, trust_remote_code=False
-        )
+        options: dict[str, Any] = {"aggregation_strategy": "simple", "device": device, "trust_remote_code": False}
+        with without_bars():
+            self.pipeline = pipeline("token-classification", name_or_path, **options)
         tokenizer: Any = self.pipeline.tokenizer
         positions = getattr(self.pipeline.model.config, "max_position_embeddings", 512)
         tokenizer.model_max_length = min(tokenizer.model_max_length, positions, 512)
