@@ -122,3 +122,15 @@ def test_only_the_notice_of_a_missing_kernel_is_dropped(caplog: pytest.LogCaptur
         logger.warning("a real warning")
     logger.warning("gemm_4bit once more")
     assert [record.getMessage() for record in caplog.records] == ["a real warning", "gemm_4bit once more"]
+
+
+def test_the_client_that_lancedb_would_import_is_whole_for_others() -> None:
+    script = (
+        "import modeling_nerret.index.store, sys;"
+        "assert 'lance_namespace_urllib3_client.api' not in sys.modules, 'it was imported';"
+        "import lance_namespace_urllib3_client as client;"
+        "from lance_namespace import ListTablesRequest;"
+        "assert client.TableApi and client.ListTablesRequest is ListTablesRequest"
+    )
+    code, output, error, _, _ = _run(sys.executable, "-c", script)
+    assert (code, output, error) == (0, "", "")

@@ -1,20 +1,58 @@
-"""Import LanceDB with its log set to errors, because it warns of corpora with many equal mentions.
+"""Import LanceDB quietly, and without an HTTP client that takes longer to import than all the rest.
 
-LanceDB reads the level from the environment. The environment is restored afterwards.
+LanceDB warns of corpora with many equal mentions; its log level comes from the environment, which is restored. It also
+imports the models of `lance_namespace_urllib3_client`, and with them the whole package, for servers that are not used
+here. A bare package in its place has the models only; it is taken away afterwards, and others import the real one.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 
-_VARIABLE = "LANCEDB_LOG"
-_level = os.environ.get(_VARIABLE)
-os.environ[_VARIABLE] = _level or "error"
+LOG_LEVEL = "LANCEDB_LOG"
+CLIENT = "lance_namespace_urllib3_client"
 
-import lancedb  # noqa: E402
-from lancedb.index import FTS, BTree, IvfRq  # noqa: E402
 
-if _level is None:
-    del os.environ[_VARIABLE]
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    """Set LanceDB's log to errors, unless the user has chosen a level."""
+    level = os.environ.get(LOG_LEVEL)
+    os.environ[LOG_LEVEL] = level or "error"
+    try:
+        yield
+    finally:
+        if level is None:
+            del os.environ[LOG_LEVEL]
+
+
+@contextmanager
+def _without_client() -> Iterator[None]:
+    """Put a bare package in the place of the client's, so that only what is asked for is imported from it."""
+    spec = None if CLIENT in sys.modules else importlib.util.find_spec(CLIENT)
+    if spec is None or spec.submodule_search_locations is None:
+        yield
+        return
+    package = ModuleType(CLIENT)
+    package.__path__ = list(spec.submodule_search_locations)
+    package.__spec__ = spec
+    sys.modules[CLIENT] = package
+    try:
+        yield
+    finally:
+        del sys.modules[CLIENT]
+
+
+with _errors_only():
+    try:
+        with _without_client():
+            import lancedb
+    except ImportError:  # a LanceDB that needs the whole client
+        import lancedb
+    from lancedb.index import FTS, BTree, IvfRq
 
 __all__ = ["FTS", "BTree", "IvfRq", "lancedb"]
