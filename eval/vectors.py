@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from modeling_nerret.modeling_nerret import pool
 from modeling_nerret.spans import Span
-from modeling_nerret.windows import Sightings, batches, make_windows, stack, token_rows
+from modeling_nerret.windows import Sightings, batches, make_windows, row_owners, stack, token_rows
 
 Forward = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
 logger = logging.getLogger(__name__)
@@ -84,8 +84,7 @@ def pool_mentions(
         rows = token_rows(groups)  # (mentions, 3)
         if not len(rows):
             continue
-        pairs = zip(batch, groups, strict=True)
-        mentions += [(window.owner, sighting.span) for window, group in pairs for sighting in group]
+        mentions += row_owners(batch, groups)
         for name, states in forward(*stack(batch, settings.device)).items():
             for pooling in poolings:
                 vectors = torch.nn.functional.normalize(pool(states, rows, pooling), dim=-1)  # (mentions, size)

@@ -17,7 +17,7 @@ from .detection import Detector
 from .documents import Document, EncodedDocument, in_groups
 from .modeling_nerret import NerretModel
 from .spans import Span
-from .windows import Sighting, Sightings, Window, batches, make_windows, stack, token_rows
+from .windows import Sighting, Sightings, Window, batches, make_windows, row_owners, stack, token_rows
 
 logger = logging.get_logger(__name__)
 
@@ -219,9 +219,6 @@ class Encoder:
             chunk.propose(self.detector, batch, states)
         sightings = [chunk.sightings_in(window) for window in batch]
         vectors = self._vectors(self.model.embed, states, token_rows(sightings))
-        places = [
-            (window.owner, sighting.span) for window, group in zip(batch, sightings, strict=True) for sighting in group
-        ]
         texts: list[list[Sighting]] = [[] for _ in batch]  # a window without tokens of its own has no vector
         if self.model.document_head is not None:
             tokens = [window.token_span(*window.span) for window in batch]
@@ -231,11 +228,8 @@ class Encoder:
             ]
         text_vectors = self._vectors(self.model.embed_texts, states, token_rows(texts))
         # only now, so that a batch which runs out of memory adds nothing
-        chunk.mentions.add(places, vectors)
-        chunk.texts.add(
-            [(window.owner, text.span) for window, group in zip(batch, texts, strict=True) for text in group],
-            text_vectors,
-        )
+        chunk.mentions.add(row_owners(batch, sightings), vectors)
+        chunk.texts.add(row_owners(batch, texts), text_vectors)
 
     def _vectors(self, embed: Callable[..., torch.Tensor], states: torch.Tensor, rows: torch.Tensor) -> np.ndarray:
         """Vectors of token spans `rows` (mentions, 3). (mentions, hidden_size) float32."""

@@ -100,6 +100,11 @@ def token_rows(sightings: Sequence[Sequence[Sighting]]) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.long).reshape(-1, 3)
 
 
+def row_owners(batch: Sequence[Window], sightings: Sequence[Sequence[Sighting]]) -> list[tuple[int, Span]]:
+    """What each row of `token_rows` is of: number of the text, and the mention's span in it."""
+    return [(window.owner, sighting.span) for window, group in zip(batch, sightings, strict=True) for sighting in group]
+
+
 def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[Window]:
     """All windows of all texts, in order; a text that fits is one window.
 

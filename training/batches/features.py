@@ -27,7 +27,7 @@ from modeling_nerret.detection import SHAPES, gather, words_of
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.modeling_nerret import NerretModel, pool
 from modeling_nerret.spans import Span
-from modeling_nerret.windows import Sightings, batches, make_windows, stack, token_rows
+from modeling_nerret.windows import Sightings, batches, make_windows, row_owners, stack, token_rows
 
 from ..data.annotated import Annotated
 
@@ -238,11 +238,8 @@ def value_vectors(
         groups = [sightings.of(window, texts[window.owner][1]) for window in batch]
         rows = token_rows(groups)  # (mentions, 3)
         if len(rows):
-            mentions = [
-                (window.owner, sighting.span) for window, group in zip(batch, groups, strict=True) for sighting in group
-            ]
             pooled_values = pool(values, rows, model.config.pooling).cpu().numpy()  # (mentions, value_size)
-            vectors |= dict(zip(mentions, pooled_values, strict=True))
+            vectors |= dict(zip(row_owners(batch, groups), pooled_values, strict=True))
     return dict(sorted(vectors.items(), key=lambda item: item[0]))
 
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.spans import Span
-from modeling_nerret.windows import Sightings, batches, make_windows, stack, token_rows
+from modeling_nerret.windows import Sightings, batches, make_windows, row_owners, stack, token_rows
 
 from ..data.annotated import Annotated
 from ..data.source import Source
@@ -106,8 +106,8 @@ class TextBatches(Batches):
         parts, rows = [], BatchRows([], [])
         for part in batches(windows, BATCH_TOKENS):
             groups = [sightings.of(window, items[window.owner][1]) for window in part]
+            rows.spans.extend(row_owners(part, groups))
             for window, group in zip(part, groups, strict=True):
-                rows.spans.extend((window.owner, sighting.span) for sighting in group)
                 rows.windows.append((window.owner, {sighting.span for sighting in group}))
             ids, mask = stack(part, "cpu")
             inner = [window.token_span(*window.span) or (0, 1) for window in part]
