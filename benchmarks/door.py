@@ -9,22 +9,35 @@ one.
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 NERRET = ("-m", "modeling_nerret.cli")
 # A small process between, because a process begins with the memory of the one that starts it
 MEASURE = """
 import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+process = subprocess.run(sys.argv[1:], capture_output=True, text=True)
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+print(repr((process.returncode, process.stdout, process.stderr, seconds, megabytes)))
 """
+
+
+class Measurement(NamedTuple):
+    """What a fresh process did: exit code, output, standard error, processor seconds and peak memory."""
+
+    code: int
+    output: str
+    error: str
+    seconds: float
+    megabytes: float
 
 
 def main() -> None:
@@ -44,7 +57,9 @@ def main() -> None:
             figures: dict[Path, list[tuple[float, float]]] = {checkout: [] for checkout in checkouts}
             for _ in range(options.runs):
                 for checkout in checkouts:
-                    figures[checkout].append(measure(checkout, arguments))
+                    environment = os.environ | {"PYTHONPATH": str(checkout)}
+                    measurement = measure(sys.executable, *arguments, cwd=checkout, env=environment)
+                    figures[checkout].append((measurement.seconds, measurement.megabytes))
             medians = (statistics.median(column) for runs in figures.values() for column in zip(*runs, strict=True))
             cells = (f"{value:.2f}" if number % 2 == 0 else f"{value:.0f}" for number, value in enumerate(medians))
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
@@ -65,18 +80,11 @@ def commands(index: str) -> dict[str, list[str]]:
     }
 
 
-def measure(checkout: Path, arguments: list[str]) -> tuple[float, float]:
-    """Processor seconds and megabytes of one run with a checkout's package."""
-    process = subprocess.run(
-        [sys.executable, "-c", MEASURE, sys.executable, *arguments],
-        cwd=checkout,
-        env=os.environ | {"PYTHONPATH": str(checkout)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    seconds, megabytes = map(float, process.stdout.split())
-    return seconds, megabytes
+def measure(*command: str, **options: Any) -> Measurement:
+    """Run a command in a fresh process; `options` are those of `subprocess.run`."""
+    wrapper = [sys.executable, "-c", MEASURE, *command]
+    process = subprocess.run(wrapper, capture_output=True, text=True, check=True, **options)
+    return Measurement(*ast.literal_eval(process.stdout))
 
 
 if __name__ == "__main__":

@@ -9,20 +9,22 @@ from contextlib import contextmanager
 import datasets
 from transformers.utils import logging
 
+from modeling_nerret.loading import without_bars
+
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Hide the libraries' progress bars while the block runs, then restore them.
 
-    The bars of transformers only announce that weights load. Those of datasets matter for a download, so they stay on
-    a terminal; in a log they fill pages.
+    A terminal still shows those of downloads; in a log they would fill pages.
     """
     transformers_bars, datasets_bars = logging.is_progress_bar_enabled(), not datasets.are_progress_bars_disabled()
-    logging.disable_progress_bar()
     if not sys.stderr.isatty():
+        logging.disable_progress_bar()
         datasets.disable_progress_bars()
     try:
-        yield
+        with without_bars():
+            yield
     finally:
         if transformers_bars:
             logging.enable_progress_bar()

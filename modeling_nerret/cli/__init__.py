@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .. import __version__
 
-OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILURE, INTERRUPTED = 0, 1, 130  # argparse exits with 2 for bad usage
 
 EPILOG = """examples:
   nerret index demo demo-index

@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
 
     from ..documents import Document
     from ..encoding import Encoder
-    from ..pretrained.checkpoints import DEFAULT, load_checkpoint
+    from ..pretrained.built_in import DEFAULT
+    from ..pretrained.checkpoints import load_checkpoint
 
     checkpoint = load_checkpoint(options.model or DEFAULT, options.device)
     detector = load_detector(options.detector, options.device) or checkpoint.detector

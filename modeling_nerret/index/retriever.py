@@ -11,7 +11,8 @@ import numpy as np
 from ..detection import Detector, GivenSpans
 from ..documents import Document, in_groups
 from ..encoding import BATCH_TOKENS, Encoder, Report
-from ..pretrained.checkpoints import DEFAULT, Checkpoint, load_checkpoint
+from ..pretrained.built_in import DEFAULT
+from ..pretrained.checkpoints import Checkpoint, load_checkpoint
 from .folder import is_vacant
 from .hits import Hit, Mention
 from .ranking import MODES, Query, Rank, Ranking
