@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 import torch
@@ -22,19 +23,24 @@ from .windows import Sighting, Sightings, Window, batches, make_windows, row_own
 logger = logging.get_logger(__name__)
 
 BATCH_TOKENS = 1024  # on CPU larger batches are no faster: a layer's output must fit the cache
-BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 200_000, 2_000
+FIRST_CHARACTERS, BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 10_000, 200_000, 2_000
 LONG_TEXTS = ("window", "error")
 
 
 @dataclass
 class Report:
-    """How much was read: documents, characters, windows and mentions. No token covers the `unmapped` mentions."""
+    """How much was read: documents, characters, windows and mentions. No token covers the `unmapped` mentions.
+
+    Of an index, how many of the documents were `added`, and how many `replaced` others with the same ids.
+    """
 
     documents: int = 0
     characters: int = 0
     windows: int = 0
     mentions: int = 0
     unmapped: int = 0
+    added: int = 0
+    replaced: int = 0
 
 
 @dataclass
@@ -133,23 +139,29 @@ class Encoder:
             raise ValueError(f"on_long is {on_long!r}; accepted are 'window' and 'error'")
         self.model, self.tokenizer, self.detector = model, tokenizer, detector
         self.batch_tokens, self.on_long = batch_tokens, on_long
-        self.report = Report()
+        self._lock = Lock()  # tokenizers refuse to serve two threads at once, and detectors may have one of their own
 
-    def encode(self, documents: Iterable[Document]) -> Iterator[EncodedDocument]:
+    def encode(self, documents: Iterable[Document], report: Report | None = None) -> Iterator[EncodedDocument]:
         """Encode documents in their order; only a bounded number of them is in memory at a time.
+
+        The first ones come after a moment, and more at a time later.
+
+        Args:
+            documents: the documents.
+            report: counts what is read.
 
         Raises:
             ValueError: a text exceeds the window and `on_long` is `"error"`.
         """
-        groups = in_groups(documents, lambda document: len(document.text), BUFFER_CHARACTERS, BUFFER_DOCUMENTS)
+        report = Report() if report is None else report
         queue: deque[tuple[list[Document], Future[list[Window]]]] = deque()
         with ThreadPoolExecutor(1) as pool:  # cuts the next documents while the model reads these
-            for group in groups:
+            for group in _groups(documents):
                 queue.append((group, pool.submit(self._cut, group)))
                 if len(queue) > 1:
-                    yield from self._encode_group(queue[0][0], queue.popleft()[1].result())
+                    yield from self._encode_group(queue[0][0], queue.popleft()[1].result(), report)
             for group, windows in queue:
-                yield from self._encode_group(group, windows.result())
+                yield from self._encode_group(group, windows.result(), report)
 
     @torch.inference_mode()
     def embed_queries(self, queries: Sequence[str]) -> np.ndarray:
@@ -162,7 +174,7 @@ class Encoder:
             if not isinstance(query, str) or not query.strip():
                 raise ValueError(f"a type query is a few words such as 'dinosaur', not {query!r:.60}")
         queries = [" ".join(query.split()) for query in queries]
-        windows = make_windows(self.tokenizer, queries, self.model.config.max_tokens)
+        windows = self._windows(queries)
         if len(windows) > len(queries):
             raise ValueError(f"a type query is over {self.model.config.max_tokens} tokens; use fewer words")
         spans = []
@@ -174,26 +186,33 @@ class Encoder:
         ids, mask = stack(windows, self.model.device)
         return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
 
+    def _windows(self, texts: Sequence[str]) -> list[Window]:
+        with self._lock:
+            return make_windows(self.tokenizer, texts, self.model.config.max_tokens)
+
     def _cut(self, documents: Sequence[Document]) -> list[Window]:
-        windows = make_windows(self.tokenizer, [document.text for document in documents], self.model.config.max_tokens)
+        windows = self._windows([document.text for document in documents])
         if self.on_long == "error" and len(windows) > len(documents):
             self._refuse_long(documents, windows)
         return windows
 
-    def _encode_group(self, documents: Sequence[Document], windows: list[Window]) -> list[EncodedDocument]:
+    def _encode_group(
+        self, documents: Sequence[Document], windows: list[Window], report: Report
+    ) -> list[EncodedDocument]:
         chunk = Chunk(documents, windows, Sightings(windows, self.model.causal))
-        self.report.documents += len(documents)
-        self.report.characters += sum(len(document.text) for document in documents)
-        self.report.windows += len(windows)
+        report.documents += len(documents)
+        report.characters += sum(len(document.text) for document in documents)
+        report.windows += len(windows)
         if not self.detector.reads_states:  # it is asked first, and the model is spared windows without mentions
             for batch in batches(windows, self.batch_tokens):
-                chunk.propose(self.detector, batch, None)
+                with self._lock:
+                    chunk.propose(self.detector, batch, None)
             if self.model.document_head is None:
                 chunk.windows = self._windows_with_mentions(chunk)
         for batch in batches(chunk.windows, self.batch_tokens):
             self._encode_or_halve(chunk, batch)
-        self.report.unmapped += len(chunk.sightings.unmapped)
-        self.report.mentions += len(chunk.mentions.spans)
+        report.unmapped += len(chunk.sightings.unmapped)
+        report.mentions += len(chunk.mentions.spans)
         return chunk.results(self.model.config.hidden_size)
 
     def _encode_or_halve(self, chunk: Chunk, batch: list[Window]) -> None:
@@ -253,6 +272,14 @@ class Encoder:
             f"document {documents[number].id!r} is over {self.model.config.max_tokens} tokens and on_long is 'error'; "
             "use on_long='window' to read it in overlapping windows"
         )
+
+
+def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents in the groups that are encoded together; each is larger than the one before, up to a limit."""
+    iterator, limit = iter(documents), FIRST_CHARACTERS
+    while group := next(in_groups(iterator, lambda document: len(document.text), limit, BUFFER_DOCUMENTS), None):
+        yield group
+        limit = min(2 * limit, BUFFER_CHARACTERS)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -113,9 +113,8 @@ def test_every_mention_is_embedded_or_counted(encoders: dict[str, Encoder], text
     pairs = data.draw(st.lists(st.tuples(place, place).map(sorted), max_size=6))
     spans = [Span(start, end) for start, end in pairs if text[start:end].strip()]
     for encoder in encoders.values():
-        encoder.report = Report()
-        (result,) = encoder.encode([Document("a", text, mentions=tuple(spans))])
-        report = encoder.report
+        report = Report()
+        (result,) = encoder.encode([Document("a", text, mentions=tuple(spans))], report)
         assert (report.documents, report.characters, report.mentions) == (1, len(text), len(result.mentions))
         assert report.mentions + report.unmapped == len(set(spans))
         assert result.mentions == sorted(set(result.mentions)) and set(result.mentions) <= set(spans)

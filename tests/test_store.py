@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 
 from modeling_nerret.documents import Document, EncodedDocument
-from modeling_nerret.index import store as store_module
+from modeling_nerret.index import writer as writer_module
 from modeling_nerret.index import tables
+from modeling_nerret.index.filters import Filter
 from modeling_nerret.index.folder import is_vacant
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.tables import vector_index
@@ -34,7 +35,8 @@ def document_with_vectors(
     if vector is None:
         vector = np.random.default_rng(len(name)).normal(size=SIZE)
     vectors = np.asarray([vector, vector], dtype=np.float32)
-    return EncodedDocument(Document(name, text, metadata), [Span(0, 3), Span(7, 13)], vectors)
+    document = Document.from_dict({"id": name, "text": text, **metadata})
+    return EncodedDocument(document, [Span(0, 3), Span(7, 13)], vectors)
 
 
 @pytest.fixture
@@ -48,12 +50,22 @@ def noise(length: int) -> str:
 
 
 def fill(store: Store, *documents: EncodedDocument) -> None:
-    with store.writing():
-        store.write(documents)
+    with store.writing() as writer:
+        writer.write(documents)
 
 
 def ids(store: Store) -> set[str]:
-    return {document.id for document in store.documents(list(store.nearest(np.ones(SIZE), 1000))).values()}
+    """Ids of the documents that a search finds."""
+    return store.read(
+        lambda snapshot: set(snapshot.ids(list(snapshot.nearest(np.ones(SIZE), 1000))).values())
+    )
+
+
+def passing(store: Store, where: Any) -> set[str]:
+    """Ids of the documents that pass a filter."""
+    snapshot = store.snapshot()
+    keys = range(1, snapshot.commit.next_key)
+    return set(snapshot.ids(sorted(snapshot.passing(Filter(where), keys))).values())
 
 
 def test_a_half_made_index_is_completed(tmp_path: Path) -> None:
@@ -112,28 +124,28 @@ def test_an_interrupted_write_is_invisible_and_then_removed(store: Store, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "document_rows", interrupt)  # mentions and metadata are committed by then
+        patch.setattr(writer_module, "document_rows", interrupt)  # mentions and metadata are committed by then
         with pytest.raises(KeyboardInterrupt):
             fill(store, document_with_vectors("b", year=1))
     assert store.count_mentions() == 4 and ids(store) == {"a"}
     fill(store, document_with_vectors("c"))
-    assert store.count_mentions() == 4 and ids(store) == {"a", "c"} and store.filter({"year": 1}) == set()
+    assert store.count_mentions() == 4 and ids(store) == {"a", "c"} and passing(store, {"year": 1}) == set()
 
 
 def test_a_refused_vector_rolls_back_additions_and_replacements(store: Store) -> None:
     fill(store, document_with_vectors("a", "Ada in London"))
-    with pytest.raises(ValueError, match="not finite"), store.writing():
-        store.write([document_with_vectors("a", "new"), document_with_vectors("b")])
-        store.write([document_with_vectors("c", vector=np.full(SIZE, np.nan))])
+    with pytest.raises(ValueError, match="not finite"), store.writing() as writer:
+        writer.write([document_with_vectors("a", "new"), document_with_vectors("b")])
+        writer.write([document_with_vectors("c", vector=np.full(SIZE, np.nan))])
     assert store.lookup(["a", "b", "c"])["a"].text == "Ada in London"
     assert len(store) == 1 and store.count_mentions() == 2 and ids(store) == {"a"}
 
 
 def test_a_repeated_id_is_refused_across_batches(store: Store) -> None:
     for batches in ([["a", "a"]], [["a"], ["b", "a"]]):
-        with pytest.raises(ValueError, match="'a' stands twice"), store.writing():
+        with pytest.raises(ValueError, match="'a' stands twice"), store.writing() as writer:
             for batch in batches:
-                store.write([document_with_vectors(name) for name in batch])
+                writer.write([document_with_vectors(name) for name in batch])
         assert len(store) == 0
     fill(store, document_with_vectors("a"))
     fill(store, document_with_vectors("a", "again"))
@@ -145,13 +157,29 @@ def test_ids_are_data(store: Store) -> None:
     fill(store, *map(document_with_vectors, names))
     assert set(store.lookup(names)) == set(names)
     assert not (store.path.parent / "x").exists()
-    with store.writing():
-        assert store.delete(["../x", "%"]) == 2
+    with store.writing() as writer:
+        assert writer.delete(["../x", "%"]) == 2
     assert len(store) == len(names) - 2
 
 
-def test_a_second_writer_is_refused_after_its_timeout(store: Store) -> None:
-    with store.writing(), pytest.raises(RuntimeError, match="another process writes"), Store(store.path).writing(0.1):
+def _write_for_long(path: Path, sender: Connection) -> None:
+    with Store(path).writing():
+        sender.send("writing")
+        threading.Event().wait(60)
+
+
+def test_another_process_is_refused_after_its_timeout(store: Store) -> None:
+    process, receiver = _start(_write_for_long, store.path)
+    assert receiver.recv() == "writing"
+    with pytest.raises(RuntimeError, match="another process writes"), store.writing(0.1):
+        pass
+    process.kill()
+    process.join()
+    fill(store, document_with_vectors("a"))
+
+
+def test_a_thread_that_would_wait_for_itself_is_refused(store: Store) -> None:
+    with store.writing(), pytest.raises(RuntimeError, match="this thread already writes"), store.writing():
         pass
 
 
@@ -173,10 +201,9 @@ def test_readers_see_every_document_while_a_writer_replaces_and_compacts(store: 
     end = threading.Event()
 
     def replace() -> None:
-        writer = Store(store.path)
         try:
             for number in range(8):
-                with writer.writing():
+                with Store(store.path).writing() as writer:
                     writer.write([document_with_vectors(name, f"Ada in London {number}") for name in names])
                     if number % 3 == 2:
                         writer.compact()
@@ -187,7 +214,7 @@ def test_readers_see_every_document_while_a_writer_replaces_and_compacts(store: 
     thread.start()
     looks = 0
     while not end.is_set() or not looks:
-        assert store.consistently(lambda: ids(store)) == set(names)
+        assert ids(store) == set(names)
         looks += 1
     thread.join()
 
@@ -220,41 +247,42 @@ def test_errors_of_the_engine_are_translated(store: Store, monkeypatch: pytest.M
     def fail(*_: Any) -> None:
         raise RuntimeError(f"lance error: LanceError(IO): {words}, writer.rs:258:9")
 
-    monkeypatch.setattr(store_module, "document_rows", fail)
+    monkeypatch.setattr(writer_module, "document_rows", fail)
     with pytest.raises(OSError, match=r"the (disk is full|folder is read-only); .* what was committed is kept$"):
         fill(store, document_with_vectors("a"))
 
 
 def test_compacting_frees_the_space_of_deleted_documents(store: Store) -> None:
     fill(store, *(document_with_vectors(f"d{number}", noise(500 + number)) for number in range(500)))
-    with store.writing():
-        store.delete([f"d{number}" for number in range(450)])
+    with store.writing() as writer:
+        writer.delete([f"d{number}" for number in range(450)])
     before = store.info()["bytes"]
-    with store.writing():
-        store.compact()
+    with store.writing() as writer:
+        writer.compact()
     assert store.info()["bytes"] < before / 3
     assert ids(store) == {f"d{number}" for number in range(450, 500)}
 
 
 def test_the_vector_index_finds_what_exact_search_finds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "APPROXIMATE_FROM", 600)
     random = np.random.default_rng(0)
     fill(
         store,
         *(document_with_vectors(f"d{number}", vector=random.normal(size=SIZE), n=number) for number in range(400)),
     )
     query = random.normal(size=SIZE)
-    exact, subset = store.nearest(query, 50), store.nearest(query, 800, set(range(1, 40)))
-    assert store.is_behind
-    with store.writing():
-        store.compact()
-    assert not store.is_behind and vector_index(store._vectors["mentions"])
-    fill(store, document_with_vectors("late", vector=query / np.linalg.norm(query) * 9))  # not in the vector index yet
-    scores = store.nearest(query, 102)
-    late_key = next(key for key, document in store.documents(list(scores)).items() if document.id == "late")
-    assert scores.pop(late_key) == max(scores.values(), default=0) or scores
-    assert len(set(scores) & set(exact)) >= 0.95 * len(exact)
-    assert store.nearest(query, 800, set(range(1, 40))) == subset  # few keys: exact
+    scan, keys = store.snapshot(), set(range(1, 40))
+    assert not vector_index(scan.tables["mentions"])
+    exact, subset = scan.nearest(query, 50), scan.nearest(query, 800, keys)
+    monkeypatch.setattr(writer_module, "APPROXIMATE_FROM", 600)
+    fill(store, document_with_vectors("late", vector=query / np.linalg.norm(query) * 9))  # so much is new: it compacts
+    fill(store, document_with_vectors("later", vector=query / np.linalg.norm(query) * 8))  # not in the vector index yet
+    index = store.snapshot()
+    assert vector_index(index.tables["mentions"])
+    scores = index.nearest(query, 104)
+    best = sorted(scores, key=lambda key: -scores[key])
+    assert list(index.ids(best[:2]).values()) == ["late", "later"]
+    assert len(set(best[2:]) & set(exact)) >= 0.95 * len(exact)
+    assert index.nearest(query, 800, keys) == subset  # few keys: exact
 
 
 METADATA = [
@@ -297,8 +325,7 @@ def metadata_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     ],
 )
 def test_filters(metadata_store: Store, where: dict, expected: str) -> None:
-    documents = metadata_store.documents(list(metadata_store.filter(where)))
-    assert "".join(sorted(document.id for document in documents.values())) == expected
+    assert "".join(sorted(passing(metadata_store, where))) == expected
 
 
 @pytest.mark.parametrize(
@@ -310,18 +337,19 @@ def test_filters(metadata_store: Store, where: dict, expected: str) -> None:
         ({"year": {"exists": "yes"}}, "accepted are true and false"),
     ],
 )
-def test_bad_filters_say_what_is_accepted(metadata_store: Store, where: dict, message: str) -> None:
+def test_bad_filters_say_what_is_accepted(where: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        metadata_store.filter(where)
+        Filter(where)
 
 
-def test_many_keys_filter_as_few_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_keys_are_looked_up_as_few_are(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, *(document_with_vectors(f"d{number}", vector=np.eye(SIZE)[number % SIZE]) for number in range(40)))
     query, keys = np.arange(SIZE, dtype=float), set(range(1, 31))
-    nearest, matches = store.nearest(query, 80, keys), store.matching("London", 40, keys)
+    snapshot = store.snapshot()
+    documents, mentions = snapshot.documents(sorted(keys)), snapshot.mentions(sorted(keys), query)
     monkeypatch.setattr(tables, "CHUNK", 4)
-    assert store.nearest(query, 80, keys) == nearest and set(nearest) == keys
-    assert store.matching("London", 40, keys) == matches and set(matches) == keys
+    assert snapshot.documents(sorted(keys)) == documents and set(documents) == keys
+    assert snapshot.mentions(sorted(keys), query) == mentions and set(mentions) == keys
 
 
 def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> None:
@@ -335,21 +363,21 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> No
         ),
     )
     query = random.normal(size=SIZE)
-    scores, mentions = store.nearest(query, 400), store.mentions(range(1, 102), query)
+    scores, mentions = store.snapshot().nearest(query, 400), store.snapshot().mentions(range(1, 102), query)
     assert len({scores[key] for key in range(1, 102, 3)}) == 1
     assert all(scores[key] == max(score for _, _, score in mentions[key]) for key in scores)
 
 
 def index_corpus(path: Path, sender: Connection) -> None:
     """Index those documents of `corpus()` that are not in the index yet."""
-    store_module.APPROXIMATE_FROM = 200
+    writer_module.APPROXIMATE_FROM = 200
     store = Store.create(path, SIZE, model="m", fingerprint="f")
     sender.send("begun")
     for batch in corpus():
         documents = store.lookup([item.document.id for item in batch])
-        with store.writing():
-            store.write([item for item in batch if item.document.id not in documents])
-            store.compact()
+        with store.writing() as writer:
+            writer.write([item for item in batch if item.document.id not in documents])
+            writer.compact()
 
 
 def corpus() -> list[list[EncodedDocument]]:
@@ -375,16 +403,18 @@ def test_indexing_killed_at_any_moment_loses_and_repeats_nothing(tmp_path: Path)
         _check_whole(Store(path))
     assert process.exitcode == 0
     store = Store(path)
-    assert len(store) == 300 and store.count_mentions() == 600 and vector_index(store._vectors["mentions"])
+    assert len(store) == 300 and store.count_mentions() == 600 and vector_index(store.snapshot().tables["mentions"])
 
 
 def _check_whole(store: Store) -> None:
-    documents = store.documents(range(1, 2000))
+    snapshot = store.snapshot()
+    documents = snapshot.documents(range(1, 2000))
     assert len({document.id for document in documents.values()}) == len(documents) == len(store)
-    assert all(len(mentions) == 2 for mentions in store.mentions(list(documents)).values())
+    assert all(len(mentions) == 2 for mentions in snapshot.mentions(list(documents)).values())
     for number in range(10):
-        keys = {key for key, document in documents.items() if document.metadata["n"] == number}
-        assert store.filter({"n": number}) & set(documents) == keys
+        assert passing(store, {"n": number}) == {
+            document.id for document in documents.values() if document.metadata["n"] == number
+        }
 
 
 def _start(work: Callable[[Path, Connection], None], path: Path) -> tuple[Any, Connection]:

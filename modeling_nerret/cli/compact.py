@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
 
     store = Store(options.index)
     size = store.info()["bytes"]
-    with store.writing():
-        store.compact()
+    with store.writing() as writer:
+        writer.compact()
     print(f"{options.index}: {size:,} bytes before, {store.info()['bytes']:,} now", file=sys.stderr)
     return 0

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     from ..index.store import Store
 
     store = Store(options.index)
-    with store.writing():
-        count = store.delete(options.ids)
+    with store.writing() as writer:
+        count = writer.delete(options.ids)
     print(f"{count} of {len(options.ids)} documents removed", file=sys.stderr)
     return 0 if count == len(options.ids) else 1

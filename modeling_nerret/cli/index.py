@@ -67,8 +67,6 @@ def run(options: argparse.Namespace) -> int:
     with tqdm(unit=" documents", desc="indexing", file=sys.stderr, disable=None) as progress:
         documents = _documents(records, counts, options.on_error == "stop", progress)
         additions = retriever.add(_changes(documents, retriever, counts, progress)).documents
-    if additions:
-        retriever.compact()
     print(
         f"{options.index}: {additions} documents added, {counts['unchanged']} were there, "
         f"{counts['broken']} broken lines skipped; "

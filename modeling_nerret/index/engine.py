@@ -1,4 +1,4 @@
-"""Import LanceDB quietly, and without an HTTP client that takes longer to import than all the rest.
+"""LanceDB: import it quietly, and without an HTTP client that takes longer to import than all the rest; connect to it.
 
 LanceDB warns of corpora with many equal mentions; its log level comes from the environment, which is restored. It also
 imports the models of `lance_namespace_urllib3_client`, and with them the whole package, for servers that are not used
@@ -12,7 +12,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 LOG_LEVEL = "LANCEDB_LOG"
 CLIENT = "lance_namespace_urllib3_client"
@@ -55,4 +57,36 @@ with _errors_only():
         import lancedb
     from lancedb.index import FTS, BTree, IvfRq
 
-__all__ = ["FTS", "BTree", "IvfRq", "lancedb"]
+__all__ = ["FTS", "BTree", "ForkError", "IvfRq", "connect", "lancedb", "refuse_fork"]
+
+INDEX_CACHE, FILE_CACHE = 2 << 30, 8 << 20  # bytes; the latter fills up while documents are added
+_users: list[int] = []  # the process that has used the engine, and so runs its threads
+
+
+class ForkError(RuntimeError):
+    """The engine was used before a fork, and its threads are not here."""
+
+
+def refuse_fork() -> None:
+    """Refuse to go on in a forked child, where the engine would wait for threads that are not there.
+
+    Raises:
+        ForkError: this process was forked from one that had used an index.
+    """
+    if _users and os.getpid() not in _users:
+        raise ForkError(
+            "an index cannot be used in a forked process; start processes with the method 'spawn', for example "
+            "multiprocessing.get_context('spawn'), and open the index there"
+        )
+
+
+def connect(path: Path, **options: Any) -> lancedb.DBConnection:
+    """A connection to the tables in a folder.
+
+    Raises:
+        ForkError: in a forked process.
+    """
+    refuse_fork()
+    _users[:] = [os.getpid()]
+    session = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=FILE_CACHE)
+    return lancedb.connect(path, session=session, **options)

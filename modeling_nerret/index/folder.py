@@ -1,20 +1,29 @@
-"""The index folder: its manifest, its lock, and errors of the disk in plain words."""
+"""The index folder: its path, its lock, its small files, and errors of the disk in plain words."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-FORMAT = 2
-TABLES = ("documents", "mentions", "windows", "metadata")
-MANIFEST, LOCK = "nerret.json", "write.lock"
+FORMAT = 3
+TABLES = ("documents", "mentions", "windows", "metadata", "terms")
+MANIFEST, COMMIT, LOCK = "nerret.json", "commit.json", "write.lock"
+NEW = ".new"  # ends the name of a file that is being written
+PRIVATE = 0o700  # of a new index folder: a corpus may be confidential
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _REMEDIES = {  # words of the storage engine and of the system: what is wrong and what to do
     "No space left": "the disk is full; make room",
     "File too large": "a file would be larger than this system allows; raise the limit (ulimit -f)",
@@ -24,43 +33,49 @@ _REMEDIES = {  # words of the storage engine and of the system: what is wrong an
 }
 
 
-def is_vacant(path: str | Path) -> bool:
+def as_path(path: str | Path) -> Path:
+    """An index's path as an absolute one, so that a change of the working folder changes nothing; `~` is the home.
+
+    Raises:
+        ValueError: it is an address such as `s3://bucket/index`.
+    """
+    if _ADDRESS.match(os.fspath(path)):
+        raise ValueError(f"{os.fspath(path)!r} is an address; an index lies in a folder of this computer: give its path")
+    return Path(path).expanduser().absolute()
+
+
+def is_vacant(path: Path) -> bool:
     """Whether an index can be made at a path: nothing is there, an empty folder, or the rest of a killed attempt."""
-    path = Path(path)
     if not path.exists():
         return True
     if not path.is_dir():
         return False
     names = {entry.name for entry in path.iterdir()}
-    remains = {LOCK, f"{MANIFEST}.new", *(f"{table}.lance" for table in TABLES)}
+    small = {name for name in names if name.startswith((COMMIT, f"{MANIFEST}{NEW}", "checksums-"))}
+    remains = {LOCK, *small, *(f"{table}.lance" for table in TABLES)}
     return not names or (LOCK in names and names <= remains)
 
 
-def has_index(path: str | Path) -> bool:
+def has_index(path: Path) -> bool:
     """Whether there is a complete index at a path."""
-    return (Path(path) / MANIFEST).is_file()
+    return (path / MANIFEST).is_file()
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
     """An index's manifest: `format`, `size` (of a vector), `model` and `fingerprint`.
 
     Raises:
-        ValueError: there is no index at the path, or one of another format.
+        ValueError: there is no index at the path, a damaged one, or one of another format.
     """
-    path = Path(path)
-    manifest = path / MANIFEST
-    if not manifest.is_file():
+    path = as_path(path)
+    if not has_index(path):
         raise ValueError(
             f"{path} is no nerret index ({_what_is_there(path)} is there); make one with: nerret index CORPUS {path}"
         )
-    try:
-        fields = json.loads(manifest.read_text(encoding="utf-8"))
-        version = fields["format"]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{manifest} is damaged; index its corpus again under a new path") from None
-    if version != FORMAT:
+    fields = read_sealed(path / MANIFEST, is_older=lambda fields: fields.get("format") != FORMAT)
+    if fields["format"] != FORMAT:
         raise ValueError(
-            f"{path} has index format {version}, this version of nerret reads {FORMAT}; "
+            f"{path} has index format {fields['format']!r}, this version of nerret reads {FORMAT}; "
             "index its corpus again under a new path: nerret index CORPUS NEW_PATH"
         )
     return fields
@@ -74,28 +89,105 @@ def _what_is_there(path: Path) -> str:
     return "an interrupted attempt to make one" if is_vacant(path) and any(path.iterdir()) else "a folder"
 
 
-def write_manifest(path: Path, fields: Mapping[str, Any]) -> None:
-    """Write the manifest in one step: its presence says that the index is complete."""
-    new = path / f"{MANIFEST}.new"
-    with new.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(fields, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path / MANIFEST)
+def make_private(path: Path) -> None:
+    """Make an index folder that only its owner can read; a table's files become as private as their folder."""
+    path.mkdir(parents=True, exist_ok=True)
+    if not any(path.iterdir()):
+        path.chmod(PRIVATE)
+
+
+def mode_of_files(path: Path) -> int:
+    """The permissions of files in an index folder: those of the folder."""
+    return stat.S_IMODE(path.stat().st_mode) & 0o666
+
+
+def write_sealed(file: Path, fields: Mapping[str, Any]) -> None:
+    """Write a small file of JSON with its own SHA-256, in one step that a power cut leaves undone or done.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = file.with_name(file.name + NEW)
+    new.unlink(missing_ok=True)
+    sealed = dict(fields) | {"sha256": _seal(fields)}
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode_of_files(file.parent))  # no link is followed
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(json.dumps(sealed, indent=2) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)
+    sync(file.parent)
+
+
+def read_sealed(file: Path, is_older: Any = lambda fields: False) -> dict[str, Any]:
+    """The fields of a file that `write_sealed` wrote; one that `is_older` says is of another format needs no seal.
+
+    Raises:
+        ValueError: it is no regular file, or damaged.
+    """
+    damage = ValueError(f"{file} is damaged; index its corpus again under a new path, or restore it from a backup")
+    if not file.exists() or not stat.S_ISREG(file.lstat().st_mode):
+        raise damage
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+        seal = fields.pop("sha256", None)
+    except (ValueError, AttributeError, RecursionError):
+        raise damage from None
+    if seal != _seal(fields) and not (seal is None and is_older(fields) and "format" in fields):
+        raise damage
+    return fields
+
+
+def _seal(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError if path.is_dir() else ()):  # not every system can sync a folder
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
 def write_lock(path: Path, timeout: float = 10.0) -> Iterator[None]:
-    """Hold the folder's write lock; wait at most `timeout` seconds for it.
+    """Hold the folder's write lock; wait at most `timeout` seconds for another process, and as long as it takes for
+    other threads of this one.
 
     Raises:
-        RuntimeError: another process still writes.
+        RuntimeError: another process still writes, or this thread does.
+        OSError: a link stands in the lock's place.
     """
-    try:
-        with FileLock(path / LOCK, timeout=timeout):
-            yield
-    except Timeout:
-        raise RuntimeError(f"another process writes to {path}; try again when it is done") from None
+    lock, turn = path / LOCK, _turn(path)
+    if lock.is_symlink():
+        raise OSError(f"{lock} is a link; remove it")
+    if turn.thread == get_ident():  # it would wait for itself
+        raise RuntimeError(f"this thread already writes to {path}; finish that first")
+    with turn.lock:
+        turn.thread = get_ident()
+        try:
+            with FileLock(lock, timeout=timeout, mode=mode_of_files(path)):
+                yield
+        except Timeout:
+            raise RuntimeError(f"another process writes to {path}; try again when it is done") from None
+        finally:
+            turn.thread = None
+
+
+@dataclass
+class _Turn:
+    """Which thread of this process writes to a folder."""
+
+    lock: Lock = field(default_factory=Lock)
+    thread: int | None = None
+
+
+@cache
+def _turn(path: Path) -> _Turn:
+    return _Turn()
 
 
 @contextmanager

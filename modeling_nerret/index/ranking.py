@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .store import Store
+from .filters import Filter
+from .snapshot import Snapshot
 
 MODES = ("hybrid", "vector", "document", "lexical")
 
@@ -22,7 +23,7 @@ class Query:
         vector: its vector. (hidden_size,)
         k: how many documents are wanted.
         mode: one of `MODES`.
-        where: conditions on metadata, see `Store.filter`.
+        where: conditions on metadata, see `filters.Filter`.
         min_score: leave out documents with a lower score.
     """
 
@@ -30,12 +31,12 @@ class Query:
     vector: np.ndarray
     k: int = 10
     mode: str = "hybrid"
-    where: Mapping[str, Any] | None = None
+    where: Filter | None = None
     min_score: float | None = None
 
 
 class Rank(NamedTuple):
-    """A ranked document: its key in the store, its id and its score."""
+    """A ranked document: its key in the index, its id and its score."""
 
     key: int
     id: str
@@ -43,47 +44,56 @@ class Rank(NamedTuple):
 
 
 class Ranking:
-    """Ranks the documents of a store for one query.
+    """Ranks the documents of an index for one query.
 
     Args:
-        store: the index.
+        snapshot: the index.
         config: the model's configuration, which holds the weights of the hybrid score.
         query: the query.
+
+    Raises:
+        ValueError: the filter compares a field that no document has.
     """
 
-    def __init__(self, store: Store, config: Any, query: Query):
-        self.store, self.config, self.query = store, config, query
-        self.keys = store.filter(query.where) if query.where else None
+    def __init__(self, snapshot: Snapshot, config: Any, query: Query):
+        self.snapshot, self.config, self.query = snapshot, config, query
+        self.keys: set[int] | None = None  # of the documents that pass the filter, if they are few
+        if query.where and snapshot.size:
+            snapshot.check(query.where)
+            self.keys = snapshot.few(query.where)
 
     def best(self) -> list[Rank]:
         """The best `k` documents; ties in order of their ids."""
-        store = self.store
-        most = max(len(store), store.count_mentions(), store.count_windows(), 1)
+        snapshot = self.snapshot
+        most = max(snapshot.size, snapshot.count_mentions(), snapshot.count_windows(), 1)
         k = min(self.query.k, most if self.keys is None else len(self.keys))
         limit = min(max(2 * k, 200), most)
-        while True:
+        while k:
             scores = self._scores(limit)
-            ranks = self._top(scores, k)
             is_all = limit == most or (self.query.mode == "lexical" and len(scores) < limit)
-            if len(ranks) == k or is_all:
+            if self.query.where is not None and self.keys is None:
+                passing = self.snapshot.passing(self.query.where, scores)
+                scores = {key: score for key, score in scores.items() if key in passing}
+            if len(scores) >= k or is_all:
                 least = self.query.min_score
-                return [rank for rank in ranks if least is None or rank.score >= least]
-            limit = min(4 * limit, most)  # several mentions of a document, or of one that is gone, took the places
+                return [rank for rank in self._top(scores, k) if least is None or rank.score >= least]
+            limit = min(4 * limit, most)  # several mentions of a document took the places, or the filter did
+        return []
 
     def _scores(self, limit: int) -> dict[int, float]:
         """Scores by key of the documents that have one of the `limit` nearest mentions or windows, or best texts."""
         query, config = self.query, self.config
         if query.mode == "lexical":
-            return self.store.matching(query.text, limit, self.keys)
+            return self.snapshot.matching(query.text, limit, self.keys)
         if query.mode == "document":
-            return self.store.nearest(query.vector, limit, self.keys, of="windows")
-        mentions = self.store.nearest(query.vector, limit, self.keys)
+            return self.snapshot.nearest(query.vector, limit, self.keys, of="windows")
+        mentions = self.snapshot.nearest(query.vector, limit, self.keys)
         if query.mode == "vector":
             return mentions
-        words = self.store.matching(query.text, limit, self.keys)
+        words = self.snapshot.matching(query.text, limit, self.keys)
         windows: dict[int, float] = {}
         if config.document_weight:
-            windows = self.store.nearest(query.vector, limit, self.keys, of="windows")
+            windows = self.snapshot.nearest(query.vector, limit, self.keys, of="windows")
         candidates = sorted({*mentions, *words, *windows})
         self._complete(mentions, candidates, "mentions")
         if config.document_weight:
@@ -97,20 +107,14 @@ class Ranking:
 
     def _complete(self, scores: dict[int, float], keys: Sequence[int], of: str) -> None:
         """Score those of `keys` that have no score yet; 0 for a document without a mention (or window)."""
-        places = self.store.mentions([key for key in keys if key not in scores], self.query.vector, of)
+        places = self.snapshot.mentions([key for key in keys if key not in scores], self.query.vector, of)
         for key, mentions in places.items():
             scores[key] = max((score for _, _, score in mentions), default=0.0)
 
     def _top(self, scores: dict[int, float], k: int) -> list[Rank]:
-        """The best `k` of the scored documents that still exist; ties in order of their ids."""
+        """The best `k` of the scored documents; ties in order of their ids."""
         keys = sorted(scores, key=lambda key: -scores[key])
-        while keys and k:
-            level = scores[keys[min(k, len(keys)) - 1]]
-            candidates = [key for key in keys if scores[key] >= level]  # many may share the k-th score
-            ids = self.store.ids(candidates)
-            if len(ids) >= min(k, len(keys)):
-                order = sorted(ids, key=lambda key: (-scores[key], ids[key]))
-                return [Rank(key, ids[key], scores[key]) for key in order[:k]]
-            remains = set(candidates) - set(ids)  # replaced, deleted, or of an interrupted write
-            keys = [key for key in keys if key not in remains]
-        return []
+        level = scores[keys[min(k, len(keys)) - 1]] if keys else 0.0
+        ids = self.snapshot.ids([key for key in keys if scores[key] >= level])  # many may share the k-th score
+        order = sorted(ids, key=lambda key: (-scores[key], ids[key]))
+        return [Rank(key, ids[key], scores[key]) for key in order[:k]]

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..detection import Detector, GivenSpans
-from ..documents import Document, in_groups
+from ..documents import Document, EncodedDocument, as_documents, as_ids
 from ..encoding import BATCH_TOKENS, Encoder, Report
-from ..pretrained.built_in import DEFAULT
+from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
-from .folder import is_vacant
+from .engine import refuse_fork
+from .filters import Filter
+from .folder import as_path, is_vacant
 from .hits import Hit, Mention
 from .ranking import MODES, Query, Rank, Ranking
+from .snapshot import Snapshot
 from .store import Store
+from .terms import terms_of
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
+Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+COMMIT_SECONDS = 5.0  # after which documents are committed, however few they are
 
 
 class EntityRetriever:
     """An index of documents that answers type queries.
 
     Args:
-        path: the index folder; made when the first documents are added.
+        path: the index folder; made when the first documents are added. A relative path is meant from the folder in
+            which the process works now.
         model: built-in name, path or repository id of a checkpoint, or a loaded `Checkpoint`. `None`: the model that
             the index was made with, or the default model for a new index.
         detector: what finds mentions in added documents; `None`: the checkpoint's own.
@@ -33,9 +42,13 @@ class EntityRetriever:
         batch_tokens: most tokens of a batch, padding included.
         on_long: what to do with a text that exceeds the model's window: `"window"` cuts it, `"error"` refuses it.
 
+    A retriever may be used by several threads. It can be pickled and copied: the copy opens the same folder with a
+    model that it loads again. A forked process cannot use it; start processes with the method "spawn".
+
     Raises:
         ValueError: the path is no index, or the index was made with another model.
         OSError: there is no such model.
+        RuntimeError: the process was forked.
 
     Example:
         >>> from modeling_nerret import EntityRetriever
@@ -55,11 +68,12 @@ class EntityRetriever:
         batch_tokens: int = BATCH_TOKENS,
         on_long: str = "window",
     ):
-        self.path = Path(path)
-        self._store = None if is_vacant(path) else Store(path)
+        self.path = as_path(path)
+        self._store = None if is_vacant(self.path) else Store(self.path)
         if model is None:
             model = self._store.manifest["model"] if self._store else DEFAULT
         if isinstance(model, str):
+            model = _fixed(model)
             self._check_model(model, None)
             model = load_checkpoint(model, device)
         self.checkpoint: Checkpoint = model
@@ -68,6 +82,11 @@ class EntityRetriever:
         self.encoder = Encoder(
             self.checkpoint.model, self.checkpoint.tokenizer, self.detector or GivenSpans(), batch_tokens, on_long
         )
+        self._arguments = (detector, device, batch_tokens, on_long)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the path and the model's name, not the open files and weights."""
+        return type(self), (self.path, self.checkpoint.name, *self._arguments)
 
     def __len__(self) -> int:
         """Number of documents."""
@@ -82,36 +101,39 @@ class EntityRetriever:
     def add(self, documents: Iterable[Mapping[str, Any] | Document]) -> Report:
         """Add documents (`{"id", "text", ...metadata}`), and replace those with the same ids.
 
-        They are streamed and committed in parts. What was committed is kept after an interruption, and after an error
-        of the stream itself. A document that is refused rolls the whole call back.
+        They are streamed and committed in parts, at least every few seconds. What was committed is kept after an
+        interruption, and after an error of the stream itself. A document that is refused rolls the whole call back.
+
+        Args:
+            documents: mappings or `Document`s, or a table with a row for each: of pandas, polars, pyarrow or datasets.
 
         Returns:
-            How many documents, characters, windows and mentions were read, and how many mentions no token covers.
+            How many documents were added and replaced, how many characters, windows and mentions were read, and how
+            many mentions no token covers.
 
         Raises:
             ValueError: a document without id or text, a repeated id, a span outside its text, or no detector.
             RuntimeError: another process writes to the index.
             OSError: the disk is full or the folder read-only.
         """
+        refuse_fork()
         if self.detector is None:
             raise ValueError(
                 f"the model {self.checkpoint.name!r} has no detector of its own; give one, "
                 "for example detector=GivenSpans() or TokenClassifier('dslim/bert-base-NER')"
             )
-        self.encoder.report = Report()
-        stream = self.encoder.encode(map(_as_document, documents))
-        groups = in_groups(stream, lambda item: len(item.document.text), COMMIT_CHARACTERS, COMMIT_DOCUMENTS)
+        report = Report()
+        stream = as_documents(documents, spans=isinstance(self.detector, GivenSpans))
+        groups = _commits(self.encoder.encode(stream, report))
         first = next(groups, None)  # before an index is made, so that bad input leaves nothing behind
         if first is None:
-            return self.encoder.report
-        store = self._writable()
-        with store.writing():
-            store.write(first)
+            return report
+        with self._writable().writing() as writer:
+            report.replaced += writer.write(first)
             for group in groups:
-                store.write(group)
-            if store.is_behind:
-                store.compact()
-        return self.encoder.report
+                report.replaced += writer.write(group)
+        report.added = report.documents - report.replaced
+        return report
 
     def compact(self) -> None:
         """Update the index's own indexes after many changes, and give unused space back to the disk.
@@ -119,25 +141,39 @@ class EntityRetriever:
         Searches are right without it, but slower. `add` does it by itself after many additions.
         """
         if self._store is not None:
-            with self._store.writing():
-                self._store.compact()
+            with self._store.writing() as writer:
+                writer.compact()
 
-    def delete(self, ids: str | Sequence[str]) -> int:
-        """Remove documents by id; returns how many there were."""
+    def delete(self, ids: Any) -> int:
+        """Remove documents by id, one or several; returns how many there were.
+
+        Raises:
+            ValueError: an id is no string and no whole number.
+        """
+        names = as_ids(ids)
         if self._store is None:
             return 0
-        with self._store.writing():
-            return self._store.delete([ids] if isinstance(ids, str) else list(ids))
+        with self._store.writing() as writer:
+            return writer.delete(names)
 
-    def lookup(self, ids: Sequence[str]) -> dict[str, Document]:
-        """Documents by id; ids that no document has are left out."""
-        return self._store.lookup(ids) if self._store else {}
+    def lookup(self, ids: Any) -> dict[str, Document]:
+        """Documents by id, of one or several; ids that no document has are left out.
+
+        Raises:
+            ValueError: an id is no string and no whole number.
+        """
+        names = as_ids(ids)
+        return self._store.lookup(names) if self._store else {}
+
+    def ids(self, prefix: str = "") -> list[str]:
+        """Ids of all documents, or of those whose ids begin with `prefix`, in alphabetical order."""
+        return self._store.read(lambda snapshot: snapshot.ids_from(prefix)) if self._store else []
 
     def search(
         self,
         type_query: str,
         k: int = 10,
-        where: Mapping[str, Any] | None = None,
+        where: Where | None = None,
         mode: str = "hybrid",
         min_score: float | None = None,
     ) -> list[Hit]:
@@ -146,7 +182,7 @@ class EntityRetriever:
         Args:
             type_query: the type in plain words, such as "dinosaur" or "drug that lowers blood pressure".
             k: how many documents; fewer come only if there are fewer.
-            where: conditions on metadata, see `Store.filter`.
+            where: conditions on metadata, see `filters.Filter`.
             mode: `"vector"` (best mention's cosine), `"document"` (the text's own cosine), `"lexical"` (BM25 over the
                 texts) or `"hybrid"` (all of them).
             min_score: leave out documents with a lower score.
@@ -157,26 +193,21 @@ class EntityRetriever:
         query = self._query(type_query, k, mode, where, min_score)
         if self._store is None:
             return []
-        store = self._store
 
-        def hits() -> list[Hit]:
-            ranks = self._ranks(store, query)
+        def hits(snapshot: Snapshot) -> list[Hit]:
+            ranks = self._ranks(snapshot, query)
             keys = [rank.key for rank in ranks]
-            documents = store.documents(keys)
-            mentions = store.mentions([] if mode == "lexical" else keys, query.vector)
-            return [
-                self._hit(documents[rank.key], rank.score, mentions.get(rank.key, []))
-                for rank in ranks
-                if rank.key in documents
-            ]
+            documents = snapshot.documents(keys)
+            mentions = snapshot.mentions([] if mode == "lexical" else keys, query.vector)
+            return [self._hit(documents[rank.key], rank.score, mentions.get(rank.key, [])) for rank in ranks]
 
-        return store.consistently(hits)
+        return self._store.read(hits)
 
     def rank(
         self,
         type_query: str,
         k: int = 10,
-        where: Mapping[str, Any] | None = None,
+        where: Where | None = None,
         mode: str = "hybrid",
         min_score: float | None = None,
     ) -> list[tuple[str, float]]:
@@ -184,36 +215,40 @@ class EntityRetriever:
         query = self._query(type_query, k, mode, where, min_score)
         if self._store is None:
             return []
-        store = self._store
-        return [(rank.id, rank.score) for rank in store.consistently(lambda: self._ranks(store, query))]
+        ranks = self._store.read(lambda snapshot: self._ranks(snapshot, query))
+        return [(rank.id, rank.score) for rank in ranks]
 
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index: their texts, and vectors (mentions, hidden_size)."""
         if self._store is None:
             return [], np.zeros((0, self.checkpoint.model.config.hidden_size), np.float32)
-        store = self._store
 
-        def mentions() -> tuple[list[str], np.ndarray]:
-            places, vectors = store.sample(limit)
-            documents = store.documents(sorted({key for key, _, _ in places}))
-            rows = [row for row, (key, _, _) in enumerate(places) if key in documents]
-            texts = [documents[key].text[start:end] for key, start, end in (places[row] for row in rows)]
-            return texts, vectors[rows]
+        def mentions(snapshot: Snapshot) -> tuple[list[str], np.ndarray]:
+            places, vectors = snapshot.sample(limit)
+            documents = snapshot.documents(sorted({key for key, _, _ in places}))
+            return [documents[key].text[start:end] for key, start, end in places], vectors
 
-        return store.consistently(mentions)
+        return self._store.read(mentions)
 
-    def _query(self, text: str, k: int, mode: str, where: Mapping[str, Any] | None, min_score: float | None) -> Query:
+    def _query(self, text: str, k: int, mode: str, where: Where | None, min_score: float | None) -> Query:
         """The query with its vector, its arguments checked."""
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
         if mode == "document" and self.checkpoint.model.document_head is None:
             raise ValueError(f"the model {self.checkpoint.name!r} has no document head; use mode='hybrid' or 'vector'")
-        if not isinstance(k, int) or k < 1:
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
-        return Query(text, self.encoder.embed_queries([text])[0], k, mode, where, min_score)
+        if min_score is not None and not isinstance(min_score, (int, float, np.number)):
+            raise ValueError(f"min_score is {min_score!r}; it must be a number")
+        refuse_fork()
+        conditions = Filter(where) if where else None
+        vector = self.encoder.embed_queries([text])[0]
+        if mode == "lexical" and not terms_of(text):
+            raise ValueError(f"{text!r:.60} has no word that can be searched, only such as 'the'; use another mode")
+        return Query(text, vector, int(k), mode, conditions, min_score)
 
-    def _ranks(self, store: Store, query: Query) -> list[Rank]:
-        return Ranking(store, self.checkpoint.model.config, query).best()
+    def _ranks(self, snapshot: Snapshot, query: Query) -> list[Rank]:
+        return Ranking(snapshot, self.checkpoint.model.config, query).best()
 
     def _hit(self, document: Document, score: float, mentions: Sequence[tuple[int, int, float]]) -> Hit:
         """A hit with the mentions above the model's match score, or else with the best one."""
@@ -248,5 +283,22 @@ class EntityRetriever:
         )
 
 
-def _as_document(entry: Mapping[str, Any] | Document) -> Document:
-    return entry if isinstance(entry, Document) else Document.from_dict(entry)
+def _fixed(model: str) -> str:
+    """A model's name or, for a folder, its absolute path: it must mean the same from wherever the index is opened."""
+    path = Path(model).expanduser()
+    return str(path.absolute()) if model not in built_in() and path.is_dir() else model
+
+
+def _commits(documents: Iterator[EncodedDocument]) -> Iterator[list[EncodedDocument]]:
+    """Documents in the groups that are committed together: large enough to be fast, and none waits long."""
+    group: list[EncodedDocument] = []
+    characters, begin = 0, time.monotonic()
+    for document in documents:
+        group.append(document)
+        characters += len(document.document.text)
+        is_late = time.monotonic() - begin > COMMIT_SECONDS
+        if is_late or characters >= COMMIT_CHARACTERS or len(group) == COMMIT_DOCUMENTS:
+            yield group
+            group, characters, begin = [], 0, time.monotonic()
+    if group:
+        yield group

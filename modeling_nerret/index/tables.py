@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +12,59 @@ import pyarrow as pa
 
 from ..documents import EncodedDocument
 from ..metadata import flatten, to_json
-from .engine import FTS, lancedb
+from .engine import FTS, BTree, connect
+from .filters import quote
+from .terms import join, terms_of
 
-CHUNK = 5_000  # keys of one filter expression
+CHUNK, FEW = 2_000, 1_000  # keys of one filter expression, and of one that replaces a filter on metadata
 ALL = 2**31 - 1  # rows; LanceDB would return ten
-INDEX_CACHE, FILE_CACHE = 2 << 30, 8 << 20  # bytes; the latter fills up while documents are added
+
+_KEY, _NUMBER, _TEXT = pa.int64(), pa.int64(), pa.string()
+_SPANS = {"key": _KEY, "start": _NUMBER, "end": _NUMBER}
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "documents": {"key": _KEY, "id": _TEXT, "text": _TEXT, "metadata": _TEXT, "words": _TEXT, "length": _NUMBER},
+    "mentions": _SPANS,
+    "windows": _SPANS,
+    "metadata": {"key": _KEY, "value": _TEXT},
+    "terms": {"term": _TEXT, "documents": _NUMBER},
+}
+INDEXED = {  # columns by which rows are looked up
+    "documents": ("key", "id"),
+    "mentions": ("key",),
+    "windows": ("key",),
+    "metadata": ("key", "value"),
+    "terms": ("term",),
+}
+# Terms are made by `terms_of`; the engine only finds the documents that have one
+WORDS = FTS(
+    base_tokenizer="whitespace",
+    max_token_length=None,
+    lower_case=False,
+    stem=False,
+    remove_stop_words=False,
+    ascii_folding=False,
+)
 
 
-def connect(path: Path, **options: Any) -> lancedb.DBConnection:
-    """A connection to the tables in a folder."""
-    session = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=FILE_CACHE)
-    return lancedb.connect(path, session=session, **options)
+def make_tables(path: Path, size: int) -> dict[str, int]:
+    """Make the empty tables for vectors of `size` numbers; keep those that a killed attempt has left.
 
-
-def make_tables(path: Path, size: int) -> None:
-    """Make the empty tables for vectors of `size` numbers; keep those that a killed attempt has left."""
-    key, text, number = ("key", pa.int64()), pa.string(), pa.int64()
-    vector = ("vector", pa.list_(pa.float16(), size))
-    columns: dict[str, list[Any]] = {
-        "documents": [key, ("id", text), ("text", text), ("metadata", text)],
-        "mentions": [key, ("start", number), ("end", number), vector],
-        "windows": [key, ("start", number), ("end", number), vector],
-        "metadata": [key, ("name", text), ("text", text), ("number", pa.float64())],
-    }
+    Returns:
+        The version of each.
+    """
     database = connect(path)
-    for name, fields in columns.items():
-        table = database.create_table(name, schema=pa.schema(fields), exist_ok=True)
+    versions = {}
+    for name, columns in COLUMNS.items():
+        fields = dict(columns)
+        if columns is _SPANS:
+            fields["vector"] = pa.list_(pa.float16(), size)
+        table = database.create_table(name, schema=pa.schema(list(fields.items())), exist_ok=True)
+        for column in INDEXED[name]:
+            table.create_index(column, config=BTree(), replace=True)
         if name == "documents":
-            table.create_index("text", config=FTS(), replace=True)
+            table.create_index("words", config=WORDS, replace=True)
+        versions[name] = table.version
+    return versions
 
 
 def vector_rows(documents: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema, name: str) -> pa.Table:
@@ -61,22 +87,39 @@ def vector_rows(documents: Sequence[EncodedDocument], keys: np.ndarray, schema: 
 def metadata_rows(documents: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema) -> pa.Table:
     """Rows of the table of metadata, one for each value."""
     rows = [
-        {"key": key, "name": name, "text": text, "number": number}
+        (key, value)
         for key, document in zip(keys.tolist(), documents, strict=True)
-        for name, text, number in flatten(document.document.metadata)
+        for value in dict.fromkeys(flatten(document.document.metadata))
     ]
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.table({"key": [key for key, _ in rows], "value": [value for _, value in rows]}, schema=schema)
 
 
 def document_rows(documents: Sequence[EncodedDocument], keys: np.ndarray, schema: pa.Schema) -> pa.Table:
     """Rows of the table of documents."""
+    terms = [terms_of(document.document.text) for document in documents]
     columns = {
         "key": keys,
         "id": [document.document.id for document in documents],
         "text": [document.document.text for document in documents],
         "metadata": [to_json(document.document.metadata) for document in documents],
+        "words": list(map(join, terms)),
+        "length": list(map(len, terms)),
     }
     return pa.table(columns, schema=schema)
+
+
+def term_rows(counts: Mapping[str, int], schema: pa.Schema) -> pa.Table:
+    """Rows of the table of terms: how many more documents, or fewer, contain each."""
+    changes = {term: count for term, count in counts.items() if count}
+    return pa.table({"term": list(changes), "documents": list(changes.values())}, schema=schema)
+
+
+def count_terms(words: Iterable[str]) -> Counter[str]:
+    """How many of some texts, by their column `words`, contain each term."""
+    counts: Counter[str] = Counter()
+    for text in words:
+        counts.update(set(text.split()))
+    return counts
 
 
 def vector_index(table: Any) -> str | None:
@@ -84,17 +127,22 @@ def vector_index(table: Any) -> str | None:
     return next((index.name for index in table.list_indices() if index.columns == ["vector"]), None)
 
 
-def unindexed_rows(table: Any) -> int:
-    """How many rows of a table are in no vector index."""
-    name = vector_index(table)
+def unindexed_rows(table: Any, name: str | None) -> int:
+    """How many rows of a table are in none of its index `name`: all, if there is no such index."""
     statistics = table.index_stats(name) if name else None
     return statistics.num_unindexed_rows if statistics else table.count_rows()
 
 
-def keys_of(table: Any, where: str | None = None) -> np.ndarray:
-    """Keys of a table's rows."""
-    rows = table.search().select(["key"]).limit(ALL)
-    return (rows.where(where) if where else rows).to_arrow()["key"].to_numpy()
+def rows_of(table: Any, columns: Sequence[str], where: str | None = None, limit: int = ALL) -> pa.Table:
+    """Some columns of a table's rows, at most `limit` of them."""
+    rows = table.search().select(list(columns)).limit(limit)
+    return (rows.where(where) if where else rows).to_arrow()
+
+
+def rows_in(table: Any, columns: Sequence[str], name: str, values: Collection[Any]) -> Iterable[pa.Table]:
+    """Some columns of the rows that have one of some values in the column `name`, part by part."""
+    for part in chunks(list(values)):
+        yield rows_of(table, columns, is_in(name, part))
 
 
 def dot(vectors: pa.ChunkedArray, query: np.ndarray) -> np.ndarray:
@@ -111,17 +159,7 @@ def as_array(vectors: pa.ChunkedArray) -> np.ndarray:
 
 def is_in(column: str, values: Iterable[Any]) -> str:
     """The SQL condition that a column has one of some values."""
-    return f"{column} IN ({', '.join(map(str, values))})"
-
-
-def key_filters(keys: Iterable[int]) -> list[str]:
-    """SQL conditions that together select rows with these keys."""
-    return [is_in("key", part) for part in chunks(sorted(keys))]
-
-
-def fits_filter(values: Collection[Any]) -> bool:
-    """Whether one filter expression can list some values."""
-    return len(values) <= CHUNK
+    return f"{column} IN ({', '.join(quote(value) if isinstance(value, str) else str(value) for value in values)})"
 
 
 def chunks(items: Sequence[Any]) -> list[Sequence[Any]]:
