@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
 from operator import index
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .metadata import flatten, to_json
+from .metadata import field_name, plain, to_json
 from .spans import Span, check_span
 
 T = TypeVar("T")
@@ -33,37 +32,25 @@ class Document:
     mentions: tuple[Span, ...] = ()
 
     @classmethod
-    def from_dict(cls, entry: Any) -> Document:
-        """A document from `{"id", "text", "mentions" (optional), ...metadata}`; a whole number as id becomes a string.
+    def from_dict(cls, entry: Any, spans: bool = False) -> Document:
+        """A document from `{"id", "text", ...metadata}`, its metadata plain (see `metadata.plain`).
+
+        Args:
+            entry: a mapping; a whole number as id becomes a string, bytes UTF-8 text.
+            spans: whether `"mentions"` are the document's mentions, each with `"start"` and `"end"`, and no metadata.
 
         Raises:
             ValueError: a field is missing or of another kind; the message says which and what is accepted.
 
         Example:
-            >>> Document.from_dict({"id": "a", "text": "Oslo in May", "year": 1905}).metadata
+            >>> Document.from_dict({"id": "a", "text": "Oslo in May", "year": np.int64(1905)}).metadata
             {'year': 1905}
         """
         if not isinstance(entry, Mapping):
             raise ValueError(f'a document is {{"id": ..., "text": ...}}, not {type(entry).__name__}')
         fields = dict(entry)
-        name, text, mentions = fields.pop("id", None), fields.pop("text", None), fields.pop("mentions", None) or ()
-        if isinstance(name, Integral) and not isinstance(name, bool):
-            name = str(name)
-        if not isinstance(name, str) or not name:
-            raise ValueError(f'a document needs an "id", a non-empty string or whole number; it has {name!r:.60}')
-        if not isinstance(text, str):
-            raise ValueError(f'document {name!a:.60} needs a "text", a string; it has {type(text).__name__}')
-        if not text.strip():
-            raise ValueError(f"document {name!a:.60} has an empty text")
-        for value in (name, text):
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError as error:
-                raise ValueError(f"document {name!a:.60} is not valid Unicode at character {error.start}") from None
-        _check_metadata(name, fields)
-        if not isinstance(mentions, (list, tuple)):
-            raise ValueError(f"document {name!r:.60}: mentions are a list, not {type(mentions).__name__}")
-        return cls(name, text, fields, tuple(_mention(name, text, mention) for mention in mentions))
+        mentions = fields.pop("mentions", None) if spans else None
+        return _check_document(fields.pop("id", None), fields.pop("text", None), fields, mentions)
 
 
 @dataclass
@@ -99,28 +86,154 @@ def in_groups(items: Iterable[T], length: Callable[[T], int], characters: int, m
         yield group
 
 
-def _check_metadata(name: str, metadata: Mapping[str, Any]) -> None:
-    """Refuse what the index could not store."""
-    try:
-        to_json(metadata).encode("utf-8")
-        for field_name, _, _ in flatten(metadata):
-            field_name.encode("utf-8")
-    except RecursionError:
-        raise ValueError(f"document {name!r:.60}: its metadata is nested too deeply") from None
-    except UnicodeEncodeError:
-        raise ValueError(f"document {name!r:.60}: its metadata is not valid Unicode") from None
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"document {name!r:.60}: its metadata cannot be stored ({error})") from None
+def as_documents(source: Any, spans: bool = False) -> Iterator[Document]:
+    """Checked documents of a source, one by one.
+
+    Args:
+        source: an iterable of mappings or `Document`s, a DataFrame of pandas or polars, an Arrow table, or a
+            `datasets.Dataset`.
+        spans: see `Document.from_dict`.
+
+    Raises:
+        ValueError: the source is something else, or one of its documents is refused.
+
+    Example:
+        >>> [document.id for document in as_documents([{"id": 1, "text": "Oslo"}, Document("b", "Rome")])]
+        ['1', 'b']
+    """
+    return (_as_document(entry, spans) for entry in _entries(source))
 
 
-def _mention(name: str, text: str, mention: Any) -> Span:
-    try:
-        start, end = index(mention["start"]), index(mention["end"])
-        check_span(text, start, end)
-        return Span(start, end)
-    except (KeyError, TypeError):
+def as_ids(ids: Any) -> list[str]:
+    """Ids as strings.
+
+    Args:
+        ids: a string or whole number, or an iterable of them.
+
+    Raises:
+        ValueError: there is something else, such as a float.
+
+    Example:
+        >>> as_ids("a"), as_ids(7), as_ids(np.array([1, 2]))
+        (['a'], ['7'], ['1', '2'])
+    """
+    need = "an id is needed"
+    if isinstance(ids, (Mapping, Document)) or hasattr(ids, "columns"):
+        raise ValueError(f"{need}, or a list of ids; it has {type(ids).__name__}")
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) or getattr(ids, "ndim", 1) == 0:
+        return [_as_id(ids, need)]
+    return [_as_id(part, need) for part in ids]
+
+
+def _entries(source: Any) -> Iterable[Any]:
+    """The rows of a table, or the items of another iterable."""
+    remedy = "accepted is an iterable of documents, a DataFrame, an Arrow table or a datasets.Dataset"
+    columns = _columns(source)
+    if columns is None:
+        if isinstance(source, (Mapping, Document)):
+            raise ValueError(f"{remedy}, not one {type(source).__name__}; put a document in a list, choose a split")
+        if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
+            raise ValueError(f"{remedy}, not {type(source).__name__}; `nerret index` reads files")
+        return source
+    if len(set(map(str, columns))) < len(columns) or not {"id", "text"} <= set(columns):
         raise ValueError(
-            f'document {name!r:.60}: a mention is {{"start": ..., "end": ...}}, not {mention!r:.60}'
-        ) from None
+            'a table has a column "id", a column "text" and no two of one name; '
+            f"this one has {', '.join(map(repr, columns))}"
+        )
+    return _rows(source, columns)
+
+
+def _columns(source: Any) -> list[Any] | None:
+    """The names of a table's columns; `None` if the source is no table, or its items are rows already."""
+    if hasattr(source, "iterrows") or hasattr(source, "iter_rows"):  # of pandas, polars
+        return list(source.columns)
+    return list(source.column_names) if hasattr(source, "to_pylist") and hasattr(source, "column_names") else None
+
+
+def _rows(table: Any, columns: list[Any]) -> Iterator[dict[Any, Any]]:
+    if hasattr(table, "to_pylist"):  # of Arrow
+        for start in range(0, table.num_rows, 1_000):
+            yield from table.slice(start, 1_000).to_pylist()
+        return
+    for values in zip(*(table[column] for column in columns), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _as_document(entry: Any, spans: bool) -> Document:
+    if isinstance(entry, Document):
+        return _check_document(entry.id, entry.text, entry.metadata, entry.mentions)
+    return Document.from_dict(entry, spans)
+
+
+def _check_document(name: Any, text: Any, metadata: Any, mentions: Any) -> Document:
+    """A document whose parts are plain and can be stored."""
+    name = _as_id(name, 'a document needs an "id"')
+    place = f"document {name!a:.60}"
+    text = text if type(text) is str else _plain(text, place)
+    if not isinstance(text, str):
+        raise ValueError(f'{place} needs a "text", a string; it has {type(text).__name__}')
+    if not text.strip():
+        raise ValueError(f"{place} has an empty text")
+    _check_unicode(text, place)
+    return Document(name, text, _plain_metadata(metadata, place), _spans(text, mentions, place))
+
+
+def _as_id(value: Any, need: str) -> str:
+    name = value if type(value) is str else _plain(value, need)
+    if isinstance(name, int) and not isinstance(name, bool):
+        return str(name)
+    if not isinstance(name, str) or not name:
+        remedy = "; turn the float into a whole number or a string" if isinstance(name, float) else ""
+        raise ValueError(f"{need}, a non-empty string or whole number; it has {value!r:.60}{remedy}")
+    _check_unicode(name, f"document {name!a:.60}")
+    return name
+
+
+def _plain(value: Any, place: str) -> Any:
+    try:
+        return plain(value)
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:  # of any library whose value it is
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _plain_metadata(metadata: Any, place: str) -> dict[str, Any]:
+    """Metadata with plain values, each checked with its name, so that an error can say which field it is."""
+    if not isinstance(metadata, Mapping):
+        raise ValueError(f"{place}: metadata is a mapping, not {type(metadata).__name__}")
+    fields: dict[str, Any] = {}
+    for key, value in metadata.items():
+        where = f"{place}, field {key!a:.60}"
+        name = field_name(key)
+        if name in fields:
+            raise ValueError(f"{place} has two fields {name!r:.60}; names must differ as strings")
+        fields[name] = _plain(value, where)
+        _check_unicode(to_json({name: fields[name]}), where)
+    return fields
+
+
+def _check_unicode(text: str, place: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{place} is not valid Unicode at character {error.start}") from None
+
+
+def _spans(text: str, mentions: Any, place: str) -> tuple[Span, ...]:
+    parts = mentions if isinstance(mentions, (list, tuple)) else _plain(mentions, place)
+    if parts is None:
+        return ()
+    if not isinstance(parts, (list, tuple)):
+        raise ValueError(f"{place}: mentions are a list, not {type(mentions).__name__}")
+    return tuple(_span(text, part, place) for part in parts)
+
+
+def _span(text: str, mention: Any, place: str) -> Span:
+    fields = mention._asdict() if isinstance(mention, Span) else mention
+    try:
+        start, end = index(fields["start"]), index(fields["end"])
+        check_span(text, start, end)
+    except (KeyError, TypeError, IndexError):
+        raise ValueError(f'{place}: a mention is {{"start": ..., "end": ...}}, not {mention!r:.60}') from None
     except ValueError as error:
-        raise ValueError(f"document {name!r:.60}: {error}") from None
+        raise ValueError(f"{place}: {error}") from None
+    return Span(start, end, mention.score) if isinstance(mention, Span) else Span(start, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import index
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +30,10 @@ def check_span(text: str, start: int, end: int) -> None:
         ...
         ValueError: span [4, 4) is not a mention of a text of 12 characters: needed is 0 <= start < end <= 12
     """
-    if not (isinstance(start, int) and isinstance(end, int)):
-        raise ValueError(f"span [{start!r}, {end!r}) is not a pair of whole numbers of characters")
+    try:
+        start, end = index(start), index(end)  # whole numbers of numpy too
+    except TypeError:
+        raise ValueError(f"span [{start!r}, {end!r}) is not a pair of whole numbers of characters") from None
     if not 0 <= start < end <= len(text):
         raise ValueError(
             f"span [{start}, {end}) is not a mention of a text of {len(text)} characters: "

@@ -2,104 +2,323 @@
 
 from __future__ import annotations
 
-import math
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, NamedTuple
 
-from ..metadata import as_number, as_text
+from ..metadata import INEXACT, NUMBER, TEXT, as_decimal, as_number, field_name, plain, row, row_start
 
-Keys = Callable[[str | None], set[int]]
+Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Tests = dict[str, dict[str, Any]]  # values by field and operator
 
-COMPARISONS = {"==": "=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
-OPERATORS = (*COMPARISONS, "!=", "exists")
+ORDER = (">=", "<=", ">", "<")
+OPERATORS = ("==", *ORDER, "!=", "exists", "in", "contains")
+MOST = 100  # filters of which one must be satisfied
 
-_COMPARISON = re.compile(r"\s*([^=!<>]+?)\s*(==|=|!=|>=|<=|>|<)\s*(.*?)\s*")
-_NAME = re.compile(r"[\w\s.-]+")
+_CONDITION = re.compile(r"(.*?)(\s+in\s+|\s+contains\s+|==|!=|>=|<=|=|>|<)(.*)", re.DOTALL)
+_JSON = re.compile(r"\{|\[\s*\{")
 
 
-def parse_filter(conditions: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A filter from conditions on the command line; text that spells a number is compared as a number.
+def parse_filter(conditions: Iterable[str]) -> Where:
+    """A filter from conditions on the command line, all of which must hold.
+
+    A condition is `field=value`, with `!=`, `>=`, `<=`, `>`, `<`, `in` (values between commas) or `contains` instead of
+    `=`, or a field alone, which must exist. With `||` between several of them, one must hold. A filter as JSON does for
+    names and values that contain such signs. A value that is a number's canonical spelling is that number; for an
+    order, any spelling of a number is. All others are texts.
 
     Raises:
-        ValueError: a condition has another form, or a field is compared twice in the same way.
+        ValueError: a condition is empty or broken JSON, or conditions compare a field twice in the same way.
 
     Example:
         >>> parse_filter(["year>=1990", "topic=nature", "author"])
-        {'year': {'>=': 1990.0}, 'topic': {'==': 'nature'}, 'author': {'exists': True}}
+        {'year': {'>=': 1990}, 'topic': {'==': 'nature'}, 'author': {'exists': True}}
+        >>> parse_filter(["zip=02134 || year in 1905, 1906"])
+        [{'zip': {'==': '02134'}}, {'year': {'in': [1905, 1906]}}]
     """
-    where: dict[str, dict[str, Any]] = {}
+    branches: list[Tests] = [{}]
     for condition in conditions:
-        match = _COMPARISON.fullmatch(condition)
-        if match is not None:
-            name, operator, text = match.groups()
-            number = as_number(text)
-            value: Any = text if number is None else number
-            operator = "==" if operator == "=" else operator
-        elif _NAME.fullmatch(condition):
-            name, operator, value = condition.strip(), "exists", True
-        else:
-            raise ValueError(
-                f'--where {condition!r} is no condition; write "field=value", or != >= <= > < instead of ='
-            )
-        if operator in where.setdefault(name, {}):
-            raise ValueError(f"--where compares {name!r} twice with {operator}; compare a field only once in each way")
-        where[name][operator] = value
-    return where
+        alternatives = _parse_condition(condition)
+        branches = [_join(branch, tests) for branch in branches for tests in alternatives]
+        _check_count(len(branches))
+    return branches[0] if len(branches) == 1 else branches
 
 
-def matching_keys(where: Mapping[str, Any], documents: Keys, metadata: Keys) -> set[int]:
-    """Keys of the documents that satisfy all conditions of a filter.
+class Filter:
+    """A filter on metadata, checked as a whole.
 
     Args:
-        where: see `Store.filter`.
-        documents: gives the keys of rows of the table of documents that satisfy an SQL condition.
-        metadata: the same for the table of metadata.
+        where: `{"year": 1905}`, `{"year": {">=": 1900, "<": 1910}}`, `{"author.name": "Ada"}` (nested),
+            `{"year": {"in": [1905, "unknown"]}}`, `{"title": {"contains": "sea"}}` (part of a text, in upper or lower
+            case). All conditions must hold. A list of such filters is satisfied if one of them is. A list of values
+            satisfies a comparison if one of its values does. `!=` is the opposite of `==` among documents that have
+            the field: `{"tags": {"!=": "sea"}}` finds those with tags none of which is "sea". `{"year": {"exists":
+            False}}` finds those without the field, or with null or an empty list in it. Dates are compared as ISO
+            strings, strings by code point.
 
     Raises:
         ValueError: an unknown comparison, or a value that cannot be compared.
+
+    Example:
+        >>> Filter({"topic": "sea"}).probes
+        ['value = \\'"topic"tsea\\'']
     """
-    keys: set[int] | None = None
-    for name, tests in where.items():
-        for operator, value in (tests if isinstance(tests, Mapping) else {"==": tests}).items():
-            matches = _keys_where(name, operator, value, documents, metadata)
-            keys = matches if keys is None else keys & matches
-    return set() if keys is None else keys
+
+    def __init__(self, where: Where):
+        parts = [where] if isinstance(where, Mapping) else where
+        if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(part, Mapping) for part in parts):
+            raise ValueError(f"a filter is a mapping, or a list of mappings of which one must hold, not {where!r:.60}")
+        _check_count(len(parts))
+        self._branches = [
+            [Condition(name, *test) for name, tests in _tests(part).items() for test in tests.items()] for part in parts
+        ]
+
+    @property
+    def probes(self) -> list[str]:
+        """SQL conditions; every document that passes has at least one row for each of them."""
+        branches = [[test.rows for test in branch if test.needs_field] for branch in self._branches]
+        if len(branches) == 1:
+            return branches[0]
+        return [" OR ".join(f"({probes[0]})" for probes in branches)] if all(branches) else []
+
+    def passing(self, keys: set[int], select: Callable[[str], set[int]]) -> set[int]:
+        """Those of some documents that satisfy the filter.
+
+        Args:
+            keys: the documents' keys.
+            select: gives, of these keys, those that have a row for which an SQL condition holds.
+        """
+        matches: set[int] = set()
+        for branch in self._branches:
+            rest = keys - matches
+            for test in branch:
+                rest = test.passing(rest, select)
+            matches |= rest
+        return matches
+
+    def check(self, exists: Callable[[str], bool], names: Callable[[], Iterable[str]] | None = None) -> None:
+        """Refuse a filter that no document can satisfy because of how it is written.
+
+        Args:
+            exists: whether the index has a row for which an SQL condition holds.
+            names: gives the names of all fields; see `metadata.name_of`.
+
+        Raises:
+            ValueError: no document has a field, or its values are of another kind.
+        """
+        for branch in self._branches:
+            for test in branch:
+                test.check(exists, names)
 
 
-def _keys_where(name: str, operator: str, value: Any, documents: Keys, metadata: Keys) -> set[int]:
-    if operator not in OPERATORS:
-        raise ValueError(f"unknown comparison {operator!r} for {name!r}; accepted are {', '.join(OPERATORS)}")
-    if operator == "!=":
-        present = _keys_where(name, "exists", True, documents, metadata)
-        return present - _keys_where(name, "==", value, documents, metadata)
-    if operator == "exists" and not isinstance(value, bool):
-        raise ValueError(f"the filter on {name!r} says exists: {value!r:.60}; accepted are true and false")
-    test = as_sql(name, operator, value) if operator in COMPARISONS else f"name = {quote(name)}"
-    keys = metadata(test)
-    return documents(None) - keys if operator == "exists" and not value else keys
+class Condition(NamedTuple):
+    """One comparison of a filter, its value plain; with `in` a list of them."""
 
+    name: str
+    operator: str
+    value: Any
 
-def as_sql(name: str, operator: str, value: Any) -> str:
-    """One comparison of a filter as SQL over the rows of `flatten`.
+    @property
+    def needs_field(self) -> bool:
+        """Whether only a document with the field can satisfy it."""
+        return not (self.operator == "exists" and self.value is False)
 
-    Raises:
-        ValueError: the value is of a kind that cannot be compared.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ValueError(f"the filter on {name!r} compares with {value!r}; accepted are finite numbers")
-        test = f"number {COMPARISONS[operator]} {float(value)!r}"
-    elif isinstance(value, (str, bool, date)):
-        test = f"text {COMPARISONS[operator]} {quote(as_text(value))}"
-    else:
-        raise ValueError(
-            f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers, dates and true/false"
-        )
-    return f"name = {quote(name)} AND {test}"
+    @property
+    def rows(self) -> str:
+        """SQL for the rows that decide: one of them is needed, or for the opposite comparisons none."""
+        if self.operator in ORDER:
+            return self._order()
+        if self.operator in ("==", "in"):
+            return _is_in([row(self.name, value) for value in self._values()])
+        if self.operator == "contains":
+            place = len(row_start(self.name, TEXT)) + 1
+            return (
+                f"{_rows_of(self.name, TEXT)} AND contains(upper(substr(value, {place})), upper({quote(self.value)}))"
+            )
+        return _rows_of(self.name)
+
+    def passing(self, keys: set[int], select: Callable[[str], set[int]]) -> set[int]:
+        """Those of some documents that satisfy it; see `Filter.passing`."""
+        if not keys:
+            return keys
+        matches = keys & select(self.rows)
+        if self.operator == "!=":
+            return matches - select(self._replace(operator="==").rows)
+        return matches if self.needs_field else keys - matches
+
+    def check(self, exists: Callable[[str], bool], names: Callable[[], Iterable[str]] | None) -> None:
+        """Refuse it if nothing can be compared so; see `Filter.check`."""
+        if not self.needs_field:
+            return
+        kinds: set[str | None] = {_kind(value) for value in self._values()} or {None}
+        if any(exists(_rows_of(self.name, kind)) for kind in kinds):
+            self._check_spelling(exists)
+            return
+        if None not in kinds and exists(_rows_of(self.name)):
+            value = self._values()[0]
+            plural, kind = ("numbers", "a text") if _kind(value) == TEXT else ("texts", "a number")
+            raise ValueError(
+                f"the field {self.name!r} has only {plural}, and {value!r:.60} is {kind}; compare with {plural}"
+            )
+        nearest = get_close_matches(self.name, names() if names else (), 1)
+        hint = f"the nearest name is {nearest[0]!r}" if nearest else "names of nested fields are joined by dots"
+        raise ValueError(f"no document has a field {self.name!r}; {hint}")
+
+    def _check_spelling(self, exists: Callable[[str], bool]) -> None:
+        """Refuse equality with a number that the field only has in another spelling, such as 1905.0."""
+        for value in self._values() if self.operator in ("==", "!=", "in") else ():
+            exact = row(self.name, value)
+            if _kind(value) == NUMBER and not exists(_is_in([exact])) and exists(_is_in([exact + INEXACT])):
+                raise ValueError(
+                    f"the field {self.name!r} has {value} only in another spelling, such as {value}.0 or 0{value}, "
+                    "which is a text; compare with that text, or with >= and <="
+                )
+
+    def _values(self) -> list[Any]:
+        """The values that are compared."""
+        return [] if self.operator == "exists" else self.value if self.operator == "in" else [self.value]
+
+    def _order(self) -> str:
+        bound = row(self.name, self.value)
+        kind = _kind(self.value)
+        if kind == NUMBER and self.operator in (">", "<="):
+            bound += INEXACT  # the last row of this number
+        first, last = _bounds(self.name, kind, kind)
+        if self.operator in (">", ">="):
+            return f"value {self.operator} {quote(bound)} AND value < {quote(last)}"
+        return f"value >= {quote(first)} AND value {self.operator} {quote(bound)}"
 
 
 def quote(value: str) -> str:
     """A string as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def _is_in(rows: Sequence[str]) -> str:
+    if len(rows) == 1:
+        return f"value = {quote(rows[0])}"
+    return f"value IN ({', '.join(map(quote, rows))})" if rows else "false"
+
+
+def _rows_of(name: str, kind: str | None = None) -> str:
+    """SQL for all rows of a field, or for those of one kind."""
+    first, last = _bounds(name, kind or NUMBER, kind or TEXT)
+    return f"value >= {quote(first)} AND value < {quote(last)}"
+
+
+def _bounds(name: str, first: str, last: str) -> tuple[str, str]:
+    """The least string of the rows of a field from one kind to another, and the least after them."""
+    return row_start(name, first), row_start(name, chr(ord(last) + 1))
+
+
+def _kind(value: Any) -> str:
+    return TEXT if isinstance(value, (str, bool)) else NUMBER
+
+
+def _tests(part: Mapping[Any, Any]) -> Tests:
+    """A mapping's comparisons by field and operator, their values plain."""
+    branch: Tests = {}
+    for key, tests in part.items():
+        name = field_name(key)
+        if name in branch:
+            raise ValueError(f"the filter has two fields {name!r}; names must differ as strings")
+        tests = tests if isinstance(tests, Mapping) else {"==": tests}
+        if not tests:
+            raise ValueError(f"the filter on {name!r} is empty; accepted are {', '.join(OPERATORS)}")
+        branch[name] = {operator: _operand(name, operator, value) for operator, value in tests.items()}
+        _check_unicode(name, branch[name])
+    return branch
+
+
+def _operand(name: str, operator: Any, value: Any) -> Any:
+    """The value of one comparison, plain."""
+    if operator not in OPERATORS:
+        raise ValueError(
+            f"unknown comparison {operator!r:.60} for {name!r}; accepted are {', '.join(OPERATORS)}; "
+            f"a nested field is written with a dot, {f'{name}.{operator}'!r:.60}"
+        )
+    if operator == "in":
+        values = value if isinstance(value, (list, tuple)) else plain(value)
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"the filter on {name!r} says in: {value!r:.60}; accepted is a list of values")
+        return [_scalar(name, part) for part in values]
+    scalar = _scalar(name, value)
+    if operator == "exists" and not isinstance(scalar, bool):
+        raise ValueError(f"the filter on {name!r} says exists: {value!r:.60}; accepted are true and false")
+    if operator == "contains" and not isinstance(scalar, str):
+        raise ValueError(f"the filter on {name!r} says contains: {value!r:.60}; accepted is a string")
+    return scalar
+
+
+def _scalar(name: str, value: Any) -> Any:
+    """A value that can be compared, plain."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    scalar = plain(value)
+    if scalar is None and value is not None:
+        raise ValueError(f"the filter on {name!r} compares with {value!r}; accepted are finite numbers")
+    if scalar is None or isinstance(scalar, (dict, list)):
+        raise ValueError(
+            f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers, dates and true/false; "
+            'for several values use {"in": [...]}, for none {"exists": false}'
+        )
+    return scalar
+
+
+def _check_unicode(*parts: Any) -> None:
+    try:
+        json.dumps(parts, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"the filter on {parts[0]!a:.60} is not valid Unicode") from None
+
+
+def _check_count(count: int) -> None:
+    if count > MOST:
+        raise ValueError(f"one of {count:,} filters must hold; accepted are at most {MOST}: use in for many values")
+
+
+def _parse_condition(condition: str) -> list[Tests]:
+    """The comparisons of which one must hold."""
+    if not _JSON.match(condition.strip()):
+        return [_parse_comparison(part.strip()) for part in condition.split("||")]
+    try:
+        where = json.loads(condition)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"--where {condition!r:.80} begins as JSON and is none ({error})") from None
+    return [_tests(part) for part in (where if isinstance(where, list) else [where])]
+
+
+def _parse_comparison(text: str) -> Tests:
+    match = _CONDITION.fullmatch(text)
+    if not text:
+        raise ValueError('a --where is empty; write "field=value", or != >= <= > < in contains instead of =')
+    if match is None:
+        return {text: {"exists": True}}
+    name, sign, value = (part.strip() for part in match.groups())
+    operator = "==" if sign == "=" else sign
+    if operator == "in":
+        return {name: {operator: [_parse_value(part.strip(), operator) for part in value.split(",")]}}
+    return {name: {operator: _parse_value(value, operator)}}
+
+
+def _parse_value(text: str, operator: str) -> Any:
+    if operator == "contains":
+        return text
+    number = as_number(text)
+    if number is None and operator in ORDER:
+        number = as_decimal(text)  # type: ignore[assignment]
+    return text if number is None else number
+
+
+def _join(first: Tests, second: Tests) -> Tests:
+    """Two branches' comparisons, all of which must hold."""
+    branch = {name: dict(tests) for name, tests in first.items()}
+    for name, tests in second.items():
+        for operator, value in tests.items():
+            if operator in branch.setdefault(name, {}):
+                raise ValueError(f"--where compares {name!r} twice with {operator}; compare a field once in each way")
+            branch[name][operator] = value
+    return branch
