@@ -156,7 +156,7 @@ class EndpointHandler:
             raise ValueError('"mentions" is empty; leave it out to have mentions found')
         mentions = item.get("mentions", [item] if fields else [])
         entry = {"id": f"inputs[{number}]", "text": item["text"], "mentions": mentions}
-        return self.code("documents").Document.from_dict(entry)
+        return self.code("documents").Document.from_dict(entry, spans=True)
 
     def _count_windows(self, documents: dict[int, Any]) -> Counter[int]:
         """How many windows each document takes, by its number in the request."""

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .metadata import field_name, plain, to_json
+from .metadata import to_json
 from .spans import Span, check_span
+from .values import field_name, plain
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Document:
 
     @classmethod
     def from_dict(cls, entry: Any, spans: bool = False) -> Document:
-        """A document from `{"id", "text", ...metadata}`, its metadata plain (see `metadata.plain`).
+        """A document from `{"id", "text", ...metadata}`, its metadata plain (see `values.plain`).
 
         Args:
             entry: a mapping; a whole number as id becomes a string, bytes UTF-8 text.
@@ -228,7 +229,7 @@ def _spans(text: str, mentions: Any, place: str) -> tuple[Span, ...]:
 
 
 def _span(text: str, mention: Any, place: str) -> Span:
-    fields = mention._asdict() if isinstance(mention, Span) else mention
+    fields = _plain(mention, place)  # of a Span too
     try:
         start, end = index(fields["start"]), index(fields["end"])
         check_span(text, start, end)

@@ -76,7 +76,7 @@ def stranger(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -> di
 def _expected(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of the query and of the mention, as the index computes them."""
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans())
-    document = Document.from_dict({"id": "a", "text": TEXT, "mentions": [{"start": 19, "end": 25}]})
+    document = Document.from_dict({"id": "a", "text": TEXT, "mentions": [{"start": 19, "end": 25}]}, spans=True)
     return encoder.embed_queries([QUERY])[0], next(iter(encoder.encode([document]))).vectors[0]
 
 

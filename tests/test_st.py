@@ -37,7 +37,7 @@ def _index_vectors(folder: str) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of the query "city" and of the two mentions, as the index computes them."""
     checkpoint = load_checkpoint(folder)
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans())
-    document = Document.from_dict({"id": "a", "text": TEXT, "mentions": MENTIONS})
+    document = Document.from_dict({"id": "a", "text": TEXT, "mentions": MENTIONS}, spans=True)
     return encoder.embed_queries(["city"]), next(iter(encoder.encode([document]))).vectors
 
 
@@ -83,7 +83,9 @@ def test_a_mention_in_a_long_text_has_the_vector_of_the_index(folder: str, encod
     start = text.index("London")
     vector = encoder.encode({"text": text, "start": start, "end": start + 6})
     checkpoint = load_checkpoint(folder)
-    document = Document.from_dict({"id": "a", "text": text, "mentions": [{"start": start, "end": start + 6}]})
+    document = Document.from_dict(
+        {"id": "a", "text": text, "mentions": [{"start": start, "end": start + 6}]}, spans=True
+    )
     (result,) = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans()).encode([document])
     np.testing.assert_allclose(vector, result.vectors[0], atol=1e-6)
 

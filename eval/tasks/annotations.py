@@ -41,7 +41,7 @@ def read_annotations(path: Path, limit: int | None = None) -> Iterator[LabelledD
 
 
 def _labelled_document(entry: Any) -> LabelledDocument:
-    document = Document.from_dict(entry)
+    document = Document.from_dict(entry, spans=True)
     labels: dict[Span, tuple[str, ...]] = {}
     for span, mention in zip(document.mentions, entry.get("mentions") or (), strict=True):
         if not isinstance(mention.get("type"), str):

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COND",
-        help='"field=value", also != >= <= > <, or "field" alone (it is there); may be repeated',
+        help='"field=value", also != >= <= > < contains, "field in a, b", or "field" alone (it is there); '
+        "with || between conditions one must hold; may be repeated",
     )
     add("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
     add("--json", action="store_true", help="one JSON object a line: id, score, text, mentions, metadata")
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the hits, best first."""
-    from ..index.filters import parse_filter
+    from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
     where = parse_filter(options.where)

@@ -1,50 +1,22 @@
-"""Filters on metadata: as a user writes them, and as SQL over the rows of `metadata.flatten`."""
+"""Filters on metadata, as SQL over the rows of `metadata.flatten`."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from ..metadata import INEXACT, NUMBER, TEXT, as_decimal, as_number, field_name, plain, row, row_start
+from ..metadata import INEXACT, NUMBER, TEXT, number_key, row, row_start
+from ..values import field_name, plain
 
 Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Tests = dict[str, dict[str, Any]]  # values by field and operator
 
 ORDER = (">=", "<=", ">", "<")
 OPERATORS = ("==", *ORDER, "!=", "exists", "in", "contains")
-MOST = 100  # filters of which one must be satisfied
-
-_CONDITION = re.compile(r"(.*?)(\s+in\s+|\s+contains\s+|==|!=|>=|<=|=|>|<)(.*)", re.DOTALL)
-_JSON = re.compile(r"\{|\[\s*\{")
-
-
-def parse_filter(conditions: Iterable[str]) -> Where:
-    """A filter from conditions on the command line, all of which must hold.
-
-    A condition is `field=value`, with `!=`, `>=`, `<=`, `>`, `<`, `in` (values between commas) or `contains` instead of
-    `=`, or a field alone, which must exist. With `||` between several of them, one must hold. A filter as JSON does for
-    names and values that contain such signs. A value that is a number's canonical spelling is that number; for an
-    order, any spelling of a number is. All others are texts.
-
-    Raises:
-        ValueError: a condition is empty or broken JSON, or conditions compare a field twice in the same way.
-
-    Example:
-        >>> parse_filter(["year>=1990", "topic=nature", "author"])
-        {'year': {'>=': 1990}, 'topic': {'==': 'nature'}, 'author': {'exists': True}}
-        >>> parse_filter(["zip=02134 || year in 1905, 1906"])
-        [{'zip': {'==': '02134'}}, {'year': {'in': [1905, 1906]}}]
-    """
-    branches: list[Tests] = [{}]
-    for condition in conditions:
-        alternatives = _parse_condition(condition)
-        branches = [_join(branch, tests) for branch in branches for tests in alternatives]
-        _check_count(len(branches))
-    return branches[0] if len(branches) == 1 else branches
+MOST = 100  # branches of which one must hold
 
 
 class Filter:
@@ -68,12 +40,9 @@ class Filter:
     """
 
     def __init__(self, where: Where):
-        parts = [where] if isinstance(where, Mapping) else where
-        if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(part, Mapping) for part in parts):
-            raise ValueError(f"a filter is a mapping, or a list of mappings of which one must hold, not {where!r:.60}")
-        _check_count(len(parts))
         self._branches = [
-            [Condition(name, *test) for name, tests in _tests(part).items() for test in tests.items()] for part in parts
+            [Condition(name, *test) for name, tests in branch.items() for test in tests.items()]
+            for branch in branches_of(where)
         ]
 
     @property
@@ -172,9 +141,10 @@ class Condition(NamedTuple):
         for value in self._values() if self.operator in ("==", "!=", "in") else ():
             exact = row(self.name, value)
             if _kind(value) == NUMBER and not exists(_is_in([exact])) and exists(_is_in([exact + INEXACT])):
+                spelling = f"{value}.0" if isinstance(value, int) else f"{value}0"
                 raise ValueError(
-                    f"the field {self.name!r} has {value} only in another spelling, such as {value}.0 or 0{value}, "
-                    "which is a text; compare with that text, or with >= and <="
+                    f"the field {self.name!r} has {value} only as a text in another spelling, such as {spelling}; "
+                    "compare with that text, or use >= and <="
                 )
 
     def _values(self) -> list[Any]:
@@ -190,6 +160,29 @@ class Condition(NamedTuple):
         if self.operator in (">", ">="):
             return f"value {self.operator} {quote(bound)} AND value < {quote(last)}"
         return f"value >= {quote(first)} AND value {self.operator} {quote(bound)}"
+
+
+def branches_of(where: Any) -> list[Tests]:
+    """The branches of a filter, of which one must hold: their comparisons by field and operator, the values plain.
+
+    Raises:
+        ValueError: an unknown comparison, or a value that cannot be compared.
+
+    Example:
+        >>> branches_of({"year": 1905, "topic": {"in": ["sea"]}})
+        [{'year': {'==': 1905}, 'topic': {'in': ['sea']}}]
+    """
+    parts = [where] if isinstance(where, Mapping) else where
+    if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(part, Mapping) for part in parts):
+        raise ValueError(f"a filter is a mapping, or a list of mappings of which one must hold, not {where!r:.60}")
+    check_count(len(parts))
+    return [_tests(part) for part in parts]
+
+
+def check_count(branches: int) -> None:
+    """Refuse a filter of more branches than the engine can take."""
+    if branches > MOST:
+        raise ValueError(f"a filter has {branches:,} branches; accepted are at most {MOST}: use in for many values")
 
 
 def quote(value: str) -> str:
@@ -228,97 +221,47 @@ def _tests(part: Mapping[Any, Any]) -> Tests:
         tests = tests if isinstance(tests, Mapping) else {"==": tests}
         if not tests:
             raise ValueError(f"the filter on {name!r} is empty; accepted are {', '.join(OPERATORS)}")
-        branch[name] = {operator: _operand(name, operator, value) for operator, value in tests.items()}
-        _check_unicode(name, branch[name])
+        try:
+            branch[name] = {operator: _operand(operator, value) for operator, value in tests.items()}
+            json.dumps([name, branch[name]], ensure_ascii=False, default=str).encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError(f"the filter on {name!a:.60} is not valid Unicode") from None
+        except ValueError as error:
+            raise ValueError(f"the filter on {name!r:.60} {error}") from None
     return branch
 
 
-def _operand(name: str, operator: Any, value: Any) -> Any:
+def _operand(operator: Any, value: Any) -> Any:
     """The value of one comparison, plain."""
     if operator not in OPERATORS:
         raise ValueError(
-            f"unknown comparison {operator!r:.60} for {name!r}; accepted are {', '.join(OPERATORS)}; "
-            f"a nested field is written with a dot, {f'{name}.{operator}'!r:.60}"
+            f"has an unknown comparison {operator!r:.60}; accepted are {', '.join(OPERATORS)} "
+            "(names of nested fields are joined by dots)"
         )
     if operator == "in":
         values = value if isinstance(value, (list, tuple)) else plain(value)
         if not isinstance(values, (list, tuple)):
-            raise ValueError(f"the filter on {name!r} says in: {value!r:.60}; accepted is a list of values")
-        return [_scalar(name, part) for part in values]
-    scalar = _scalar(name, value)
+            raise ValueError(f"says in: {value!r:.60}; accepted is a list of values")
+        return [_scalar(part) for part in values]
+    if operator in ORDER and isinstance(value, Decimal) and value.is_finite():
+        number_key(value)  # refuses what is beyond its range
+        return value
+    scalar = _scalar(value)
     if operator == "exists" and not isinstance(scalar, bool):
-        raise ValueError(f"the filter on {name!r} says exists: {value!r:.60}; accepted are true and false")
+        raise ValueError(f"says exists: {value!r:.60}; accepted are true and false")
     if operator == "contains" and not isinstance(scalar, str):
-        raise ValueError(f"the filter on {name!r} says contains: {value!r:.60}; accepted is a string")
+        raise ValueError(f"says contains: {value!r:.60}; accepted is a string")
     return scalar
 
 
-def _scalar(name: str, value: Any) -> Any:
+def _scalar(value: Any) -> Any:
     """A value that can be compared, plain."""
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
     scalar = plain(value)
     if scalar is None and value is not None:
-        raise ValueError(f"the filter on {name!r} compares with {value!r}; accepted are finite numbers")
+        raise ValueError(f"compares with {value!r}; accepted are finite numbers")
     if scalar is None or isinstance(scalar, (dict, list)):
         raise ValueError(
-            f"the filter on {name!r} compares with {value!r:.60}; accepted are strings, numbers, dates and true/false; "
+            f"compares with {value!r:.60}; accepted are strings, numbers, dates and true/false; "
             'for several values use {"in": [...]}, for none {"exists": false}'
         )
     return scalar
-
-
-def _check_unicode(*parts: Any) -> None:
-    try:
-        json.dumps(parts, ensure_ascii=False, default=str).encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError(f"the filter on {parts[0]!a:.60} is not valid Unicode") from None
-
-
-def _check_count(count: int) -> None:
-    if count > MOST:
-        raise ValueError(f"one of {count:,} filters must hold; accepted are at most {MOST}: use in for many values")
-
-
-def _parse_condition(condition: str) -> list[Tests]:
-    """The comparisons of which one must hold."""
-    if not _JSON.match(condition.strip()):
-        return [_parse_comparison(part.strip()) for part in condition.split("||")]
-    try:
-        where = json.loads(condition)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"--where {condition!r:.80} begins as JSON and is none ({error})") from None
-    return [_tests(part) for part in (where if isinstance(where, list) else [where])]
-
-
-def _parse_comparison(text: str) -> Tests:
-    match = _CONDITION.fullmatch(text)
-    if not text:
-        raise ValueError('a --where is empty; write "field=value", or != >= <= > < in contains instead of =')
-    if match is None:
-        return {text: {"exists": True}}
-    name, sign, value = (part.strip() for part in match.groups())
-    operator = "==" if sign == "=" else sign
-    if operator == "in":
-        return {name: {operator: [_parse_value(part.strip(), operator) for part in value.split(",")]}}
-    return {name: {operator: _parse_value(value, operator)}}
-
-
-def _parse_value(text: str, operator: str) -> Any:
-    if operator == "contains":
-        return text
-    number = as_number(text)
-    if number is None and operator in ORDER:
-        number = as_decimal(text)  # type: ignore[assignment]
-    return text if number is None else number
-
-
-def _join(first: Tests, second: Tests) -> Tests:
-    """Two branches' comparisons, all of which must hold."""
-    branch = {name: dict(tests) for name, tests in first.items()}
-    for name, tests in second.items():
-        for operator, value in tests.items():
-            if operator in branch.setdefault(name, {}):
-                raise ValueError(f"--where compares {name!r} twice with {operator}; compare a field once in each way")
-            branch[name][operator] = value
-    return branch
