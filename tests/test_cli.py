@@ -186,7 +186,7 @@ def test_a_broken_line_is_reported_and_stops_the_command_unless_skipped(
         (["index", "{corpus}", "{tmp}/i", "--model", "no-such-model"], "no model 'no-such-model'"),
         (["index", "{corpus}", "{tmp}/i", "--detector", "magic"], "accepted are probe"),
         (["search", "{index}", ""], "a type query is a few words"),
-        (["search", "{index}", "city", "--where", "year~3"], "is no condition"),
+        (["search", "{index}", "city", "--where", "year~3"], "no document has a field 'year~3'"),
         pytest.param(  # loads the default model
             ["search", "{index}", "city", "--model", "nerret-minilm"], "was made with the model", marks=pytest.mark.slow
         ),

@@ -34,11 +34,9 @@ def reasons(path: Path) -> list[str]:
         ('{"id": "", "text": "Ada"}', "a non-empty string or whole number; it has ''"),
         ('{"id": "a", "text": null}', 'needs a "text", a string; it has NoneType'),
         ('{"id": "a", "text": "Ada \\ud800"}', "is not valid Unicode at character 4"),
-        ('{"id": "a", "text": "Ada", "x": "\\ud800"}', "its metadata is not valid Unicode"),
-        ('{"id": "a", "text": "Ada", "x": 1' + "0" * 400 + "}", "its metadata cannot be stored"),
+        ('{"id": "a", "text": "Ada", "x": "\\ud800"}', "field 'x' is not valid Unicode"),
+        ('{"id": "a", "text": "Ada", "x": 1' + "0" * 5000 + "}", "this is not JSON"),
         ('{"id": "a", "text": "Ada", "x": ' + "[" * 90_000 + "]" * 90_000 + "}", "nested too deeply"),
-        ('{"id": "a", "text": "Ada", "mentions": 5}', "mentions are a list, not int"),
-        ('{"id": "a", "text": "Ada", "mentions": [{"start": 0.5, "end": 2}]}', "a mention is"),
         ('{"id": "a", "text": "Ada"', "this is not JSON"),
         ("\x00", "this is not JSON"),
     ],
@@ -105,7 +103,7 @@ def test_parquet_keeps_kinds_and_skips_nulls(tmp_path: Path) -> None:
     table = pa.table({"id": [5, 6], "text": ["Ada", None], "day": [date(2020, 5, 1)] * 2, "tags": [["a"], []]})
     parquet.write_table(table, tmp_path / "corpus.parquet")
     document, bad_line = read(tmp_path / "corpus.parquet")
-    assert document == Document("5", "Ada", {"day": date(2020, 5, 1), "tags": ["a"]}) and isinstance(bad_line, BadLine)
+    assert document == Document("5", "Ada", {"day": "2020-05-01", "tags": ["a"]}) and isinstance(bad_line, BadLine)
 
 
 @pytest.mark.parametrize("size", [10, 60])

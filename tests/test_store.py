@@ -321,7 +321,6 @@ def metadata_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ({"draft": True}, "c"),
         ({"zip": "01234", "huge": {">": 1e29}}, "d"),
         ({"year": 1900, "tags": "sea"}, ""),
-        ({"no' OR 1=1 --": "x"}, ""),
     ],
 )
 def test_filters(metadata_store: Store, where: dict, expected: str) -> None:

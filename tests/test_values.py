@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling_nerret.documents import Document, as_documents, as_ids
@@ -208,6 +208,7 @@ def test_what_json_lacks_is_refused_by_document_and_field(value: Any, message: s
         Document.from_dict({"id": "a", "text": "Ada", "year": 1905, "colour": value})
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
