@@ -16,8 +16,10 @@ from modeling_nerret import EntityRetriever, GivenSpans
 from modeling_nerret.cli import main
 from modeling_nerret.documents import Document, EncodedDocument
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.index.engine import connect
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.tables import vector_rows
+from modeling_nerret.index.writer import Writer
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.spans import Span
 from tests.tiny import save_checkpoint
@@ -281,14 +283,14 @@ def test_compacting_changes_no_answer(retriever: EntityRetriever) -> None:
     assert retriever.search("city", k=4) == before
 
 
-def test_mentions_left_by_a_killed_writer_do_not_crowd_out_documents(retriever: EntityRetriever) -> None:
-    store = retriever._store
-    query = retriever.encoder.embed_queries(["city"])[0]
-    remains = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.stack([query] * 900))]
-    table = store._vectors["mentions"]
+def test_mentions_left_by_a_killed_writer_are_not_seen(retriever: EntityRetriever) -> None:
+    answers = {mode: retriever.search("city", mode=mode) for mode in ("hybrid", "vector")}
+    size = retriever.checkpoint.model.config.hidden_size
+    remains = [EncodedDocument(Document("gone", "Ada"), [Span(0, 3)] * 900, np.ones((900, size), np.float32))]
+    table = connect(retriever.path).open_table("mentions")
     table.add(vector_rows(remains, np.asarray([99]), table.schema, "mentions"))
-    for mode in ("hybrid", "vector"):
-        assert set(_ids(retriever, mode=mode)) == {"a", "b", "c", "d"}
+    for reader in (retriever, EntityRetriever(retriever.path, retriever.checkpoint)):
+        assert {mode: reader.search("city", mode=mode) for mode in answers} == answers
 
 
 def test_ties_are_in_order_of_their_ids(tmp_path: Path, checkpoint: Checkpoint) -> None:
@@ -372,17 +374,18 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     corpus, index = tmp_path / "corpus.txt", str(tmp_path / "index")
     corpus.write_text("".join(f"Ada wrote notes {number}\n" for number in range(8)))
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
-    write = Store.write
+    write = Writer.write
 
-    def write_and_interrupt(store: Store, documents: list[EncodedDocument]) -> None:
-        write(store, documents)
-        if len(store) == 4:
+    def write_and_interrupt(writer: Writer, documents: list[EncodedDocument]) -> int:
+        replaced = write(writer, documents)
+        if len(Store(index)) == 4:
             signal.raise_signal(signal.SIGINT)
+        return replaced
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores Ctrl-C
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "write", write_and_interrupt)
+            patch.setattr(Writer, "write", write_and_interrupt)
             assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
     finally:
         signal.signal(signal.SIGINT, before)

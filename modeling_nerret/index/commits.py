@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .folder import COMMIT, TABLES, mode_of_files, read_sealed, sync, write_sealed
+from .folder import COMMIT, REMEDY, TABLES, mode_of_files, read_sealed, sync, write_sealed
 
 HINT = "latest_version_hint.json"  # the engine's, rewritten with every version
 
@@ -64,7 +64,7 @@ def read_commit(path: Path) -> Commit:
     try:
         return Commit(**fields)
     except TypeError:
-        raise ValueError(f"{path / COMMIT} is damaged; index its corpus again under a new path") from None
+        raise ValueError(f"{path / COMMIT} is damaged; {REMEDY}") from None
 
 
 def write_commit(path: Path, commit: Commit) -> None:
@@ -88,17 +88,14 @@ def read_checksums(path: Path, commit: Commit) -> dict[str, Checksum]:
             raise ValueError("too short")
         return {name: Checksum(size, digest) for name, size, digest in map(json.loads, content.splitlines())}
     except (OSError, ValueError, TypeError):
-        raise ValueError(f"{file} is damaged: {REMEDY}") from None
-
-
-REMEDY = "index the corpus again under a new path, or restore the folder from a backup"
+        raise ValueError(f"{file} is damaged; {REMEDY}") from None
 
 
 def add_checksums(path: Path, commit: Commit, checksums: Mapping[str, Checksum]) -> int:
     """Write checksums after those that count; returns how many bytes then count."""
     lines = "".join(json.dumps([name, *checksum]) + "\n" for name, checksum in checksums.items()).encode()
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    with open(os.open(path / commit.checksums, flags, mode_of_files(path)), "r+b") as stream:
+    with os.fdopen(os.open(path / commit.checksums, flags, mode_of_files(path)), "r+b") as stream:
         stream.truncate(commit.bytes)
         stream.seek(commit.bytes)
         stream.write(lines)

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,8 @@ TABLES = ("documents", "mentions", "windows", "metadata", "terms")
 MANIFEST, COMMIT, LOCK = "nerret.json", "commit.json", "write.lock"
 NEW = ".new"  # ends the name of a file that is being written
 PRIVATE = 0o700  # of a new index folder: a corpus may be confidential
+
+REMEDY = "index its corpus again under a new path, or restore the folder from a backup"
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _REMEDIES = {  # words of the storage engine and of the system: what is wrong and what to do
@@ -40,7 +42,7 @@ def as_path(path: str | Path) -> Path:
         ValueError: it is an address such as `s3://bucket/index`.
     """
     if _ADDRESS.match(os.fspath(path)):
-        raise ValueError(f"{os.fspath(path)!r} is an address; an index lies in a folder of this computer: give its path")
+        raise ValueError(f"{os.fspath(path)!r} is an address; an index is a folder of this computer: give its path")
     return Path(path).expanduser().absolute()
 
 
@@ -110,8 +112,8 @@ def write_sealed(file: Path, fields: Mapping[str, Any]) -> None:
     new = file.with_name(file.name + NEW)
     new.unlink(missing_ok=True)
     sealed = dict(fields) | {"sha256": _seal(fields)}
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode_of_files(file.parent))  # no link is followed
-    with open(descriptor, "w", encoding="utf-8") as stream:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # no link is followed
+    with os.fdopen(os.open(new, flags, mode_of_files(file.parent)), "w", encoding="utf-8") as stream:
         stream.write(json.dumps(sealed, indent=2) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
@@ -125,7 +127,7 @@ def read_sealed(file: Path, is_older: Any = lambda fields: False) -> dict[str, A
     Raises:
         ValueError: it is no regular file, or damaged.
     """
-    damage = ValueError(f"{file} is damaged; index its corpus again under a new path, or restore it from a backup")
+    damage = ValueError(f"{file} is damaged; {REMEDY}")
     if not file.exists() or not stat.S_ISREG(file.lstat().st_mode):
         raise damage
     try:
@@ -146,8 +148,7 @@ def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError if path.is_dir() else ()):  # not every system can sync a folder
-            os.fsync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ..documents import Document
+from . import tables
 from .commits import Commit
 from .engine import lancedb
 from .filters import Filter
-from . import tables
 from .folder import TABLES
 from .tables import as_array, chunks, dot, is_in, rows_in, rows_of, vector_index
 from .terms import bm25, terms_of

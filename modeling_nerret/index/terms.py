@@ -8,7 +8,6 @@ English words.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from functools import lru_cache
 
 import numpy as np
@@ -26,10 +25,11 @@ _IS_HAN = regex.compile(r"\p{Han}")
 _INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "þ": "th", "ð": "d"})
 _STEMMER = stemmer("english")
-COMMON = frozenset(
-    "a an and are as at be been but by for from had has have he her his i if in into is it its no not of on or she so "
-    "such that the their them then there these they this to was we were which who will with you".split()
-)
+_COMMON = """
+a an and are as at be been but by for from had has have he her his i if in into is it its no not of on or she so such
+that the their them then there these they this to was we were which who will with you
+"""
+COMMON = frozenset(_COMMON.split())
 
 
 def terms_of(text: str) -> list[str]:
@@ -73,12 +73,9 @@ def join(terms: list[str]) -> str:
     return "".join(f" {term} " for term in terms)
 
 
-def split(words: str) -> Counter[str]:
-    """How often each term stands in what `join` made."""
-    return Counter(words.split())
-
-
-def bm25(frequencies: np.ndarray, lengths: np.ndarray, containing: np.ndarray, documents: int, words: int) -> np.ndarray:
+def bm25(
+    frequencies: np.ndarray, lengths: np.ndarray, containing: np.ndarray, documents: int, words: int
+) -> np.ndarray:
     """BM25 scores of texts for the terms of a query (Robertson and Zaragoza, 2009, with Lucene's idf).
 
     Args:

@@ -201,8 +201,8 @@ class Writer:
         size = add_checksums(self.path, self.commit, checksums)
         self._checksums |= checksums
         versions = {name: table.version for name, table in self._tables.items()}
-        number, since = self.commit.number + 1, self.commit.since_compaction + 1
-        self._replace(replace(self.commit, number=number, versions=versions, bytes=size, since_compaction=since), changes)
+        since = self.commit.since_compaction + 1
+        self._replace(self.commit, **({"versions": versions, "bytes": size, "since_compaction": since} | changes))
 
     def _forget_files(self) -> None:
         """Begin a new file of checksums, without those of files that are gone."""
@@ -210,14 +210,14 @@ class Writer:
         present: dict[str, Checksum] = {
             name: self._checksums.get(name) or checksum(file) for name, file in table_files(self.path).items()
         }
-        fresh = replace(self.commit, number=self.commit.number + 1, bytes=0)
-        fresh = replace(fresh, checksums=f"checksums-{fresh.number}.jsonl")
+        fresh = replace(self.commit, checksums=f"checksums-{self.commit.number + 1}.jsonl", bytes=0)
         self._checksums = present
-        self._replace(replace(fresh, bytes=add_checksums(self.path, fresh, present)), {})
+        self._replace(fresh, bytes=add_checksums(self.path, fresh, present))
         former.unlink(missing_ok=True)
 
-    def _replace(self, commit: Commit, changes: dict[str, Any]) -> None:
-        self.commit = replace(commit, **changes)
+    def _replace(self, commit: Commit, **changes: Any) -> None:
+        """Make a changed copy of a commit the last one."""
+        self.commit = replace(commit, number=commit.number + 1, **changes)
         write_commit(self.path, self.commit)
 
     def _unindexed_documents(self) -> int:
