@@ -42,6 +42,7 @@ COMMANDS = {
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),
     "compact": Command("cli.compact", "give the space of deleted and replaced documents back to the disk"),
+    "check": Command("cli.check", "verify an index: its files, documents, mentions and vectors"),
     "info": Command("cli.info", "say what an index holds"),
     "models": Command("cli.models", "list the models that come with nerret"),
     "convert": Command("cli.convert", "make a checkpoint of the published head of NER Retriever"),

@@ -15,13 +15,14 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .folder import COMMIT, REMEDY, TABLES, mode_of_files, read_sealed, sync, write_sealed
 
-HINT = "latest_version_hint.json"  # the engine's, rewritten with every version
+SMALL = 1 << 16  # bytes of a file that is read whole before the engine reads it
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Commit:
         since_compaction: number of commits since the last compaction.
         checksums: name of the file with the checksums.
         bytes: how much of that file counts.
+        cleaning: whether files of earlier commits are being removed, so that checksums of missing files may remain.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Commit:
     since_compaction: int
     checksums: str
     bytes: int
+    cleaning: bool = False
 
 
 class Checksum(NamedTuple):
@@ -110,10 +113,37 @@ def table_files(path: Path) -> dict[str, Path]:
     for table in TABLES:
         for folder, _, names in os.walk(path / f"{table}.lance"):
             for name in names:
-                if name != HINT:
-                    file = Path(folder, name)
-                    files[file.relative_to(path).as_posix()] = file
+                file = Path(folder, name)
+                files[file.relative_to(path).as_posix()] = file
     return files
+
+
+def remove_hints(path: Path) -> None:
+    """Remove the files in which the engine notes its latest version: they change, and it works without them."""
+    for table in TABLES:
+        (path / f"{table}.lance" / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
+
+
+def damaged_file(path: Path, checksums: Mapping[str, Checksum], known: set[str]) -> str | None:
+    """A file that has another size than it was written with or, if it is small, another content.
+
+    Files that are missing do not count: the engine says so itself, if it needs them.
+
+    Args:
+        path: the index folder.
+        checksums: of its files.
+        known: names of files that were looked at before; those of this call are added.
+    """
+    for name in checksums.keys() - known:
+        file, expected = path / name, checksums[name]
+        with suppress(FileNotFoundError):
+            status = file.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size != expected.size:
+                return name
+            if expected.size <= SMALL and checksum(file) != expected:
+                return name
+        known.add(name)
+    return None
 
 
 def make_durable(path: Path, files: Iterable[Path]) -> None:

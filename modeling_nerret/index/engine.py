@@ -57,7 +57,7 @@ with _errors_only():
         import lancedb
     from lancedb.index import FTS, BTree, IvfRq
 
-__all__ = ["FTS", "BTree", "ForkError", "IvfRq", "connect", "lancedb", "refuse_fork"]
+__all__ = ["FTS", "BTree", "ForkError", "IvfRq", "connect", "is_failure", "lancedb", "refuse_fork"]
 
 INDEX_CACHE, FILE_CACHE = 2 << 30, 8 << 20  # bytes; the latter fills up while documents are added
 _users: list[int] = []  # the process that has used the engine, and so runs its threads
@@ -78,6 +78,13 @@ def refuse_fork() -> None:
             "an index cannot be used in a forked process; start processes with the method 'spawn', for example "
             "multiprocessing.get_context('spawn'), and open the index there"
         )
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether the engine, or the disk below it, has failed; a panic of its own is no ordinary exception."""
+    if isinstance(error, ForkError):
+        return False
+    return isinstance(error, (OSError, RuntimeError)) or type(error).__name__ in ("RustPanic", "PanicException")
 
 
 def connect(path: Path, **options: Any) -> lancedb.DBConnection:

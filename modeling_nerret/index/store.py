@@ -15,12 +15,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..documents import Document
-from .commits import Commit, add_checksums, checksum, make_durable, read_commit, table_files, write_commit
-from .engine import ForkError, connect, refuse_fork
+from .commits import (
+    Commit,
+    add_checksums,
+    checksum,
+    damaged_file,
+    make_durable,
+    read_checksums,
+    read_commit,
+    remove_hints,
+    table_files,
+    write_commit,
+)
+from .engine import connect, is_failure, refuse_fork
 from .folder import (
     COMMIT,
     FORMAT,
     MANIFEST,
+    REMEDY,
     as_path,
     has_index,
     is_vacant,
@@ -55,6 +67,7 @@ class Store:
         self.manifest = read_manifest(self.path)
         self._stamp: tuple[int, ...] = ()
         self._snapshot: Snapshot | None = None
+        self._known: set[str] = set()  # names of files whose sizes are right
         self.read(lambda snapshot: snapshot.commit)  # so that damage is said at once
 
     @classmethod
@@ -131,7 +144,11 @@ class Store:
         stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
         snapshot = self._snapshot
         if snapshot is None or stamp != self._stamp:
-            snapshot = Snapshot(connect(self.path), read_commit(self.path))
+            commit = read_commit(self.path)
+            name = damaged_file(self.path, read_checksums(self.path, commit), self._known)
+            if name is not None:
+                raise ValueError(f"{self.path / name} is damaged: it has changed since it was written; {REMEDY}")
+            snapshot = Snapshot(connect(self.path), commit)
             self._snapshot, self._stamp = snapshot, stamp
         return snapshot
 
@@ -148,9 +165,9 @@ class Store:
                 snapshot = self.snapshot()
                 number = snapshot.commit.number
                 return query(snapshot)
-            except ForkError:
-                raise
-            except (OSError, RuntimeError) as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 failure = error
             if self._has_moved_on(number) and time.monotonic() < end:
                 continue
@@ -170,6 +187,7 @@ class Store:
 def _make(path: Path, size: int) -> None:
     """Make the empty tables and the first commit."""
     commit = Commit(0, make_tables(path, size), 1, 0, 0, "checksums-0.jsonl", 0)
+    remove_hints(path)
     files = table_files(path)
     make_durable(path, files.values())
     length = add_checksums(path, commit, {name: checksum(file) for name, file in files.items()})

@@ -22,6 +22,7 @@ from .commits import (
     make_durable,
     read_checksums,
     read_commit,
+    remove_hints,
     table_files,
     write_commit,
 )
@@ -119,7 +120,7 @@ class Writer:
         self._merge_terms()
         for table in self._tables.values():
             _optimize(table)
-        self._commit(since_compaction=0)
+        self._commit(since_compaction=0, cleaning=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of other users: writers are locked out, readers try again
             for table in self._tables.values():
@@ -195,6 +196,7 @@ class Writer:
 
     def _commit(self, **changes: Any) -> None:
         """Wait until everything that was written would survive a power cut, then make it the last commit."""
+        remove_hints(self.path)
         files = {name: file for name, file in table_files(self.path).items() if name not in self._checksums}
         make_durable(self.path, files.values())
         checksums = {name: checksum(file) for name, file in files.items()}
@@ -207,12 +209,13 @@ class Writer:
     def _forget_files(self) -> None:
         """Begin a new file of checksums, without those of files that are gone."""
         former = self.path / self.commit.checksums
+        remove_hints(self.path)
         present: dict[str, Checksum] = {
             name: self._checksums.get(name) or checksum(file) for name, file in table_files(self.path).items()
         }
         fresh = replace(self.commit, checksums=f"checksums-{self.commit.number + 1}.jsonl", bytes=0)
         self._checksums = present
-        self._replace(fresh, bytes=add_checksums(self.path, fresh, present))
+        self._replace(fresh, cleaning=False, bytes=add_checksums(self.path, fresh, present))
         former.unlink(missing_ok=True)
 
     def _replace(self, commit: Commit, **changes: Any) -> None:
