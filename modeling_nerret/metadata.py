@@ -10,7 +10,7 @@ from typing import Any
 
 from .values import DIGITS
 
-TEXT, NUMBER = "t", "n"  # kinds of a row
+EMPTY, NUMBER, TEXT = "e", "n", "t"  # kinds of a row, in order
 INEXACT = " "  # ends the row of a number that its text does not spell canonically; it sorts before every digit
 
 _CANONICAL = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
@@ -24,25 +24,28 @@ def to_json(metadata: Mapping[str, Any]) -> str:
 
 
 def flatten(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """The rows of plain metadata: nested names joined by dots, each value of a list by itself, no nulls.
+    """The rows of plain metadata: nested names joined by dots, each value of a list by itself.
 
     A row is `row_start(name, kind)` and the value. A text that is a number's canonical spelling has a second row, of
     that number. So has one that spells a number otherwise ("1.50"), but it is only found by order, not by equality.
+    A row without a value says that the field is there, if with null or an empty list.
 
     Example:
         >>> list(flatten({"author": {"name": "Ada"}, "tags": ["sea", True], "editor": None}))
-        ['"author.name"tAda', '"tags"tsea', '"tags"ttrue']
+        ['"author.name"tAda', '"tags"tsea', '"tags"ttrue', '"editor"e']
         >>> list(flatten({"year": "1905"}))
         ['"year"t1905', '"year"n250031905']
     """
     stack: list[tuple[str, Any]] = list(metadata.items())[::-1]
     while stack:
         name, value = stack.pop()
-        if isinstance(value, Mapping):
+        if value is None or value in ([], {}):
+            yield row_start(name, EMPTY)
+        elif isinstance(value, Mapping):
             stack += [(f"{name}.{key}", part) for key, part in value.items()][::-1]
         elif isinstance(value, (list, tuple)):
             stack += [(name, part) for part in value][::-1]
-        elif value is not None:
+        else:
             yield row(name, value)
             if isinstance(value, str) and (number := as_decimal(value)) is not None:
                 yield row(name, number) + ("" if as_number(value) is not None else INEXACT)

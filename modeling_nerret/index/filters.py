@@ -8,7 +8,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from ..metadata import INEXACT, NUMBER, TEXT, number_key, row, row_start
+from ..metadata import EMPTY, INEXACT, NUMBER, TEXT, number_key, row, row_start
 from ..values import field_name, plain
 
 Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -132,6 +132,8 @@ class Condition(NamedTuple):
             raise ValueError(
                 f"the field {self.name!r} has only {plural}, and {value!r:.60} is {kind}; compare with {plural}"
             )
+        if exists(f"value = {quote(row_start(self.name, EMPTY))}"):
+            return  # it has nulls only
         nearest = get_close_matches(self.name, names() if names else (), 1)
         hint = f"the nearest name is {nearest[0]!r}" if nearest else "names of nested fields are joined by dots"
         raise ValueError(f"no document has a field {self.name!r}; {hint}")
