@@ -292,7 +292,10 @@ DOCUMENTS += [{"year": None, "empty": [], "nulls": [[None], {}]}]
         ({"year": "1905"}, "'year' has only numbers, and '1905' is a text; compare with numbers"),
         ({"year": {"contains": "19"}}, "has only numbers"),
         ({"year": {"!=": "MCM"}}, "has only numbers"),
-        ({"topic": {">": 5}}, "'topic' has only texts, and 5 is a number; compare with texts"),
+        (
+            {"topic": {">": 5}},
+            """only texts, and 5 is a number; compare with a text: {"topic": {">": "5"}}""",
+        ),
         ({"draft": 1}, "has only texts"),
         ({"topic": {"in": [5, 6]}}, "has only texts"),
         ({"issue": 7}, "has 7 only as a text in another spelling, such as 7.0"),

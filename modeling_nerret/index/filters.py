@@ -127,11 +127,7 @@ class Condition(NamedTuple):
             self._check_spelling(exists)
             return
         if None not in kinds and exists(_rows_of(self.name)):
-            value = self._values()[0]
-            plural, kind = ("numbers", "a text") if _kind(value) == TEXT else ("texts", "a number")
-            raise ValueError(
-                f"the field {self.name!r} has only {plural}, and {value!r:.60} is {kind}; compare with {plural}"
-            )
+            raise ValueError(f"the field {self.name!r} has only {self._kind_error()}")
         if exists(f"value = {quote(row_start(self.name, EMPTY))}"):
             return  # it has nulls only
         nearest = get_close_matches(self.name, names() if names else (), 1)
@@ -148,6 +144,15 @@ class Condition(NamedTuple):
                     f"the field {self.name!r} has {value} only as a text in another spelling, such as {spelling}; "
                     "compare with that text, or use >= and <="
                 )
+
+    def _kind_error(self) -> str:
+        """What a field has only, what it is compared with, and what to do instead."""
+        value = self._values()[0]
+        if _kind(value) == TEXT:
+            return f"numbers, and {value!r:.60} is a text; compare with numbers"
+        texts: Any = [str(part) for part in self._values()]
+        remedy = {self.name: {self.operator: texts if self.operator == "in" else texts[0]}}
+        return f"texts, and {value} is a number; compare with a text: {json.dumps(remedy, ensure_ascii=False):.200}"
 
     def _values(self) -> list[Any]:
         """The values that are compared."""
