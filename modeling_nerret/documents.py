@@ -154,7 +154,8 @@ def _columns(source: Any) -> list[Any] | None:
 def _rows(table: Any, columns: list[Any]) -> Iterator[dict[Any, Any]]:
     if hasattr(table, "to_pylist"):  # of Arrow
         for start in range(0, table.num_rows, 1_000):
-            yield from table.slice(start, 1_000).to_pylist()
+            place = f"rows {start} to {min(start + 1_000, table.num_rows) - 1} of the table"
+            yield from _checked(lambda part: part.to_pylist(), table.slice(start, 1_000), place)
         return
     for values in zip(*(table[column] for column in columns), strict=True):
         yield dict(zip(columns, values, strict=True))
@@ -170,9 +171,11 @@ def _check_document(name: Any, text: Any, metadata: Any, mentions: Any) -> Docum
     """A document whose parts are plain and can be stored."""
     name = _as_id(name, 'a document needs an "id"')
     place = f"document {name!a:.60}"
-    text = text if type(text) is str else _plain(text, place)
-    if not isinstance(text, str):
+    if hasattr(text, "as_py"):  # of Arrow
+        text = _plain(text, place)
+    if not isinstance(text, (str, bytes)):
         raise ValueError(f'{place} needs a "text", a string; it has {type(text).__name__}')
+    text = _plain(text, place)
     if not text.strip():
         raise ValueError(f"{place} has an empty text")
     _check_unicode(text, place)
@@ -191,8 +194,13 @@ def _as_id(value: Any, need: str) -> str:
 
 
 def _plain(value: Any, place: str) -> Any:
+    return _checked(plain, value, place)
+
+
+def _checked(function: Callable[[Any], T], value: Any, place: str) -> T:
+    """What a function makes of a value; its error says where the value stands."""
     try:
-        return plain(value)
+        return function(value)
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:  # of any library whose value it is
         raise ValueError(f"{place}: {error}") from None
 
@@ -204,7 +212,7 @@ def _plain_metadata(metadata: Any, place: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in metadata.items():
         where = f"{place}, field {key!a:.60}"
-        name = field_name(key)
+        name = _checked(field_name, key, place)
         if name in fields:
             raise ValueError(f"{place} has two fields {name!r:.60}; names must differ as strings")
         fields[name] = _plain(value, where)

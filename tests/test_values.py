@@ -226,6 +226,8 @@ def test_all_metadata_is_valid_json_and_comes_back(value: Any) -> None:
 
 def test_names_of_fields_are_strings_without_collisions() -> None:
     assert Document.from_dict({"id": "a", "text": "Ada", 1905: 1}).metadata == {"1905": 1}
+    with pytest.raises(ValueError, match="document 'a': the name of a field is a string"):
+        Document.from_dict({"id": "a", "text": "Ada", (1, 2): 1})
     with pytest.raises(ValueError, match="document 'a' has two fields '1905'"):
         Document.from_dict({"id": "a", "text": "Ada", 1905: 1, "1905": 2})
 
@@ -236,7 +238,9 @@ def test_text_of_any_library_is_read(text: Any) -> None:
     assert document == Document("Zoë", "Zoë") and type(document.text) is type(document.id) is str
 
 
-@pytest.mark.parametrize("text", [None, math.nan, 5, b"\xff", ["Ada"], {"a": 1}, "", " ", "\ud800", pd.NA])
+@pytest.mark.parametrize(
+    "text", [None, math.nan, 5, b"\xff", ["Ada"], {"a": 1}, "", " ", "\ud800", pd.NA, PurePosixPath("a.txt")]
+)
 def test_other_texts_are_refused(text: Any) -> None:
     with pytest.raises(ValueError, match="document 'a'"):
         Document.from_dict({"id": "a", "text": text})
@@ -332,6 +336,13 @@ def test_documents_come_from_tables_and_iterables(kind: str) -> None:
 def test_other_sources_are_refused_at_once(source: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         as_documents(source)
+
+
+def test_a_table_with_a_cell_that_is_not_unicode_is_refused_with_its_place() -> None:
+    texts = pa.array([b"Ada"] * 1_500 + [b"\xff"]).view(pa.string())
+    table = pa.table({"id": [*range(1_501)], "text": texts})
+    with pytest.raises(ValueError, match="rows 1000 to 1500 of the table"):
+        list(as_documents(table))
 
 
 @pytest.mark.parametrize("entry", ["Ada", 5, None, ("id", "text"), FRAME])
