@@ -12,9 +12,7 @@ import pyarrow as pa
 
 from ..documents import Document
 from ..metadata import flatten, to_json
-from ..spans import check_span
 from .commits import checksum, read_checksums, table_files
-from .engine import is_failure
 from .folder import REMEDY, as_path, read_manifest
 from .snapshot import Snapshot
 from .store import Store

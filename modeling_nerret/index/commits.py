@@ -124,6 +124,16 @@ def remove_hints(path: Path) -> None:
         (path / f"{table}.lance" / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
 
 
+def remove_halves(path: Path, checksums: Mapping[str, Checksum]) -> None:
+    """Remove versions of tables that were never committed; a power cut may have left but half of their files.
+
+    Only the holder of the write lock may call it.
+    """
+    for name, file in table_files(path).items():
+        if file.suffix == ".manifest" and name not in checksums:
+            file.unlink()
+
+
 def damaged_file(path: Path, checksums: Mapping[str, Checksum], known: set[str]) -> str | None:
     """A file that has another size than it was written with or, if it is small, another content.
 

@@ -155,8 +155,9 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def write_lock(path: Path, timeout: float = 10.0) -> Iterator[None]:
-    """Hold the folder's write lock; wait at most `timeout` seconds for another process, and as long as it takes for
-    other threads of this one.
+    """Hold the folder's write lock; wait at most `timeout` seconds for another process.
+
+    Other threads of this process are waited for as long as it takes, unless `timeout` is 0.
 
     Raises:
         RuntimeError: another process still writes, or this thread does.
@@ -167,15 +168,17 @@ def write_lock(path: Path, timeout: float = 10.0) -> Iterator[None]:
         raise OSError(f"{lock} is a link; remove it")
     if turn.thread == get_ident():  # it would wait for itself
         raise RuntimeError(f"this thread already writes to {path}; finish that first")
-    with turn.lock:
-        turn.thread = get_ident()
-        try:
-            with FileLock(lock, timeout=timeout, mode=mode_of_files(path)):
-                yield
-        except Timeout:
-            raise RuntimeError(f"another process writes to {path}; try again when it is done") from None
-        finally:
-            turn.thread = None
+    if not turn.lock.acquire(blocking=timeout > 0):
+        raise RuntimeError(f"another thread writes to {path}; try again when it is done")
+    turn.thread = get_ident()
+    try:
+        with FileLock(lock, timeout=timeout, mode=mode_of_files(path)):
+            yield
+    except Timeout:
+        raise RuntimeError(f"another process writes to {path}; try again when it is done") from None
+    finally:
+        turn.thread = None
+        turn.lock.release()
 
 
 @dataclass

@@ -57,28 +57,28 @@ class Ranking:
 
     def __init__(self, snapshot: Snapshot, config: Any, query: Query):
         self.snapshot, self.config, self.query = snapshot, config, query
-        self.keys: set[int] | None = None  # of the documents that pass the filter, if they are few
-        if query.where and snapshot.size:
+        self.keys: set[int] | None = None  # of the documents that pass the filter, once it is known that they are few
+        if query.where is not None:
             snapshot.check(query.where)
-            self.keys = snapshot.few(query.where)
 
     def best(self) -> list[Rank]:
         """The best `k` documents; ties in order of their ids."""
-        snapshot = self.snapshot
+        snapshot, where, least = self.snapshot, self.query.where, self.query.min_score
         most = max(snapshot.size, snapshot.count_mentions(), snapshot.count_windows(), 1)
-        k = min(self.query.k, most if self.keys is None else len(self.keys))
-        limit = min(max(2 * k, 200), most)
-        while k:
+        k = min(self.query.k, most)
+        limit = first = min(max(2 * k, 200), most)
+        while True:
             scores = self._scores(limit)
             is_all = limit == most or (self.query.mode == "lexical" and len(scores) < limit)
-            if self.query.where is not None and self.keys is None:
-                passing = self.snapshot.passing(self.query.where, scores)
+            if where is not None and self.keys is None:
+                passing = snapshot.passing(where, scores)
                 scores = {key: score for key, score in scores.items() if key in passing}
             if len(scores) >= k or is_all:
-                least = self.query.min_score
                 return [rank for rank in self._top(scores, k) if least is None or rank.score >= least]
+            if where is not None and limit == first:
+                self.keys = snapshot.few(where)
+                k = k if self.keys is None else min(k, len(self.keys))
             limit = min(4 * limit, most)  # several mentions of a document took the places, or the filter did
-        return []
 
     def _scores(self, limit: int) -> dict[int, float]:
         """Scores by key of the documents that have one of the `limit` nearest mentions or windows, or best texts."""

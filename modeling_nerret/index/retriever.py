@@ -236,12 +236,12 @@ class EntityRetriever:
             raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
         if mode == "document" and self.checkpoint.model.document_head is None:
             raise ValueError(f"the model {self.checkpoint.name!r} has no document head; use mode='hybrid' or 'vector'")
-        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
         if min_score is not None and not isinstance(min_score, (int, float, np.number)):
             raise ValueError(f"min_score is {min_score!r}; it must be a number")
         refuse_fork()
-        conditions = Filter(where) if where else None
+        conditions = None if where is None or where == {} else Filter(where)
         vector = self.encoder.embed_queries([text])[0]
         if mode == "lexical" and not terms_of(text):
             raise ValueError(f"{text!r:.60} has no word that can be searched, only such as 'the'; use another mode")
@@ -286,7 +286,7 @@ class EntityRetriever:
 def _fixed(model: str) -> str:
     """A model's name or, for a folder, its absolute path: it must mean the same from wherever the index is opened."""
     path = Path(model).expanduser()
-    return str(path.absolute()) if model not in built_in() and path.is_dir() else model
+    return str(path.resolve()) if model not in built_in() and path.is_dir() else model
 
 
 def _commits(documents: Iterator[EncodedDocument]) -> Iterator[list[EncodedDocument]]:

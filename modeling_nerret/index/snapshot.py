@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ..documents import Document
+from ..metadata import name_of
 from . import tables
 from .commits import Commit
 from .engine import lancedb
@@ -19,6 +20,7 @@ from .folder import TABLES
 from .tables import as_array, chunks, dot, is_in, rows_in, rows_of, vector_index
 from .terms import bm25, terms_of
 
+MOST_ANSWERS = 1_000  # about conditions of filters that are remembered
 NPROBES = 64  # partitions (of some 8,000 mentions) that a search reads at least
 
 
@@ -35,6 +37,7 @@ class Snapshot:
 
     def __init__(self, database: lancedb.DBConnection, commit: Commit):
         self.commit = commit
+        self._answers: dict[str, bool] = {}
         self.tables: dict[str, Any] = {}
         for name in TABLES:
             try:
@@ -184,7 +187,21 @@ class Snapshot:
         Raises:
             ValueError: the message names the field.
         """
-        where.check(lambda condition: bool(rows_of(self._metadata, ["key"], condition, 1).num_rows))
+        if self.size:
+            where.check(self._exists, self._names)
+
+    def _exists(self, condition: str) -> bool:
+        """Whether a document has a value that satisfies a condition; remembered, because queries repeat filters."""
+        if condition not in self._answers:
+            if len(self._answers) == MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[condition] = bool(rows_of(self._metadata, ["key"], condition, 1).num_rows)
+        return self._answers[condition]
+
+    def _names(self) -> set[str]:
+        """Names of all fields."""
+        values = rows_of(self._metadata, ["value"])["value"]
+        return {name_of(value) for value in pc.unique(values).to_pylist()}
 
     def _selector(self, condition: str) -> Callable[[str], set[int]]:
         def select(sql: str) -> set[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from .commits import (
     make_durable,
     read_checksums,
     read_commit,
+    remove_halves,
     remove_hints,
     table_files,
     write_commit,
@@ -171,6 +172,8 @@ class Store:
                 failure = error
             if self._has_moved_on(number) and time.monotonic() < end:
                 continue
+            if pauses == list(PAUSES):
+                self._remove_halves()
             if not pauses:
                 raise ValueError(
                     f"{self.path} is damaged, or cannot be read ({' '.join(str(failure).split())[:160]}); "
@@ -178,6 +181,11 @@ class Store:
                 ) from failure
             time.sleep(pauses.pop(0))
             self._snapshot = None
+
+    def _remove_halves(self) -> None:
+        """Remove what a power cut has left, if nobody writes: the engine cannot open a table beside half a file."""
+        with suppress(OSError, RuntimeError), write_lock(self.path, 0):
+            remove_halves(self.path, read_checksums(self.path, read_commit(self.path)))
 
     def _has_moved_on(self, number: int | None) -> bool:
         """Whether there is a commit after the one with this number."""

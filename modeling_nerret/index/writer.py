@@ -22,6 +22,7 @@ from .commits import (
     make_durable,
     read_checksums,
     read_commit,
+    remove_halves,
     remove_hints,
     table_files,
     write_commit,
@@ -137,12 +138,12 @@ class Writer:
 
     def _open_latest(self) -> dict[str, Any]:
         try:
-            database = connect(self.path)
-            return {name: database.open_table(name) for name in TABLES}
-        except (ValueError, RuntimeError):  # a power cut in the middle of a commit has left half a file
-            for name, file in table_files(self.path).items():
-                if file.suffix == ".manifest" and name not in self._checksums:
-                    file.unlink()
+            return self._connect()
+        except (ValueError, OSError, RuntimeError):
+            remove_halves(self.path, self._checksums)
+            return self._connect()
+
+    def _connect(self) -> dict[str, Any]:
         database = connect(self.path)
         return {name: database.open_table(name) for name in TABLES}
 
