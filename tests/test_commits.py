@@ -181,7 +181,7 @@ def test_every_changed_file_is_named(index: Store) -> None:
     assert Check(index.path).faults(deep=True) == []
 
 
-def test_a_missing_file_and_a_stranger_are_named(index: Store) -> None:
+def test_a_missing_file_and_a_stranger_are_named(index: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (index.path / "documents.lance" / "data" / "stranger.lance").write_bytes(b"x")
     (fault,) = Check(index.path).faults()
     assert "stranger.lance" in fault and "nerret compact" in fault
@@ -189,9 +189,20 @@ def test_a_missing_file_and_a_stranger_are_named(index: Store) -> None:
         changes.compact()
     assert Check(index.path).faults() == []
     data = next((index.path / "documents.lance" / "data").iterdir())
+    check = Check(index.path)
     data.unlink()
-    faults = Check(index.path).faults()
-    assert any(data.name in fault and "missing" in fault for fault in faults)
+    assert any(data.name in fault and "missing" in fault for fault in check.faults())
+    monkeypatch.setattr(store, "PAUSES", ())
+    with pytest.raises(ValueError, match=f"is damaged, or cannot be read.*{data.name} is missing"):
+        Store(index.path)
+
+
+def test_an_index_that_lost_its_manifest_is_not_written_over(index: Store) -> None:
+    (index.path / "nerret.json").unlink()
+    with pytest.raises(ValueError, match=r"is no nerret index \(one without its nerret.json is there\)"):
+        Store(index.path)
+    with pytest.raises(ValueError, match="exists and is no nerret index"):
+        Store.create(index.path, SIZE, model="m", fingerprint="f")
 
 
 def test_deep_faults_are_found(index: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,10 +64,29 @@ def read_commit(path: Path) -> Commit:
         ValueError: it is damaged.
     """
     fields = read_sealed(path / COMMIT)
-    try:
-        return Commit(**fields)
-    except TypeError:
-        raise ValueError(f"{path / COMMIT} is damaged; {REMEDY}") from None
+    if not (fields.keys() == _SOUND.keys() and all(is_sound(fields[name]) for name, is_sound in _SOUND.items())):
+        raise ValueError(f"{path / COMMIT} is damaged; {REMEDY}")
+    return Commit(**fields)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == set(TABLES) and all(map(_is_count, value.values()))
+
+
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    "number": _is_count,
+    "versions": _are_versions,
+    "next_key": _is_count,
+    "words": _is_count,
+    "since_compaction": _is_count,
+    "checksums": lambda value: isinstance(value, str) and bool(re.fullmatch(r"checksums-\d{1,20}\.jsonl", value)),
+    "bytes": _is_count,
+    "cleaning": lambda value: isinstance(value, bool),
+}
 
 
 def write_commit(path: Path, commit: Commit) -> None:
@@ -134,26 +153,31 @@ def remove_halves(path: Path, checksums: Mapping[str, Checksum]) -> None:
             file.unlink()
 
 
-def damaged_file(path: Path, checksums: Mapping[str, Checksum], known: set[str]) -> str | None:
-    """A file that has another size than it was written with or, if it is small, another content.
-
-    Files that are missing do not count: the engine says so itself, if it needs them.
+def check_files(path: Path, commit: Commit, known: set[str]) -> None:
+    """Look at the size of each file of the tables, and at the content of the small ones.
 
     Args:
         path: the index folder.
-        checksums: of its files.
+        commit: the commit that names the files.
         known: names of files that were looked at before; those of this call are added.
+
+    Raises:
+        ValueError: a file has changed since it was written.
+        FileNotFoundError: a file is missing; after a compaction, those of older commits are.
     """
-    for name in checksums.keys() - known:
-        file, expected = path / name, checksums[name]
-        with suppress(FileNotFoundError):
+    for name, expected in read_checksums(path, commit).items():
+        if name in known:
+            continue
+        file = path / name
+        try:
             status = file.lstat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size != expected.size:
-                return name
-            if expected.size <= SMALL and checksum(file) != expected:
-                return name
+            is_right = stat.S_ISREG(status.st_mode) and status.st_size == expected.size
+            if not is_right or (expected.size <= SMALL and checksum(file) != expected):
+                raise ValueError(f"{file} is damaged: it has changed since it was written; {REMEDY}")
+        except FileNotFoundError:
+            if not commit.cleaning:
+                raise FileNotFoundError(f"{name} is missing") from None
         known.add(name)
-    return None
 
 
 def make_durable(path: Path, files: Iterable[Path]) -> None:

@@ -55,7 +55,17 @@ def is_vacant(path: Path) -> bool:
     names = {entry.name for entry in path.iterdir()}
     small = {name for name in names if name.startswith((COMMIT, f"{MANIFEST}{NEW}", "checksums-"))}
     remains = {LOCK, *small, *(f"{table}.lance" for table in TABLES)}
-    return not names or (LOCK in names and names <= remains)
+    return not names or (LOCK in names and names <= remains and not _has_documents(path))
+
+
+def _has_documents(path: Path) -> bool:
+    """Whether anything was committed after the empty tables of a new index."""
+    if not (path / COMMIT).exists():
+        return False
+    try:
+        return bool(read_sealed(path / COMMIT).get("number") != 0)
+    except ValueError:
+        return True
 
 
 def has_index(path: Path) -> bool:
@@ -80,6 +90,9 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
             f"{path} has index format {fields['format']!r}, this version of nerret reads {FORMAT}; "
             "index its corpus again under a new path: nerret index CORPUS NEW_PATH"
         )
+    size, names = fields.get("size"), (fields.get("model"), fields.get("fingerprint"))
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1 or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"{path / MANIFEST} is damaged; {REMEDY}")
     return fields
 
 
@@ -88,6 +101,8 @@ def _what_is_there(path: Path) -> str:
         return "a file"
     if not path.exists():
         return "nothing"
+    if (path / COMMIT).exists() and not is_vacant(path):
+        return f"one without its {MANIFEST}"
     return "an interrupted attempt to make one" if is_vacant(path) and any(path.iterdir()) else "a folder"
 
 

@@ -18,8 +18,8 @@ from ..documents import Document
 from .commits import (
     Commit,
     add_checksums,
+    check_files,
     checksum,
-    damaged_file,
     make_durable,
     read_checksums,
     read_commit,
@@ -33,7 +33,6 @@ from .folder import (
     COMMIT,
     FORMAT,
     MANIFEST,
-    REMEDY,
     as_path,
     has_index,
     is_vacant,
@@ -141,14 +140,10 @@ class Store:
             ForkError: in a forked process.
         """
         refuse_fork()
-        status = (self.path / COMMIT).stat()
-        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-        snapshot = self._snapshot
+        stamp, snapshot = self._read_stamp(), self._snapshot
         if snapshot is None or stamp != self._stamp:
             commit = read_commit(self.path)
-            name = damaged_file(self.path, read_checksums(self.path, commit), self._known)
-            if name is not None:
-                raise ValueError(f"{self.path / name} is damaged: it has changed since it was written; {REMEDY}")
+            check_files(self.path, commit, self._known)
             snapshot = Snapshot(connect(self.path), commit)
             self._snapshot, self._stamp = snapshot, stamp
         return snapshot
@@ -161,16 +156,14 @@ class Store:
         """
         end, pauses = time.monotonic() + PATIENCE, list(PAUSES)
         while True:
-            number = None
+            stamp = self._read_stamp()
             try:
-                snapshot = self.snapshot()
-                number = snapshot.commit.number
-                return query(snapshot)
+                return query(self.snapshot())
             except BaseException as error:
                 if not is_failure(error):
                     raise
                 failure = error
-            if self._has_moved_on(number) and time.monotonic() < end:
+            if self._read_stamp() != stamp and time.monotonic() < end:  # there is a later commit
                 continue
             if pauses == list(PAUSES):
                 self._remove_halves()
@@ -187,9 +180,10 @@ class Store:
         with suppress(OSError, RuntimeError), write_lock(self.path, 0):
             remove_halves(self.path, read_checksums(self.path, read_commit(self.path)))
 
-    def _has_moved_on(self, number: int | None) -> bool:
-        """Whether there is a commit after the one with this number."""
-        return number is not None and read_commit(self.path).number != number
+    def _read_stamp(self) -> tuple[int, ...]:
+        """What tells one commit's file from another's."""
+        status = (self.path / COMMIT).stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _make(path: Path, size: int) -> None:
