@@ -32,7 +32,7 @@ class Functions:
     Args:
         sizes: the number of controls of each function, by its number.
         search_sizes: the numbers of controls that a call of the search by its name may have.
-        unread: how many answers of a session have not been fetched.
+        unread: how many answers of a session, or of one call, have not been fetched.
     """
 
     sizes: Mapping[int, int]

@@ -79,11 +79,24 @@ class Guard:
             raise Refusal(404, "this page has no such address")
         # Gradio believes a proxy about the host
         foreign = () if headers.get("x-forwarded-host", "").lower() in names else (b"x-forwarded-host",)
-        scope = _without(scope, foreign) | {"query_string": _query(path, scope["query_string"])}
+        scope = _without(scope, foreign) | {"query_string": self._query(path, scope["query_string"])}
         if reads:
             return scope, receive
         body = plain_body(await read_body(headers, receive), self.functions, by_name=path == CALL)
         return _with_body(scope, body, receive)
+
+    def _query(self, path: str, query: bytes) -> bytes:
+        """The part of a query string that Gradio needs.
+
+        Raises:
+            Refusal: the request is for answers that do not exist, for which Gradio would wait or fail.
+        """
+        if path != ANSWERS and not path.startswith(f"{CALL}/"):
+            return b""
+        names = parse_qs(query.decode("latin-1")).get("session_hash", [""]) if path == ANSWERS else path.split("/")
+        if not self.functions.unread(check_session(names[-1])):
+            raise Refusal(404, "no answer waits here; search first")
+        return f"session_hash={names[-1]}".encode() if path == ANSWERS else b""
 
     def _names(self, scope: Message) -> frozenset[str]:
         """This server's names, with the port unless it is the usual one."""
@@ -100,14 +113,6 @@ def _check_source(headers: Mapping[str, str], names: frozenset[str]) -> None:
     is_foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
     if is_other or (is_foreign and headers.get("sec-fetch-mode") != "navigate"):
         raise Refusal(403, "this page does not answer other pages")
-
-
-def _query(path: str, query: bytes) -> bytes:
-    """The part of a query string that Gradio needs."""
-    if path != ANSWERS:
-        return b""
-    session = parse_qs(query.decode("latin-1")).get("session_hash", [""])[0]
-    return f"session_hash={check_session(session)}".encode()
 
 
 def _without(scope: Message, names: Iterable[bytes]) -> dict[str, Any]:

@@ -204,8 +204,12 @@ def _functions(page: gr.Blocks) -> Functions:
     sizes = {number: len(function.inputs) for number, function in page.fns.items()}
     search = next(function for function in page.fns.values() if function.api_name == "search")
     controls = sum(not control.stateful for control in search.inputs)
-    unread = page._queue.pending_event_ids_session
-    return Functions(sizes, frozenset({controls, len(search.inputs)}), lambda session: len(unread.get(session, ())))
+    sessions = page._queue.pending_event_ids_session
+
+    def unread(name: str) -> int:
+        return len(sessions.get(name, ())) or sum(name in calls for calls in sessions.values())
+
+    return Functions(sizes, frozenset({controls, len(search.inputs)}), unread)
 
 
 def _bound_memory(page: gr.Blocks) -> None:
