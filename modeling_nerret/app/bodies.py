@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .headers import Receive
+from .pasted_text import MAX_CHARACTERS
 
 MAX_BODY = 1_000_000  # bytes; more than the text that the page takes, so that a text a little too long is explained
 MAX_UNREAD = 20  # answers of a visitor
@@ -46,7 +47,7 @@ async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
     Raises:
         Refusal: it is no JSON, too large, or too slow.
     """
-    too_large = Refusal(413, f"the request is too large; this page takes at most {MAX_BODY:,} bytes")
+    too_large = Refusal(413, f"the request is too large; a text may have {MAX_CHARACTERS:,} characters")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "the body must be JSON, with the content type application/json")
     length = headers.get("content-length", "0")
