@@ -272,13 +272,24 @@ def test_spaces_are_pushed_without_what_python_leaves_behind() -> None:
     assert hub.calls[1][2] == {"README.md", "app.py", "r_precision.py", "requirements.txt"}
 
 
-SECRETS = [".env", ".netrc", ".git-credentials", ".aws/credentials", ".ssh/id_rsa", ".cache/huggingface/token", "id_rsa", "token", "token.json", "tokens.txt", "hf_token.txt", "server.pem", "server.key", "credentials.json", "my-credentials.json", "client_secret.json", "secrets.py", "api-key.txt", "service_account.json", "kaggle.json", "passwords.txt", "adapter/.env", "adapter/private_key.json", ".eval_results/secrets.yaml", ".eval_results/.env", "weights.bin", "model.pkl", "data.csv", "notes.yaml"]
+SECRETS = (
+    ".env", ".netrc", ".git-credentials", ".aws/credentials", ".ssh/id_rsa", ".cache/huggingface/token", "id_rsa",
+    "token", "token.json", "tokens.txt", "hf_token.txt", "server.pem", "server.key", "credentials.json",
+    "my-credentials.json", "client_secret.json", "secrets.py", "api-key.txt", "service_account.json", "kaggle.json",
+    "passwords.txt", "adapter/.env", "adapter/private_key.json", ".eval_results/secrets.yaml", ".eval_results/.env",
+    "weights.bin", "model.pkl", "data.csv", "notes.yaml",
+)  # fmt: skip
 CONTENTS = {
     "notes.txt": "-----BEGIN OPENSSH PRIVATE KEY-----",
     "project-1.json": '{"private_key": "-----BEGIN PRIVATE KEY-----"}',
     "app.py": f"login('hf_{'a' * 34}')",
 }
-NEEDS = ["README.md", "LICENSE", ".gitattributes", "config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "model.safetensors", "model.safetensors.index.json", "merges.txt", "chat_template.jinja", "handler.py", "adapter/adapter_config.json", ".eval_results/fewnerd.yaml", "plot.png"]
+NEEDS = (
+    "README.md", "LICENSE", ".gitattributes", "config.json", "tokenizer.json", "tokenizer.model",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "model.safetensors",
+    "model.safetensors.index.json", "merges.txt", "chat_template.jinja", "handler.py", "adapter/adapter_config.json",
+    ".eval_results/fewnerd.yaml", "plot.png",
+)  # fmt: skip
 
 
 @pytest.fixture
