@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -292,3 +293,12 @@ def test_the_space_is_complete() -> None:
     for line in ("sdk: gradio", "app_file: app.py", "- evaluate", "- metric"):
         assert line in header
     assert {path.name for path in FOLDER.glob("*.*")} >= {"README.md", "app.py", "r_precision.py", "requirements.txt"}
+
+
+def test_the_form_of_the_space_scores_json() -> None:
+    gradio = pytest.importorskip("gradio", reason="pip install 'nerret[app]'", exc_type=ImportError)
+    score = runpy.run_path(str(FOLDER / "app.py"))["score"]
+    assert score('[["a", "b", "c"]]', '[["a", "c"]]')["per_query"] == [0.5]
+    for predictions in ("[[1.5]]", "[", '"a"'):
+        with pytest.raises(gradio.Error):
+            score(predictions, "[[1]]")
