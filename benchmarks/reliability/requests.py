@@ -187,7 +187,7 @@ class Visitor:
         path = self.random.choice(("/", "/config", "/gradio_api/info", "/gradio_api/queue/data?session_hash=a"))
         response = self.client.get(path, headers=headers)
         yield str(response.status_code)
-        if response.status_code != 403 or len(response.text) > 100:
+        if response.status_code != 403 or len(response.text) > 150:
             yield f"{headers} are answered with {response.status_code}"
 
     def _session(self) -> str:
@@ -215,7 +215,7 @@ def visit_app(count: int, seed: int, folder: Path) -> tuple[list[dict[str, Any]]
     (folder / "temporary").mkdir()
     environment = os.environ | {"TMPDIR": str(folder / "temporary"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "modeling_nerret.cli", "app", "--no-browser"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)
     assert process.stderr is not None
     try:
         address = process.stderr.readline().split()[1]
@@ -241,6 +241,11 @@ def visit_app(count: int, seed: int, folder: Path) -> tuple[list[dict[str, Any]]
     rows.append(_row("app", "tracebacks in the terminal", count, str(tracebacks), ["a traceback"] * tracebacks))
     rows.append(_row("app", "indexes of texts kept, after the end", count, f"{indexes}, {rest}", ["files"] * rest))
     return rows, sum(len(tally.faults) for tally in tallies.values()) + tracebacks + rest
+
+
+def _heed_interrupts() -> None:
+    """A campaign in the background of a shell ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def visit_endpoint(count: int, seed: int, folder: Path) -> tuple[list[dict[str, Any]], int]:

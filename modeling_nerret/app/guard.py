@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from .bodies import SESSION, Functions, Refusal, check_session, plain_body, read_body
 from .headers import Headers, Message, Receive, Send
 
-MAX_REQUESTS = 100  # at a time; an open page keeps one or two open
+MAX_REQUESTS = 200  # at a time; an open page keeps one or two open
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 API = "/gradio_api"
 ANSWERS = f"{API}/queue/data"
@@ -107,7 +107,7 @@ class Guard:
 def _check_source(headers: Mapping[str, str], names: frozenset[str]) -> None:
     """Refuse requests that another host's page causes."""
     if headers.get("host", "").lower() not in names:
-        raise Refusal(403, "this page answers only under its own address")
+        raise Refusal(403, f"this page answers only under its own address, such as {min(names, default='')}")
     origin = headers.get("origin")
     is_other = origin is not None and origin.lower().removeprefix("https://").removeprefix("http://") not in names
     is_foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
