@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from modeling_nerret import EntityRetriever
-from modeling_nerret.app import build, launch
+from modeling_nerret.app import build, guard, launch
 from modeling_nerret.app.bodies import MAX_BODY, MAX_UNREAD
 from modeling_nerret.app.texts import DEMO, PASTED
 
@@ -324,6 +324,15 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(address: str) -> None:
 def test_two_hosts_in_a_request_are_refused(address: str) -> None:
     answer = _talk(address, b"GET /config HTTP/1.1\r\nHost: HOST\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert re.match(rb"HTTP/1.1 40[03]", answer)
+
+
+def test_requests_at_a_time_are_bounded(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MAX_REQUESTS", 2)
+    with client.stream("GET", "/gradio_api/heartbeat/a"), client.stream("GET", "/gradio_api/heartbeat/b"):
+        response = client.get("/config")
+        assert response.status_code == 503 and response.headers["retry-after"] == "2"
+    monkeypatch.undo()
+    assert client.get("/config").status_code == 200
 
 
 def test_answers_that_nobody_fetches_are_bounded(client: httpx.Client) -> None:
