@@ -10,10 +10,10 @@ from typing import Any
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint, locate
 
 from .card import EXAMPLES, About, write_card
+from .contents import contents
 from .eval_results import write_eval_results
 from .licences import TrainedSet, training_sets
 from .native import write_native
-from .push import files_of
 from .repository import compare, write_custom
 
 
@@ -33,6 +33,8 @@ def build(name: str, out: Path, about: About) -> str:
             missing.
         OSError: `out` holds something, or the checkpoint was not found.
     """
+    if out.is_symlink():
+        raise OSError(f"{out} is a link, through which nothing is written; give OUT the folder's own name")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OSError(f"{out} exists already; remove it, or choose another OUT")
     sets = training_sets(read_recipes(name), about.set_licences)
@@ -54,13 +56,19 @@ def read_recipes(checkpoint: str) -> list[dict[str, Any]]:
 
     Raises:
         OSError: a checkpoint was not found.
+        ValueError: a recipe is no JSON object, or the checkpoint is said to be trained from itself.
     """
-    recipes: list[dict[str, Any]] = []
+    recipes: dict[Path, dict[str, Any]] = {}
     name = checkpoint
-    while name and (path := locate(name) / "recipe.json").exists():
-        recipes.append(json.loads(path.read_text(encoding="utf-8")))
-        name = recipes[-1].get("init", "")
-    return recipes
+    while name and (path := (locate(name) / "recipe.json").resolve()).is_file():
+        if path in recipes:
+            raise ValueError(f"{path} says that the checkpoint was trained from itself; correct its init")
+        try:
+            recipes[path] = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError):
+            raise ValueError(f"{path} is no recipe; needed is a JSON object") from None
+        name = str(recipes[path].get("init") or "")
+    return list(recipes.values())
 
 
 def write(checkpoint: Checkpoint, about: About, sets: list[TrainedSet], folder: Path) -> str:
@@ -75,6 +83,6 @@ def write(checkpoint: Checkpoint, about: About, sets: list[TrainedSet], folder: 
 
 def _sizes(folder: Path) -> list[str]:
     """Size and name of each file, the largest first."""
-    sizes = {path: (folder / path).stat().st_size for path in files_of(folder)}
+    sizes = {path: (folder / path).stat().st_size for path in contents(folder).files}
     lines = [f"{sizes[path]:>12,}  {path.as_posix()}" for path in sorted(sizes, key=lambda path: -sizes[path])]
     return [*lines, f"{sum(sizes.values()):>12,}  bytes in {len(sizes)} files"]

@@ -20,6 +20,8 @@ the model's window is read whole, in overlapping windows: the answer says how ma
 query must fit into one window. The parameter `normalize` (default true) scales vectors to length 1; with false they
 keep the length that the head gives them. If a request as a whole is wrong, the answer is one `{"error": ...}`.
 
+A request has at most 1,024 inputs with 200,000 characters and 5,000 mentions in all, and an input 50,000 characters.
+
 All code comes from this folder: nothing else has to be trusted, and code and weights are of the same version.
 """
 
@@ -27,15 +29,22 @@ from __future__ import annotations
 
 import copy
 import importlib
+import logging
 import sys
 import types
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+logger = logging.getLogger(__name__)
+
 QUERIES = 64  # to embed at once
+MAX_INPUTS, MAX_CHARACTERS, MAX_MENTIONS = 1_024, 200_000, 5_000  # of a request; the answer is far larger
+MAX_LENGTH = 50_000  # characters of an input
 FORMS = (
     'a type query ("dinosaur"), a mention {"text": ..., "start": ..., "end": ...}, mentions {"text": ..., "mentions": '
     '[{"start": ..., "end": ...}]}, or {"text": ...} to find mentions'
@@ -65,16 +74,19 @@ class EndpointHandler:
         """The answer to a request's body. It raises nothing: errors are part of the answer."""
         try:
             model = self._model(data)
+            inputs = data["inputs"]
+            batch = inputs if isinstance(inputs, list) else [inputs]
+            if len(batch) > MAX_INPUTS:
+                raise ValueError(
+                    f"a request has at most {MAX_INPUTS:,} inputs, not {len(batch):,}; send several requests"
+                )
+            items, answers = self._read(batch)
         except ValueError as error:
             return {"error": str(error)}
-        inputs = data["inputs"]
-        batch = inputs if isinstance(inputs, list) else [inputs]
-        answers: list[Answer] = [{"error": f"{_excerpt(item)} is no input; accepted is {FORMS}"} for item in batch]
-        queries = {number: item for number, item in enumerate(batch) if isinstance(item, str)}
-        texts = {number: item for number, item in enumerate(batch) if isinstance(item, dict)}
-        for number, answer in (self._answer_queries(model, queries) | self._answer_texts(model, texts)).items():
-            answers[number] = answer
-        return answers if isinstance(inputs, list) else answers[0]
+        queries = {number: item for number, item in items.items() if isinstance(item, str)}
+        documents = {number: item for number, item in items.items() if number not in queries}
+        answers |= self._answer_queries(model, queries) | self._answer_documents(model, documents, batch)
+        return [answers[number] for number in range(len(batch))] if isinstance(inputs, list) else answers[0]
 
     def _model(self, data: Any) -> Any:
         """The model that a request asks for.
@@ -84,7 +96,7 @@ class EndpointHandler:
         """
         if not isinstance(data, dict) or "inputs" not in data:
             raise ValueError(f'a request is {{"inputs": ..., "parameters": {{...}}}}; an input is {FORMS}')
-        parameters = data.get("parameters") or {}
+        parameters = {} if data.get("parameters") is None else data["parameters"]
         if not isinstance(parameters, dict) or parameters.keys() - {"normalize"}:
             raise ValueError(f'parameters are {_excerpt(parameters)}; accepted is {{"normalize": true or false}}')
         normalize = parameters.get("normalize", True)
@@ -92,71 +104,88 @@ class EndpointHandler:
             raise ValueError(f'"normalize" is {_excerpt(normalize)}; accepted are true and false')
         return self.model if normalize else self.raw_model
 
+    def _read(self, batch: list[Any]) -> tuple[dict[int, Any], dict[int, Answer]]:
+        """The inputs by their number, queries as strings and the others as documents; and the errors of wrong ones.
+
+        Raises:
+            ValueError: together they are too large.
+        """
+        items: dict[int, Any] = {}
+        errors: dict[int, Answer] = {}
+        for number, item in enumerate(batch):
+            try:
+                items[number] = _check_query(item) if isinstance(item, str) else self._document(number, item)
+            except ValueError as error:
+                errors[number] = {"error": str(error)}
+            except RecursionError:
+                errors[number] = {"error": f"the input is nested too deeply; accepted is {FORMS}"}
+        documents = [item for item in items.values() if not isinstance(item, str)]
+        characters = sum(len(item) for item in items.values() if isinstance(item, str))
+        for count, most, name in (
+            (characters + sum(len(document.text) for document in documents), MAX_CHARACTERS, "characters"),
+            (sum(len(document.mentions) for document in documents), MAX_MENTIONS, "mentions"),
+        ):
+            if count > most:
+                raise ValueError(f"a request has at most {most:,} {name}, not {count:,}; send several requests")
+        return items, errors
+
+    def _document(self, number: int, item: Any) -> Any:
+        """The document of an input.
+
+        Raises:
+            ValueError: the input has another form, an empty or very long text, or a mention outside its text.
+        """
+        fields = set(item) - {"text"} if isinstance(item, dict) else None
+        if fields not in (set(), {"start", "end"}, {"mentions"}) or "text" not in item:
+            raise ValueError(f"{_excerpt(item)} is no input; accepted is {FORMS}")
+        if fields == {"mentions"} and not item["mentions"]:
+            raise ValueError('"mentions" is empty; leave it out to have mentions found')
+        _check_length(item["text"])
+        mentions = item.get("mentions", [])
+        if fields == {"start", "end"}:
+            mentions = [{"start": item["start"], "end": item["end"]}]
+        for mention in mentions if isinstance(mentions, list) else ():
+            if isinstance(mention, dict) and bool in map(type, mention.values()):
+                raise ValueError('the "start" and "end" of a mention are whole numbers, not true or false')
+        entry = {"id": f"inputs[{number}]", "text": item["text"], "mentions": mentions}
+        return self.code("documents").Document.from_dict(entry, spans=True)
+
     def _answer_queries(self, model: Any, queries: dict[int, str]) -> dict[int, Answer]:
         """Answers to type queries, by their number in the request."""
-        answers: dict[int, Answer] = {}
-        numbers = list(queries)
         encoder = self._encoder(model, None)
-        for begin in range(0, len(numbers), QUERIES):
-            batch = numbers[begin : begin + QUERIES]
-            try:
-                vectors = encoder.embed_queries([queries[number] for number in batch])  # (queries, hidden_size)
-                answers |= {number: {"vector": vector} for number, vector in zip(batch, vectors.tolist(), strict=True)}
-            except ValueError as error:  # one query is wrong: embed each by itself
-                if len(batch) == 1:
-                    answers[batch[0]] = {"error": str(error)}
-                else:
-                    for number in batch:
-                        answers |= self._answer_queries(model, {number: queries[number]})
+
+        def embed(batch: dict[int, str]) -> dict[int, Answer]:
+            vectors = encoder.embed_queries(list(batch.values()))  # (queries, hidden_size)
+            return {number: _with_vector({}, vector) for number, vector in zip(batch, vectors, strict=True)}
+
+        answers: dict[int, Answer] = {}
+        for begin in range(0, len(queries), QUERIES):
+            answers |= _answer_apart(embed, dict(list(queries.items())[begin : begin + QUERIES]))
         return answers
 
-    def _answer_texts(self, model: Any, texts: dict[int, Answer]) -> dict[int, Answer]:
-        """Answers to inputs with a text, by their number in the request."""
+    def _answer_documents(self, model: Any, documents: dict[int, Any], batch: list[Any]) -> dict[int, Answer]:
+        """Answers to documents, by their number in the request, with their mentions or those that are found."""
         answers: dict[int, Answer] = {}
-        with_mentions: dict[int, Any] = {}
-        without: dict[int, Any] = {}
-        for number, item in texts.items():
-            try:
-                document = self._document(number, item)
-                (with_mentions if document.mentions else without)[number] = document
-            except ValueError as error:
-                answers[number] = {"error": str(error)}
+        with_mentions = {number: document for number, document in documents.items() if document.mentions}
+        without = {number: document for number, document in documents.items() if not document.mentions}
         if without and self.detector is None:
             message = "this model has no detector; say where the mentions are"
             answers |= {number: {"error": message} for number in without}
             without = {}
-        for detector, documents in ((self.code("detection").GivenSpans(), with_mentions), (self.detector, without)):
-            if documents:
-                answers |= self._answer_documents(model, detector, documents, texts)
+        for detector, group in ((self.code("detection").GivenSpans(), with_mentions), (self.detector, without)):
+            encoder = self._encoder(model, detector)
+
+            def encode(group: dict[int, Any], encoder: Any = encoder) -> dict[int, Answer]:
+                windows = self._count_windows(group)
+                encodings = dict(zip(group, encoder.encode(group.values()), strict=True))
+                return {
+                    number: (_mentions(encoding)[0] if "start" in batch[number] else {"mentions": _mentions(encoding)})
+                    | {"windows": windows[number], "characters": len(encoding.document.text)}
+                    for number, encoding in encodings.items()
+                }
+
+            answers |= _answer_apart(encode, group) if group else {}
         return answers
-
-    def _answer_documents(
-        self, model: Any, detector: Any, documents: dict[int, Any], texts: dict[int, Answer]
-    ) -> dict[int, Answer]:
-        """Answers to documents, by their number in the request, with the mentions that the detector proposes."""
-        answers: dict[int, Answer] = {}
-        windows = self._count_windows(documents)
-        encodings = self._encoder(model, detector).encode(documents.values())
-        for number, encoding in zip(documents, encodings, strict=True):
-            mentions = _mentions(encoding)
-            answer = mentions[0] if "start" in texts[number] else {"mentions": mentions}
-            answers[number] = answer | {"windows": windows[number], "characters": len(encoding.document.text)}
-        return answers
-
-    def _document(self, number: int, item: Answer) -> Any:
-        """The document of an input.
-
-        Raises:
-            ValueError: the input has another form, an empty text, or a mention outside its text.
-        """
-        fields = set(item) - {"text"}
-        if "text" not in item or fields not in (set(), {"start", "end"}, {"mentions"}):
-            raise ValueError(f"{_excerpt(item)} is no input; accepted is {FORMS}")
-        if fields == {"mentions"} and not item["mentions"]:
-            raise ValueError('"mentions" is empty; leave it out to have mentions found')
-        mentions = item.get("mentions", [item] if fields else [])
-        entry = {"id": f"inputs[{number}]", "text": item["text"], "mentions": mentions}
-        return self.code("documents").Document.from_dict(entry, spans=True)
 
     def _count_windows(self, documents: dict[int, Any]) -> Counter[int]:
         """How many windows each document takes, by its number in the request."""
@@ -193,20 +222,57 @@ def _package(folder: Path) -> Any:
     return lambda file: importlib.import_module(f"{name}.{file}")
 
 
+def _answer_apart(answer: Callable[[dict[int, Any]], dict[int, Answer]], items: dict[int, Any]) -> dict[int, Answer]:
+    """Answers to inputs by their number; if they fail together, each by itself, so that one spoils no other."""
+    try:
+        return answer(items)
+    except Exception as error:
+        if len(items) > 1:
+            parts = (_answer_apart(answer, {number: item}) for number, item in items.items())
+            return {number: reply for part in parts for number, reply in part.items()}
+        message = str(error)
+        if not isinstance(error, ValueError):
+            logger.exception("an input failed")
+            message = "the model failed on this input; the server's log says why"
+        return {number: {"error": message} for number in items}
+
+
+def _check_query(query: str) -> str:
+    _check_length(query)
+    try:
+        query.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a type query is not valid Unicode at character {error.start}") from None
+    return query
+
+
+def _check_length(text: Any) -> None:
+    if isinstance(text, str) and len(text) > MAX_LENGTH:
+        raise ValueError(f"a text has at most {MAX_LENGTH:,} characters, not {len(text):,}; send its parts")
+
+
 def _mentions(encoding: Any) -> list[Answer]:
     """The request's mentions in their order or, if it had none, the detected ones."""
     text, requests = encoding.document.text, encoding.document.mentions
-    vectors = {span[:2]: vector for span, vector in zip(encoding.mentions, encoding.vectors.tolist(), strict=True)}
+    vectors = {span[:2]: vector for span, vector in zip(encoding.mentions, encoding.vectors, strict=True)}
     mentions = []
     for start, end, score in requests or encoding.mentions:
-        mention = {"start": start, "end": end, "text": text[start:end]}
-        if (start, end) in vectors:
-            mention["vector"] = vectors[start, end]
-        else:
-            mention["error"] = "the model has no token for these characters"
+        mention = _with_vector({"start": start, "end": end, "text": text[start:end]}, vectors.get((start, end)))
         mentions.append(mention if requests else mention | {"score": score})
     return mentions
 
 
+def _with_vector(answer: Answer, vector: np.ndarray | None) -> Answer:
+    """An answer with a vector, or with an error if there is none; JSON has no NaN."""
+    if vector is None:
+        return answer | {"error": "the model has no token for these characters"}
+    if not np.isfinite(vector).all():
+        return answer | {"error": "the model gives numbers that are not finite"}
+    return answer | {"vector": vector.tolist()}
+
+
 def _excerpt(value: Any) -> str:
-    return f"{value!r:.80}"
+    try:
+        return f"{value!r:.80}"
+    except (RecursionError, ValueError):  # nested deeply, or a number of thousands of digits
+        return f"a {type(value).__name__}"

@@ -11,20 +11,9 @@ from huggingface_hub.utils import validate_repo_id
 import modeling_nerret
 from modeling_nerret.weights import ask_hub
 
+from .contents import contents
+
 TAG = f"v{modeling_nerret.__version__}"
-LEFT_OUT = ("__pycache__", ".git", ".cache", ".ipynb_checkpoints")
-
-
-def files_of(folder: Path) -> list[Path]:
-    """The files to upload, relative to the folder, in name order.
-
-    Raises:
-        OSError: the folder does not exist or holds no README.md, which every repository needs.
-    """
-    if not (folder / "README.md").is_file():
-        raise OSError(f"{folder} is no repository to upload: it holds no README.md")
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in paths if not set(path.parts) & set(LEFT_OUT) and path.suffix != ".pyc")
 
 
 def list_upload(folder: Path, repository: str, kind: str = "model", private: bool = False) -> str:
@@ -32,10 +21,10 @@ def list_upload(folder: Path, repository: str, kind: str = "model", private: boo
 
     Raises:
         ValueError: the repository's id is not `owner/name`.
-        OSError: see `files_of`.
+        OSError: see `contents`.
     """
     check_id(repository)
-    files = files_of(folder)
+    files = contents(folder).files
     sizes = [(folder / path).stat().st_size for path in files]
     lines = [f"{_size(size):>10}  {path.as_posix()}" for path, size in zip(files, sizes, strict=True)]
     target = f"the {'private ' if private else ''}{kind} {repository}"
@@ -59,10 +48,10 @@ def push(folder: Path, repository: str, kind: str = "model", private: bool = Fal
     Raises:
         ValueError: the id is not `owner/name`, this version was pushed before, or the repository is public although
             `private` was asked for.
-        OSError: see `files_of`; or the Hub refused or could not be reached.
+        OSError: see `contents`; or the Hub refused or could not be reached.
     """
     check_id(repository)
-    files = files_of(folder)
+    files = contents(folder).files
     api = api or HfApi()
     sdk = {"space_sdk": "gradio"} if kind == "space" else {}
     ask_hub(lambda: api.create_repo(repository, repo_type=kind, private=private or None, exist_ok=True, **sdk))
@@ -75,6 +64,15 @@ def push(folder: Path, repository: str, kind: str = "model", private: bool = Fal
     commit = ask_hub(lambda: api.create_commit(repository, operations, commit_message=f"nerret {TAG}", repo_type=kind))
     ask_hub(lambda: api.create_tag(repository, tag=TAG, revision=commit.oid, repo_type=kind))
     return str(commit.commit_url)
+
+
+def list_omissions(folder: Path) -> str:
+    """What of a folder would not be uploaded, and why, a line for each file or folder; empty if nothing.
+
+    Raises:
+        OSError: see `contents`.
+    """
+    return "\n".join(f"left out: {name!a} ({reason})" for name, reason in contents(folder).omissions.items())
 
 
 def check_id(repository: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 DESCRIPTION = """Upload a folder as a repository of the Hugging Face Hub, in one commit with a tag for the version.
 
 FOLDER is a model repository that `nerret card` wrote or, with --space, a Space: eval/r_precision (the metric) or
-hub_card/space (the demo) in a checkout of nerret. Log in first with `hf auth login`, or set HF_TOKEN.
+hub_card/space (the demo) in a checkout of nerret. Log in first with `hf auth login`, or set HF_TOKEN. Only kinds of
+files that such repositories have are uploaded; links, hidden files and what looks like a secret are left out and named.
 """
 EPILOG = """examples:
   nerret push build/nerret-minilm me/nerret-minilm --dry-run
@@ -36,8 +38,11 @@ def run(options: argparse.Namespace) -> int:
             `--private`.
         OSError: the folder holds no README.md, or the Hub refused.
     """
-    from .push import list_upload, push
+    from .push import check_id, list_omissions, list_upload, push
 
+    check_id(options.repository)
+    if omissions := list_omissions(options.folder):
+        print(omissions, file=sys.stderr)
     kind = "space" if options.space else "model"
     send = list_upload if options.dry_run else push
     print(send(options.folder, options.repository, kind, options.private))

@@ -187,7 +187,7 @@ def test_an_index_of_the_user(index: Path) -> None:
     view = _search(Searcher(index), "city")
     assert "3 documents" in view.message and '<span class="id">b</span>' in view.hits
     components = json.dumps(build(index).get_config_file()["components"], default=str)
-    assert "3 documents" in components and str(index) in components
+    assert "Searching index: 3 documents" in components and str(index.parent) not in components
 
 
 def test_the_command_explains_a_wrong_path(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

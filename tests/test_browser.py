@@ -55,7 +55,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, address: str) -> Iterator[Any]:
-    """Opens the app. The page's requests and errors are in `page.addresses` and `page.errors`."""
+    """Opens the app. The page's requests and errors are in `page.addresses` and `page.errors`.
+
+    Errors are those of scripts, and what the console shows: also what the content security policy does not allow.
+    """
     contexts = []
 
     def open_page(size: dict[str, int] = DESK, scheme: str = "light") -> Any:
@@ -65,6 +68,7 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
         page.addresses, page.errors = [], []
         page.on("request", lambda request: page.addresses.append(request.url))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
         page.on("dialog", lambda dialog: (page.errors.append(dialog.message), dialog.dismiss()))
         page.goto(address)
         page.get_by_label("Type", exact=True).wait_for()
@@ -150,6 +154,25 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit: Any, scheme:
     assert not _is_too_wide(page)
     ratio, text = page.evaluate(CONTRAST)
     assert ratio >= 4.5, f"{text!r} has a contrast of {ratio:.2f}"
+
+
+def test_injected_scripts_do_not_run(visit: Any) -> None:
+    page = visit()
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=alert(1)>')")
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'alert(2)'}))")
+    page.evaluate("fetch('http://evil.example/').catch(() => {})")
+    page.wait_for_timeout(500)
+    assert len([error for error in page.errors if "Content Security Policy" in error]) >= 3
+    assert {"1", "2"}.isdisjoint(page.errors)  # texts of dialogs
+
+
+def test_a_text_that_is_far_too_long_is_explained(visit: Any) -> None:
+    page = visit()
+    page.get_by_text("Your own text").first.click()
+    page.locator("#pasted textarea").fill("Ada in London. " * 80_000)
+    page.get_by_label("Type", exact=True).fill("city")
+    page.keyboard.press("Enter")
+    page.get_by_text("a text may have 50,000 characters").first.wait_for()
 
 
 def test_pasted_markup_stays_text(visit: Any) -> None:

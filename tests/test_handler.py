@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -117,6 +118,17 @@ def test_vectors_without_normalisation(handler: Any) -> None:
     [
         ("  ", "a type query is a few words"),
         ("city " * 80, "a type query is over 64 tokens"),
+        ("city " * 20_000, "a text has at most 50,000 characters, not 100,000; send its parts"),
+        ("a \ud800", "a type query is not valid Unicode at character 2"),
+        ({"text": "Ada \udfff"}, "is not valid Unicode at character 4"),
+        ({"text": TEXT * 2_000}, "a text has at most 50,000 characters"),
+        ({"text": TEXT, "start": 0.0, "end": 3}, 'a mention is {"start": ..., "end": ...}'),
+        ({"text": TEXT, "start": math.nan, "end": 3}, 'a mention is {"start": ..., "end": ...}'),
+        ({"text": TEXT, "start": False, "end": True}, "are whole numbers, not true or false"),
+        ({"text": TEXT, "start": 0, "end": 10**30}, "needed is 0 <= start < end <= 42"),
+        ({"text": TEXT, "start": 0, "end": 3, "label": "person"}, "accepted is a type query"),
+        ([], "accepted is a type query"),
+        (True, "accepted is a type query"),
         (7, "accepted is a type query"),
         (None, "accepted is a type query"),
         ({"text": TEXT, "start": 30, "end": 99}, "a text of 42 characters: needed is 0 <= start < end <= 42"),
@@ -135,6 +147,35 @@ def test_an_input_that_is_wrong_spoils_no_other(wrong: Any, message: str, handle
     assert answers[0] == handler({"inputs": "city"}) and "vector" in answers[2]
 
 
+def test_what_fails_in_the_model_spoils_no_other(
+    handler: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = handler.code("encoding").Encoder
+    expected = handler({"inputs": ["city", {"text": TEXT, **ADA}]})
+    embed, encode = encoder.embed_queries, encoder.encode
+
+    def embed_some(self: Any, queries: list[str]) -> np.ndarray:
+        if "secret" in queries:
+            raise RuntimeError("CUDA out of memory at /srv/secret")
+        return embed(self, queries) * (np.nan if queries == ["nan"] else 1)
+
+    def encode_some(self: Any, documents: Any) -> Any:
+        documents = list(documents)
+        if any("secret" in document.text for document in documents):
+            raise TypeError("no such thing")
+        return encode(self, documents)
+
+    monkeypatch.setattr(encoder, "embed_queries", embed_some)
+    monkeypatch.setattr(encoder, "encode", encode_some)
+    inputs = ["city", "secret", {"text": "a secret in London", **ADA}, {"text": TEXT, **ADA}]
+    answers = handler({"inputs": inputs})
+    assert [answers[0], answers[3]] == expected
+    for answer in answers[1:3]:
+        assert answer == {"error": "the model failed on this input; the server's log says why"}
+    assert "out of memory" in caplog.text
+    assert "not finite" in handler({"inputs": "nan"})["error"]
+
+
 def test_a_mention_without_a_token_spoils_no_other(handler: Any) -> None:
     text = "Ada\u200b\u200b"  # the tokenizer drops the two at the end
     mentions = handler({"inputs": {"text": text, "mentions": [{"start": 3, "end": 5}, {"start": 0, "end": 3}]}})[
@@ -151,6 +192,11 @@ def test_a_mention_without_a_token_spoils_no_other(handler: Any) -> None:
         ({"inputs": "city", "parameters": {"truncate": True}}, 'accepted is {"normalize": true or false}'),
         ({"inputs": "city", "parameters": {"normalize": "yes"}}, "accepted are true and false"),
         ({"inputs": "city", "parameters": [1]}, "parameters are [1]"),
+        ({"inputs": "city", "parameters": []}, "parameters are []"),
+        ({"inputs": "city", "parameters": {"normalize": None}}, "accepted are true and false"),
+        ({"inputs": ["city"] * 1_025}, "at most 1,024 inputs, not 1,025; send several requests"),
+        ({"inputs": [{"text": TEXT * 1_000}] * 5}, "at most 200,000 characters, not 210,000"),
+        ({"inputs": {"text": TEXT, "mentions": [ADA] * 5_001}}, "at most 5,000 mentions, not 5,001"),
     ],
 )
 def test_a_request_that_is_wrong_as_a_whole(body: Any, message: str, handler: Any) -> None:

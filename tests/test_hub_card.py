@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -269,6 +270,94 @@ def test_spaces_are_pushed_without_what_python_leaves_behind() -> None:
     upload.push(Path(__file__).parents[1] / "eval" / "r_precision", "me/r_precision", "space", api=hub)
     assert hub.calls[0][2]["space_sdk"] == "gradio"
     assert hub.calls[1][2] == {"README.md", "app.py", "r_precision.py", "requirements.txt"}
+
+
+SECRETS = (
+    ".env", ".netrc", ".git-credentials", ".aws/credentials", ".ssh/id_rsa", ".cache/huggingface/token", "id_rsa",
+    "token", "token.json", "tokens.txt", "hf_token.txt", "server.pem", "server.key", "credentials.json",
+    "my-credentials.json", "client_secret.json", "secrets.py", "api-key.txt", "service_account.json", "kaggle.json",
+    "passwords.txt", "adapter/.env", "adapter/private_key.json", ".eval_results/secrets.yaml", ".eval_results/.env",
+    "weights.bin", "model.pkl", "data.csv", "notes.yaml",
+)  # fmt: skip
+CONTENTS = {
+    "notes.txt": "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "project-1.json": '{"private_key": "-----BEGIN PRIVATE KEY-----"}',
+    "app.py": f"login('hf_{'a' * 34}')",
+}
+NEEDS = (
+    "README.md", "LICENSE", ".gitattributes", "config.json", "tokenizer.json", "tokenizer.model",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "model.safetensors",
+    "model.safetensors.index.json", "merges.txt", "chat_template.jinja", "handler.py", "adapter/adapter_config.json",
+    ".eval_results/fewnerd.yaml", "plot.png",
+)  # fmt: skip
+
+
+@pytest.fixture
+def mixture(tmp_path: Path) -> Path:
+    """A folder with a repository, and with much that is none of the Hub's business."""
+    folder, home = tmp_path / "mixture", tmp_path / "home"
+    texts = dict.fromkeys((*SECRETS, *NEEDS), "text") | CONTENTS
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    home.mkdir()
+    (home / "diary.md").write_text("secret")
+    (folder / "link.md").symlink_to(home / "diary.md")
+    (folder / "inner.md").symlink_to(folder / "README.md")
+    (folder / "dangling.md").symlink_to(home / "nothing.md")
+    (folder / "home").symlink_to(home)
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "pipe.json")
+    (folder / "a\x1b[31m.md").write_text("red")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "handler.py").write_text("")
+    return folder
+
+
+def test_only_what_a_repository_needs_is_uploaded(mixture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hub = FakeHub()
+    upload.push(mixture, "me/made", api=hub)
+    assert hub.calls[1][2] == set(NEEDS)
+    assert cli.main(["push", str(mixture), "me/made", "--dry-run"]) == 0
+    output = capsys.readouterr()
+    assert [line.split()[-1] for line in output.out.splitlines()[1:-1]] == sorted(NEEDS, key=Path)
+    for name in ("'.env' (a hidden name)", "'link.md' (a link)", "'home' (a link)", "'pipe.json' (no ordinary file)"):
+        assert f"left out: {name}\n" in output.err
+    assert "'id_rsa' (a name that secrets have)" in output.err and "'app.py' (it holds what looks" in output.err
+    assert "'data.csv' (a kind of file that" in output.err and "\x1b" not in output.err
+
+
+def test_a_linked_readme_makes_no_repository(tmp_path: Path) -> None:
+    (tmp_path / "text.md").write_text("text")
+    (tmp_path / "README.md").symlink_to(tmp_path / "text.md")
+    with pytest.raises(OSError, match=r"holds no README\.md, or it is no ordinary file"):
+        upload.push(tmp_path, "me/made", api=FakeHub())
+
+
+def test_nothing_is_written_through_a_link(inputs: SimpleNamespace, tmp_path: Path) -> None:
+    for target in (tmp_path / "folder", tmp_path / "nothing"):
+        (tmp_path / "out").unlink(missing_ok=True)
+        (tmp_path / "out").symlink_to(target)
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        assert _card(inputs, tmp_path / "out") == 1
+        assert not target.exists() or list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ('{"init": "SELF"}', "trained from itself"),
+        ("[1]", "is no recipe"),
+        ("null", "is no recipe"),
+        ("{", "is no recipe"),
+    ],
+)
+def test_a_recipe_that_is_none_is_refused(recipe: str, message: str, tiny_checkpoint: str, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    shutil.copytree(tiny_checkpoint, folder)
+    (folder / "recipe.json").write_text(recipe.replace("SELF", str(folder)))
+    with pytest.raises(ValueError, match=message):
+        read_recipes(str(folder))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The app: search an index in the browser.
 
 The controls are in `page.py`, the sentences in `texts.py`, the look in `theme.py` and `app.css`. `searcher.py` answers
-searches, `pasted_text.py` splits pasted text into documents, `html.py` and `mention_map.py` draw the results. Importing
-this package does not import Gradio.
+searches, `pasted_text.py` splits pasted text into documents, `html.py` and `mention_map.py` draw the results. Before
+the server stands `guard.py`, with `bodies.py` for what comes in and `headers.py` for what goes out. Importing this
+package does not import Gradio.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -11,20 +12,23 @@ from typing import Any
 
 try:
     import gradio as gr
+    from gradio.utils import LRUCache
+    from starlette.middleware import Middleware
 except ImportError as error:
     raise ImportError("the app needs Gradio: pip install 'nerret[app]'") from error
 
 from ..demo import QUERIES, demo_corpus
 from ..index.ranking import MODES
 from . import texts
+from .bodies import Functions
+from .guard import Guard
 from .html import render_message
-from .searcher import SearchableCorpus, Searcher, SearchRequest
+from .searcher import CUTOFFS, MAX_HITS, MAX_QUERY, SearchableCorpus, Searcher, SearchRequest
 from .theme import make_theme
 
-MAX_HITS = 50
-MAX_QUERY = 300  # characters
-CUTOFFS = {"hybrid": 2.0, "vector": 1.0, "document": 1.0, "lexical": 20.0}  # the highest cut-off of each mode
 LIFETIME = 3600  # seconds from a visitor's last search until the pasted text is deleted
+MAX_SESSIONS = 50  # visitors whose controls and unread answers are kept; of more, those that came least recently go
+MAX_QUEUE, MAX_SEARCHES = 50, 2  # searches that wait, and that run at a time
 HEAD = '<div class="head"><h1>nerret</h1><p>{}</p></div>'
 ANNOUNCE = "() => document.getElementById('message')?.setAttribute('aria-live', 'polite')"  # to screen readers
 
@@ -68,11 +72,19 @@ def build(index: str | Path | None = None, model: str | None = None) -> gr.Block
         pasted_corpus = gr.State(None, time_to_live=LIFETIME, delete_callback=searcher.forget)
         _connect(searcher, controls, [message, hits, mention_map, pasted_corpus])
         page.load(js=ANNOUNCE)
+    _bound_memory(page)
     return page
 
 
-def launch(page: gr.Blocks, **options: Any) -> str:
-    """Show a page made by `build` and return its address at once. Options are those of Gradio's `launch`."""
+def launch(page: gr.Blocks, hosts: Iterable[str] = (), **options: Any) -> str:
+    """Show a page made by `build` and return its address at once.
+
+    Args:
+        page: the page.
+        hosts: further names under which browsers may ask for the page, `name` or `name:port`. Without any, it answers
+            on this computer only and, in a Space of the Hub, under the Space's name.
+        options: those of Gradio's `launch`.
+    """
     look: dict[str, Any] = {
         "theme": make_theme(),
         "css_paths": Path(__file__).with_name("app.css"),
@@ -84,8 +96,20 @@ def launch(page: gr.Blocks, **options: Any) -> str:
         "pwa": False,
         "enable_monitoring": False,
         "run_history": False,
+        "mcp_server": False,
+        "num_workers": 0,
+        "state_session_capacity": MAX_SESSIONS,
     }
-    return page.launch(**look, **privacy, quiet=True, prevent_thread_lock=True, **options)[1]
+    space = os.environ.get("SPACE_HOST")
+    guard = Middleware(
+        Guard,
+        functions=_functions(page),
+        hosts=[*hosts, *([space] if space else [])],
+        frames=["https://huggingface.co"] if space else [],
+    )
+    return page.launch(
+        **look, **privacy, app_kwargs={"middleware": [guard]}, quiet=True, prevent_thread_lock=True, **options
+    )[1]
 
 
 def run(index: str | None, port: int | None, browser: bool) -> None:
@@ -129,15 +153,10 @@ def _connect(searcher: Searcher, controls: Controls, outputs: list[gr.components
     """Search when a control changes, and keep the controls consistent."""
 
     def answer(
-        query: str,
-        source: str,
-        text: str,
-        mode: str,
-        k: float,
-        cutoff: float,
-        pasted_corpus: SearchableCorpus | None,
+        query: Any, source: Any, text: Any, mode: Any, k: Any, cutoff: Any, pasted_corpus: SearchableCorpus | None
     ) -> Iterator[tuple[Any, ...]]:
-        for view in searcher.search(SearchRequest(query, source, text, mode, int(k), cutoff), pasted_corpus):
+        request = SearchRequest(query or "", source, text or "", mode, k, cutoff)  # an untouched box is empty
+        for view in searcher.search(request, pasted_corpus):
             yield *(gr.skip() if html is None else html for html in view[:3]), view.pasted_corpus
 
     settings = [controls.query, controls.source, controls.text, controls.mode, controls.k, controls.cutoff]
@@ -145,22 +164,57 @@ def _connect(searcher: Searcher, controls: Controls, outputs: list[gr.components
         "fn": answer,
         "inputs": [*settings, outputs[-1]],  # the last output is the corpus of the visitor's pasted text
         "outputs": outputs,
+        "preprocess": False,  # the request checks its fields itself, in words of the page
+        "concurrency_id": "search",
+        "concurrency_limit": MAX_SEARCHES,
         "show_progress": "hidden",
     }
-    quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    quick: dict[str, Any] = {
+        "queue": False,
+        "preprocess": False,
+        "api_visibility": "private",
+        "show_progress": "hidden",
+    }
     triggers = [controls.query.submit, controls.button.click, controls.k.input, controls.cutoff.input]
     gr.on(triggers, **search, api_name="search", trigger_mode="always_last")
     controls.mode.input(
-        lambda mode: gr.Slider(maximum=CUTOFFS[mode], value=0), controls.mode, controls.cutoff, **quick
+        lambda mode: gr.Slider(maximum=CUTOFFS[mode], value=0) if mode in CUTOFFS else gr.skip(),
+        controls.mode,
+        controls.cutoff,
+        **quick,
     ).then(**search, api_visibility="private")
     controls.source.change(
         lambda source: gr.Textbox(visible=source == texts.PASTED), controls.source, controls.text, **quick
     )
     for example in controls.examples:
-        example.click(lambda words: (words, texts.DEMO), example, [controls.query, controls.source], **quick).then(
+        words = example.value
+        example.click(lambda words=words: (words, texts.DEMO), None, [controls.query, controls.source], **quick).then(
             **search, api_visibility="private"
         )
 
 
 def _describe_index(searcher: Searcher) -> str:
-    return texts.INDEX.format(**searcher.corpus.result().retriever.info())
+    info = searcher.corpus.result().retriever.info()
+    model = Path(info["model"]).name if Path(info["model"]).is_dir() else info["model"]
+    return texts.INDEX.format(**info | {"name": Path(info["path"]).resolve().name, "model": model})
+
+
+def _functions(page: gr.Blocks) -> Functions:
+    """The page's functions for its guard."""
+    sizes = {number: len(function.inputs) for number, function in page.fns.items()}
+    search = next(function for function in page.fns.values() if function.api_name == "search")
+    controls = sum(not control.stateful for control in search.inputs)
+    sessions = page._queue.pending_event_ids_session
+
+    def unread(name: str) -> int:
+        return len(sessions.get(name, ())) or sum(name in calls for calls in sessions.values())
+
+    return Functions(sizes, frozenset({controls, len(search.inputs)}), unread)
+
+
+def _bound_memory(page: gr.Blocks) -> None:
+    """Bound what Gradio keeps for each visitor. Answers that nobody fetches have no bound of their own in Gradio."""
+    queue = page.queue(max_size=MAX_QUEUE)._queue
+    queue.pending_messages_per_session.max_size = MAX_SESSIONS
+    queue.pending_event_ids_session = LRUCache(MAX_SESSIONS)
+    queue.ANALYTICS_MAX_EVENTS = MAX_SESSIONS

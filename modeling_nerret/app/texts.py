@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from .pasted_text import MAX_CHARACTERS, MAX_DOCUMENTS
 
-DEMO, PASTED = "Demo corpus", "Your own text"  # what can be searched
+DEMO, PASTED = SOURCES = "Demo corpus", "Your own text"  # what can be searched
 
 ABOUT = (
     "Ask for a type of entity, such as “dinosaur”, and find every document that mentions one, "
     "even where that word never appears."
 )
-INDEX = "Searching {path}: {documents:,} documents, {mentions:,} mentions, model {model}."
+INDEX = "Searching {name}: {documents:,} documents, {mentions:,} mentions, model {model}."
 PASTE_HINT = (
     "Put a blank line between documents, or one document on each line. "
     f"Up to {MAX_DOCUMENTS} documents and {MAX_CHARACTERS:,} characters. "
@@ -24,6 +24,7 @@ EMPTY_QUERY = ("Enter a type first:", "a few words such as “dinosaur”, “po
 LOADING = ("Getting ready:", "loading the model and indexing the demo corpus. This takes a few seconds.")
 INDEXING = ("Indexing your text:", "{number} of {total} documents done.")
 PROBLEM = ("That did not work:", "{error}.")
+FAILURE = ("That did not work:", "the index could not be searched. The terminal that the app runs in says why.")
 HITS = (
     "{count} {noun}",
     "for “{query}”, best first, in {seconds:.2f}\u00a0s. A score is a similarity, not a probability.",
