@@ -33,7 +33,7 @@ class Document:
     mentions: tuple[Span, ...] = ()
 
     @classmethod
-    def from_dict(cls, entry: Any) -> Document:
+    def from_dict(cls, entry: Any, spans: bool = True) -> Document:
         """A document from `{"id", "text", "mentions" (optional), ...metadata}`; a whole number as id becomes a string.
 
         Raises:
@@ -46,7 +46,11 @@ class Document:
         if not isinstance(entry, Mapping):
             raise ValueError(f'a document is {{"id": ..., "text": ...}}, not {type(entry).__name__}')
         fields = dict(entry)
-        name, text, mentions = fields.pop("id", None), fields.pop("text", None), fields.pop("mentions", None) or ()
+        name, text, mentions = (
+            fields.pop("id", None),
+            fields.pop("text", None),
+            (spans and fields.pop("mentions", None)) or (),
+        )
         if isinstance(name, Integral) and not isinstance(name, bool):
             name = str(name)
         if not isinstance(name, str) or not name:

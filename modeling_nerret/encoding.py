@@ -28,13 +28,18 @@ LONG_TEXTS = ("window", "error")
 
 @dataclass
 class Report:
-    """How much was read: documents, characters, windows and mentions. No token covers the `unmapped` mentions."""
+    """How much was read: documents, characters, windows and mentions. No token covers the `unmapped` mentions.
+
+    Of the documents, `added` are new in the index, and `replaced` stand in the place of others with the same id.
+    """
 
     documents: int = 0
     characters: int = 0
     windows: int = 0
     mentions: int = 0
     unmapped: int = 0
+    added: int = 0
+    replaced: int = 0
 
 
 @dataclass

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from .arguments import add_index
+from .streams import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,5 +21,5 @@ def run(options: argparse.Namespace) -> int:
     store = Store(options.index)
     with store.writing():
         count = store.delete(options.ids)
-    print(f"{count} of {len(options.ids)} documents removed", file=sys.stderr)
+    say(f"{count} of {len(options.ids)} documents removed")
     return 0 if count == len(options.ids) else 1

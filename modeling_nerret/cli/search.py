@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from .arguments import add_index, positive
+from .streams import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     hits = retriever.search(options.type, options.k, where or None, options.mode, options.min_score)
     if options.json:
         for hit in hits:
-            print(json.dumps(hit.as_dict(), ensure_ascii=False))
+            print_json(hit.as_dict())
         return 0
     from .display import print_hits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,11 @@ class EntityRetriever:
             return self.encoder.report
         store = self._writable()
         with store.writing():
-            store.write(first)
-            for group in groups:
+            for group in chain([first], groups):
+                replaced_documents = len(store.lookup([item.document.id for item in group]))
                 store.write(group)
+                self.encoder.report.replaced += replaced_documents
+                self.encoder.report.added += len(group) - replaced_documents
             if store.is_behind:
                 store.compact()
         return self.encoder.report
@@ -132,6 +135,10 @@ class EntityRetriever:
     def lookup(self, ids: Sequence[str]) -> dict[str, Document]:
         """Documents by id; ids that no document has are left out."""
         return self._store.lookup(ids) if self._store else {}
+
+    def ids(self, prefix: str = "") -> list[str]:
+        """Ids of documents that begin with `prefix`, in order."""
+        return self._store.ids_with(prefix) if self._store else []
 
     def search(
         self,

@@ -301,6 +301,11 @@ class Store:
             ids |= zip(rows["key"].to_pylist(), rows["id"].to_pylist(), strict=True)
         return ids
 
+    def ids_with(self, prefix: str) -> list[str]:
+        """Ids of documents that begin with `prefix`, in order."""
+        rows = self._documents.search().where(f"starts_with(id, {quote(prefix)})").select(["id"]).limit(ALL)
+        return sorted(rows.to_arrow()["id"].to_pylist())
+
     def documents(self, keys: Sequence[int]) -> dict[int, Document]:
         """Documents by key; keys that no document has are left out."""
         documents = {}
