@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 
 from .. import __version__
 from .signals import Termination, terminations
-from .streams import finish_output, prepare_streams, say, visible
+from .streams import as_text, finish_output, prepare_streams, say, visible
 
 OK, FAILURE, INTERRUPTED = 0, 1, 130  # argparse exits with 2 for bad usage
 EXPECTED = (ValueError, OSError, RuntimeError, ImportError)
@@ -79,10 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return interrupt.code if isinstance(interrupt, Termination) else INTERRUPTED
     except BrokenPipeError:
         return OK  # the reader of our output has gone, which is no error
-    except (SystemExit, GeneratorExit):
-        raise
     except BaseException as error:  # Rust's panics are no Exception
-        if "--debug" in arguments:
+        if isinstance(error, SystemExit) or "--debug" in arguments:
             raise
         say(f"nerret: {_message(error, name)}")
         return FAILURE
@@ -93,11 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str], name: str | None) -> int:
     for argument in arguments:
-        try:
-            argument.encode("utf-8")
-        except UnicodeEncodeError:
-            raise ValueError(f"the argument {argument!a} is not valid UTF-8") from None
-    options = _parser(name).parse_args(arguments)
+        as_text(argument)
+    try:
+        options = _parser(name).parse_args(arguments)
+    except SystemExit:  # after help, which may be too much for a full disk
+        finish_output()
+        raise
     code: int = options.run(options)
     return code
 
@@ -142,4 +141,4 @@ def _message(error: BaseException, name: str | None) -> str:
         return "memory ran out; finished work is kept, run the command again with more memory or shorter documents"
     if message and isinstance(error, EXPECTED) and not isinstance(error, RecursionError):
         return message
-    return f"unexpected {type(error).__name__}{message and ': '}{message}; run it with --debug to see where"
+    return f"unexpected {type(error).__name__}{message and ': '}{message}; run it again with --debug to see where"

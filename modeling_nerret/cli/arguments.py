@@ -40,7 +40,9 @@ def check_device(name: str) -> None:
     except Exception as error:  # each kind of device fails in a way of its own
         kinds = ["cpu", *(kind for kind in ("cuda", "mps") if getattr(torch, kind).is_available())]
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ValueError(f"the device {name!r} cannot be used ({reason:.200}); here is {', '.join(kinds)}") from None
+        raise ValueError(
+            f"the device {name!r} cannot be used ({reason:.200}); available here: {', '.join(kinds)}"
+        ) from None
 
 
 def positive(value: str) -> int:

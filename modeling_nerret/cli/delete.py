@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index
-from .streams import say
+from .streams import as_text, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_index(parser)
-    parser.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
+    parser.add_argument("ids", type=as_text, nargs="+", metavar="ID", help="ids of documents")
 
 
 def run(options: argparse.Namespace) -> int:

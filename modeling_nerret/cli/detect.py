@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .arguments import add_model, check_device
-from .streams import one_line, print_json, say
+from .streams import as_text, one_line, print_json, say
 
 if TYPE_CHECKING:
     from ..documents import Document
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("text", nargs="?", help="a text; default: one text a line on standard input")
+    parser.add_argument("text", type=as_text, nargs="?", help="a text; default: one text a line on standard input")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: text, mentions")
     add_model(parser)
 

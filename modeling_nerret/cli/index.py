@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .arguments import add_model, check_device
-from .streams import say
+from .streams import as_text, say
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("index", help="the index folder; made if it is not there")
     add_model(parser)
-    add("--text-column", default="text", metavar="NAME", help="field with the text (default: text)")
+    add("--text-column", type=as_text, default="text", metavar="NAME", help="field with the text (default: text)")
     add(
         "--id-column",
+        type=as_text,
         default="id",
         metavar="NAME",
         help="field with the id (default: id); a record without one gets an id from its file and line",

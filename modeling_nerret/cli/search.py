@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index, positive
-from .streams import print_json
+from .streams import as_text, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_index(parser)
     add = parser.add_argument
-    add("type", help='the type in plain words, such as "dinosaur"')
+    add("type", type=as_text, help='the type in plain words, such as "dinosaur"')
     add("-k", type=positive, default=10, help="how many documents (default: 10)")
     add(
         "--mode",
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--where",
+        type=as_text,
         action="append",
         default=[],
         metavar="COND",

@@ -46,12 +46,31 @@ def finish_output() -> None:
     """
     try:
         sys.stdout.flush()
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, sys.stdout.fileno())
             os.close(null)
-        raise
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(f"standard output cannot be written ({error.strerror})") from None
+
+
+def as_text(argument: str) -> str:
+    """An argument of the command as text, also where the system's language has another encoding than UTF-8.
+
+    Raises:
+        ValueError: its bytes are not UTF-8.
+    """
+    try:
+        argument.encode("utf-8")
+        return argument
+    except UnicodeEncodeError:  # Python did not know the encoding and kept the bytes
+        pass
+    try:
+        return os.fsencode(argument).decode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"the argument {argument!a} is not valid UTF-8") from None
 
 
 def say(message: str) -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from .lines import BOM, Line
@@ -97,9 +98,9 @@ def _read_header(source: _Source, name: str, text_column: str, delimiters: str) 
     if line.fault:
         raise ValueError(f"{name}, line {line.number}: {line.fault}")
     headers = [header for delimiter in delimiters if (header := _split_header(source, delimiter))]
-    if not headers:
+    header = max(headers, default=None, key=lambda header: (text_column in header.columns, len(header.columns)))
+    if header is None or (len(headers) < len(delimiters) and header.columns[1:] == []):
         raise ValueError(f"{name}, line {line.number}: the quotes of the header do not match")
-    header = max(headers, key=lambda header: (text_column in header.columns, len(header.columns)))
     check_columns(header.columns, text_column)
     next(csv.reader(source, delimiter=header.delimiter, strict=True))  # go on after it
     return header
@@ -133,7 +134,7 @@ def _rows(source: _Source, header: _Header) -> Iterator[_Row]:
             return
         except csv.Error as error:
             last = source.row[-1]
-            source.take_back(_opening(source.row) + 1)
+            source.take_back(_opening(source.row, header.delimiter) + 1)
             yield _Row(source.row, [], _quote_fault(source.row[-1], last, error))
             is_remains = True
             continue
@@ -144,14 +145,14 @@ def _rows(source: _Source, header: _Header) -> Iterator[_Row]:
         yield _Row(source.row, cells, fault)
 
 
-def _opening(lines: list[Line]) -> int:
-    """Index of the line in which the last quote opens."""
-    start, is_open = 0, False
-    for index, line in enumerate(lines):
-        if line.text.count('"') % 2:
-            is_open = not is_open
-            start = index if is_open else start
-    return start
+def _opening(lines: list[Line], delimiter: str) -> int:
+    """Index of the line with the quote that does not close properly."""
+    edge = f"[{re.escape(delimiter)}\r\n]"
+    cells = re.compile(rf'(?:\A|{edge}) *"(?P<content>[^"]*(?:""[^"]*)*)(?P<end>"(?={edge}|\Z))?')
+    text = "".join(line.text for line in lines).lstrip(BOM)
+    start = next((cell.start("content") for cell in cells.finditer(text) if cell["end"] is None), 0)
+    ends = accumulate(len(line.text) for line in lines)
+    return next((index for index, end in enumerate(ends) if start < end), 0)
 
 
 def _quote_fault(line: Line, last: Line, error: csv.Error) -> str:
