@@ -10,12 +10,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from .. import __version__
 from .signals import Termination, terminations
-from .streams import as_text, finish_output, prepare_streams, say, visible
+from .streams import as_text, drop_output, finish_output, prepare_streams, say, visible
 
 OK, FAILURE, INTERRUPTED = 0, 1, 130  # argparse exits with 2 for bad usage
 EXPECTED = (ValueError, OSError, RuntimeError, ImportError)
@@ -85,8 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"nerret: {_message(error, name)}")
         return FAILURE
     finally:
-        with suppress(OSError):
-            finish_output()
+        drop_output()
 
 
 def _run(arguments: Sequence[str], name: str | None) -> int:

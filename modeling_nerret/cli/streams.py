@@ -39,21 +39,29 @@ def prepare_streams() -> None:
 
 
 def finish_output() -> None:
-    """Write what standard output still holds; or drop it, since Python would try again at its exit.
+    """Write what standard output still holds.
 
     Raises:
         OSError: it cannot be written.
     """
     try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        with suppress(OSError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stdout.fileno())
-            os.close(null)
-        if isinstance(error, BrokenPipeError):
-            raise
         raise OSError(f"standard output cannot be written ({error.strerror})") from None
+
+
+def drop_output() -> None:
+    """Drop what the streams cannot take, since Python would try again at its exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
 
 
 def as_text(argument: str) -> str:
