@@ -117,7 +117,7 @@ def test_tables_as_programs_write_them(tmp_path: Path, name: str, content: str, 
 
 
 @pytest.mark.parametrize(
-    ("broken", "place"),
+    ("damage", "place"),
     [
         ('2,"Oslo\n', "line 4: the quote that opens in line 4"),
         ('2,"Oslo ""x\n', "line 4: the quote that opens in line 4"),
@@ -131,8 +131,8 @@ def test_tables_as_programs_write_them(tmp_path: Path, name: str, content: str, 
         ("2,\0O\0s\0l\0o\n", "line 4: it is full of NUL bytes"),
     ],
 )
-def test_a_broken_row_is_named_and_costs_no_other(tmp_path: Path, broken: str, place: str) -> None:
-    path = write(tmp_path / "a.csv", f'id,text\n1,"Ada,\nor so"\n{broken}8,"Paris, Lyon"\n9,Rome\n')
+def test_a_broken_row_is_named_and_costs_no_other(tmp_path: Path, damage: str, place: str) -> None:
+    path = write(tmp_path / "a.csv", f'id,text\n1,"Ada,\nor so"\n{damage}8,"Paris, Lyon"\n9,Rome\n')
     documents, (fault,) = read(path)
     assert [document.id for document in documents] == ["1", "8", "9"] and fault.startswith(place)
 
@@ -352,6 +352,13 @@ def test_a_damaged_parquet_file_is_one_error(tmp_path: Path) -> None:
             read(write(path, content[:size]))
     with pytest.raises(OSError, match=r"is damaged"):
         read(write(path, content[:300] + bytes(2_000) + content[2_300:]))
+
+
+def test_parquet_rows_that_arrow_leaves_out_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet.write_table(pa.table({"text": ["Ada", "Oslo"]}), tmp_path / "a.parquet")
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", lambda file, size: iter(()))
+    with pytest.raises(OSError, match=r"damaged after row 0 \(it should have 2 rows\)"):
+        read(tmp_path / "a.parquet")
 
 
 def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from .lines import BOM, Line
-from .record import Record, check_columns
+from .record import Record, check_columns, line_range
 
 DELIMITERS = ",;\t|"
 LONGEST_ROW = 10_000_000  # characters; a quote that does not close would else take the rest of the file
@@ -38,7 +38,8 @@ def csv_records(
         if not fields.get(id_column):
             fields.pop(id_column, None)
         fault = row.fault or _count_fault(row.cells, header.columns)
-        yield Record(row.lines[0].number, _place(row.lines), ValueError(fault) if fault else fields)
+        place = line_range(row.lines[0].number, row.lines[-1].number)
+        yield Record(row.lines[0].number, place, ValueError(fault) if fault else fields)
 
 
 class _Header(NamedTuple):
@@ -172,8 +173,3 @@ def _count_fault(cells: list[str], columns: list[str]) -> str:
     if any(cells[len(columns) :]):
         return f"it has {len(cells)} cells, the header has {len(columns)}; quote cells that hold the delimiter"
     return ""
-
-
-def _place(lines: list[Line]) -> str:
-    first, last = lines[0].number, lines[-1].number
-    return f"line {first}" if first == last else f"lines {first} to {last}"

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from .jsonl import parse_object
 from .lines import LONGEST, find_fault
-from .record import Record
+from .record import Record, line_range
 
 FORMS = (
     'an array of objects [{"id": ..., "text": ...}, ...], an object of columns {"id": [...], "text": [...]}, '
@@ -90,10 +90,11 @@ class _Values:
 
     def _record(self, number: int) -> Record:
         self.peek()
-        length, place = self._length(), f"line {self._line}, record {number}"
+        length, first = self._length(), self._line
         text = self._text[self._position : self._position + length]
         self._move(self._position + length)
         fault = find_fault(text, self._file.encoding)
+        place = f"{line_range(first, self._line)}, record {number}"
         return Record(number, place, ValueError(fault) if fault else parse_object(text, "record"))
 
     def _length(self) -> int:

@@ -27,6 +27,16 @@ def line_record(line: Line, fields: dict[str, Any] | ValueError) -> Record:
     return Record(line.number, f"line {line.number}", ValueError(line.fault) if line.fault else fields)
 
 
+def line_range(first: int, last: int) -> str:
+    """The place of a record over some lines.
+
+    Example:
+        >>> line_range(3, 3), line_range(3, 5)
+        ('line 3', 'lines 3 to 5')
+    """
+    return f"line {first}" if first == last else f"lines {first} to {last}"
+
+
 def check_columns(columns: list[str], text_column: str) -> None:
     """Refuse a table without text, or with two columns of one name.
 
