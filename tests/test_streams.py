@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,16 @@ def test_signals_end_like_ctrl_c(
     error = capsys.readouterr().err
     assert error == f"nerret: ended by {name}; finished work is kept, run the command again to go on\n"
     assert signal.getsignal(getattr(signal, name)) is signal.SIG_DFL
+
+
+def test_a_signal_that_a_library_swallows_ends_the_command_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def swallow(options: Any) -> int:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    monkeypatch.setattr(models, "run", swallow)
+    assert main(["models"]) == 143
 
 
 def test_signals_that_are_ignored_stay_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,14 +29,18 @@ def terminations() -> Iterator[None]:
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     is_main = threading.current_thread() is threading.main_thread()
     numbers = [number for number in numbers if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    signals: list[int] = []
+
+    def terminate(number: int, frame: Any) -> None:
+        signals.append(number)
+        raise Termination(number)
+
     for number in numbers:
-        signal.signal(number, _terminate)
+        signal.signal(number, terminate)
     try:
         yield
+        if signals:  # a library took it for Ctrl-C and went on
+            raise Termination(signals[0])
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
-
-
-def _terminate(number: int, frame: Any) -> None:
-    raise Termination(number)
