@@ -8,7 +8,7 @@ some of them by the command with a tiny model. A record passes if its mark stand
 line is named, or if the whole file is refused from a line at or before its own. The table counts what is wrong:
 
 - lost: a record that is neither stored nor named
-- absorbed: a document with the marks of two records, though no line end was removed
+- absorbed: a document with the marks of two records on two lines
 - traceback: an error that is not one line of ValueError or OSError
 """
 
@@ -227,7 +227,7 @@ def _check(path: Path, marks: list[str], counts: Counter[str], name: str) -> Non
             counts["lost"] += 1
             print(f"{name}, {path.name}: {mark} of line {lines[mark]} is lost: {text!r:.600}", file=sys.stderr)
     for document in documents:
-        if sum(mark in document.text for mark in marks) > 1 and _crosses_lines(document, marks):
+        if _crosses_lines(document, marks):
             counts["absorbed"] += 1
             print(f"{name}, {path.name}: absorbed: {document.text!r:.300} of {text!r:.900}", file=sys.stderr)
 
@@ -238,8 +238,10 @@ def _is_metadata(mark: str, documents: list[Document]) -> bool:
 
 
 def _crosses_lines(document: Document, marks: list[str]) -> bool:
-    """Whether two marks stand on different lines of the document; else damage has joined their lines."""
-    return sum(any(mark in line for mark in marks) for line in LINE_END.split(document.text)) > 1
+    """Whether different marks stand on different lines of the document; else damage has joined their lines."""
+    text = " ".join((document.id, document.text, *map(str, document.metadata.values())))
+    lines = [{mark for mark in marks if mark in line} for line in LINE_END.split(text)]
+    return any(line != other for line in lines for other in lines if line and other)
 
 
 def _numbers(place: str) -> Iterator[int]:

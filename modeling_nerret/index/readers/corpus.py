@@ -48,7 +48,7 @@ def read_corpus(source: str, text_column: str = "text", id_column: str = "id", s
         spans: whether a field called `mentions` holds the spans of mentions; else it is metadata.
 
     Raises:
-        OSError: the file cannot be read, or is compressed and damaged.
+        OSError: the file cannot be read, or is damaged from some line or row on.
         ValueError: the file is of another kind, or lacks the text column.
     """
     return Corpus(source, text_column, id_column, spans)

@@ -28,7 +28,8 @@ def json_records(file: TextIO, name: str, text_column: str, id_column: str) -> I
     """The records of a file.
 
     Raises:
-        ValueError: the file has another form, or is no JSON from some line on.
+        OSError: the file is no JSON from some line on.
+        ValueError: it has another form.
     """
     values = _Values(file, name)
     if values.peek() == "[":
@@ -106,8 +107,9 @@ class _Values:
                 offset = max(error.pos - self._position, 0)
                 is_torn = error.msg.startswith("Unterminated") or error.pos > len(self._text) - _TORN
                 if not is_torn or not self._read_on():
+                    first = self._line
                     self._move(self._position + offset)
-                    raise self._error(error.msg) from None
+                    raise self._error(error.msg, first) from None
             except RecursionError:
                 raise self._error("it is nested too deeply") from None
             else:
@@ -128,9 +130,12 @@ class _Values:
         self._text, self._position = left + part, 0
         return bool(part)
 
-    def _error(self, reason: str) -> ValueError:
+    def _error(self, reason: str, first: int | None = None) -> OSError:
+        """An error at the position, in a value that begins in line `first`."""
         reason = find_fault(self._text, self._file.encoding) or reason
-        return ValueError(f"{self._name}, line {self._line}: this is not JSON ({reason}); nothing after it is read")
+        place = line_range(first or self._line, self._line)
+        # not ValueError: what was read of the file is right
+        return OSError(f"{self._name}, {place}: this is not JSON ({reason}); nothing after it is read")
 
 
 def _table(record: Record, name: str, text_column: str, id_column: str) -> Iterator[Record]:
