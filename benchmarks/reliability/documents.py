@@ -240,8 +240,8 @@ def _is_metadata(mark: str, documents: list[Document]) -> bool:
 def _crosses_lines(document: Document, marks: list[str]) -> bool:
     """Whether different marks stand on different lines of the document; else damage has joined their lines."""
     text = " ".join((document.id, document.text, *map(str, document.metadata.values())))
-    lines = [{mark for mark in marks if mark in line} for line in LINE_END.split(text)]
-    return any(line != other for line in lines for other in lines if line and other)
+    lines = [frozenset(mark for mark in marks if mark in line) for line in LINE_END.split(text)]
+    return len({line for line in lines if line}) > 1
 
 
 def _numbers(place: str) -> Iterator[int]:
