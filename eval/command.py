@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from modeling_nerret.cli.arguments import positive
+from modeling_nerret.cli.arguments import check_device, positive
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.training.data.examples import find_file
 
@@ -109,3 +109,4 @@ def check(options: argparse.Namespace) -> None:
     if options.report and options.report.suffix not in REPORTS:
         raise ValueError(f"--report {options.report} must end in .md or .html")
     check_parents(options.out, options.report)
+    check_device(options.device)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from modeling_nerret.cli.arguments import positive
+from modeling_nerret.cli.arguments import check_device, positive
 
 from .arguments import add_machine_arguments, add_type_arguments
 
@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if not options.corpus.is_file():
         raise OSError(f"no corpus at {str(options.corpus)!r}; give a JSONL file with gold mentions")
+    check_device(options.device)
     from .probe.run import run_command
 
     run_command(options)

@@ -26,8 +26,8 @@ taken taught thought told torn understood undone won worn written
 """
 # Nouns of the field that look like participles, and words that files and libraries have fixed
 NOUNS = """
-ceiling embed embedding encoding ending expected feed heading listing mapping meaning need nested padding
-pooling ranking reading rounding scaling seed setting sibling sighting speed spelling string thing training
+added ceiling embed embedding encoding ending expected feed heading listing mapping meaning need nested padding
+pooling ranking reading replaced rounding scaling seed setting sibling sighting speed spelling string thing training
 unmapped warning wording
 """
 REFUSED = frozenset((PRONOUNS + ADVERBS + IRREGULAR_PARTICIPLES).split())

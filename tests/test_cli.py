@@ -48,13 +48,13 @@ def index(original: Path, tmp_path: Path) -> str:
 def test_index_skips_documents_that_are_there(index: str, corpus: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["index", corpus, index]) == 0
     out, err = capsys.readouterr()
-    assert out == "" and "0 documents added, 3 were there" in err
+    assert out == "" and "0 documents added, 0 replaced, 3 unchanged" in err
 
 
 def test_a_changed_document_is_indexed_again(index: str, corpus: str, capsys: pytest.CaptureFixture) -> None:
     Path(corpus).write_text(json.dumps(LINES[0] | {"text": "Ada wrote notes."}) + "\n" + json.dumps(LINES[1]) + "\n")
     assert main(["index", corpus, index]) == 0
-    assert "1 documents added, 1 were there" in capsys.readouterr().err
+    assert "0 documents added, 1 replaced, 1 unchanged" in capsys.readouterr().err
 
 
 def test_json_hits_can_be_piped(index: str, capsys: pytest.CaptureFixture) -> None:

@@ -37,6 +37,14 @@ def reasons(path: Path) -> list[str]:
         ('{"id": "a", "text": "Ada", "x": "\\ud800"}', "field 'x' is not valid Unicode"),
         ('{"id": "a", "text": "Ada", "x": 1' + "0" * 5000 + "}", "this is not JSON"),
         ('{"id": "a", "text": "Ada", "x": ' + "[" * 90_000 + "]" * 90_000 + "}", "nested too deeply"),
+        ('{"id": "a", "text": "Ada", "x": 1, "x": 2}', "the field 'x' stands twice in one object"),
+        ('{"id": "a", "text": "Ada", "x": {"y": 1, "y": 2}}', "the field 'y' stands twice in one object"),
+        ('{"id": "a", "text": "Ada",}', "this is not JSON"),
+        ('{"id": "a", "text": "Ada"} {"id": "b", "text": "Ada"}', "holds one object, but more follows at character 28"),
+        ("null", "a line is an object"),
+        ("5", "a line is an object"),
+        ('"Ada"', "a line is an object"),
+        ('[{"id": "a", "text": "Ada"}]', "a line is an object"),
         ('{"id": "a", "text": "Ada"', "this is not JSON"),
         ("\x00", "this is not JSON"),
     ],
@@ -87,16 +95,14 @@ def test_the_error_for_a_missing_column_lists_the_columns(tmp_path: Path) -> Non
 
 def test_csv_rows_that_are_too_short_too_long_or_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "corpus.csv"
-    path.write_bytes(b'\xef\xbb\xbfid,text,year\n1,Ada\n2,"Par\nis",1900,more\n3,\xff,1\n4\n')
+    path.write_bytes(b'\xef\xbb\xbfid,text,year\n1,Ada\n2,"Par\nis",1900,more\n3,\xff,1\n4\n5,"Par\nis",1900\n')
     documents = [document for document in read(path) if isinstance(document, Document)]
-    assert [(document.id, document.text, document.metadata) for document in documents] == [
-        ("1", "Ada", {"year": None}),
-        ("2", "Par\nis", {"year": "1900"}),
-    ]
-    assert [message.split(": ", 1)[1] for message in reasons(path)] == [
-        "document '3' is not valid Unicode at character 0",
-        "document '4' needs a \"text\", a string; it has NoneType",
-    ]
+    assert documents == [Document("5", "Par\nis", {"year": "1900"})]
+    messages = [message.removeprefix("corpus.csv, ") for message in reasons(path)]
+    assert messages[0] == "line 2: it has 2 cells, the header has 3"
+    assert messages[1].startswith("lines 3 to 4: it has 4 cells, the header has 3")
+    assert messages[2].startswith("line 5: the bytes from 2 are not valid UTF-8; if they are Latin-1")
+    assert messages[3] == "line 6: it has 1 cells, the header has 3"
 
 
 def test_parquet_keeps_kinds_and_skips_nulls(tmp_path: Path) -> None:

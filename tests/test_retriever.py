@@ -392,7 +392,7 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     assert capsys.readouterr().err == ("nerret: interrupted; finished work is kept, run the command again to go on\n")
     assert len(Store(index)) == 4
     assert main(["index", str(corpus), index]) == 0
-    assert "4 documents added, 4 were there" in capsys.readouterr().err
+    assert "4 documents added, 0 replaced, 4 unchanged" in capsys.readouterr().err
 
 
 def test_the_command_line_compacts_and_filters_by_existing_fields(

@@ -164,7 +164,7 @@ class Searcher:
 
     def _index_demo(self, model: str | None) -> SearchableCorpus:
         retriever = EntityRetriever(Path(self._folder.name) / "demo", model)
-        retriever.add(record for record in read_corpus(demo_corpus()) if isinstance(record, Document))
+        retriever.add(record for record in read_corpus(demo_corpus(), spans=True) if isinstance(record, Document))
         return SearchableCorpus(retriever)
 
     def _index_pasted(

@@ -10,11 +10,15 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from .. import __version__
+from .signals import Termination, terminations
+from .streams import as_text, drop_output, finish_output, prepare_streams, say, visible
 
 OK, FAILURE, INTERRUPTED = 0, 1, 130  # argparse exits with 2 for bad usage
+EXPECTED = (ValueError, OSError, RuntimeError, ImportError)
+LONGEST_MESSAGE = 2_000  # characters
 
 EPILOG = """examples:
   nerret index demo demo-index
@@ -55,29 +59,57 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 1 (failure), 2 (bad usage) or 130 (interrupted)."""
+    """Run the command.
+
+    Returns:
+        The exit code: 0, 1 (failure), 2 (bad usage), 130 (Ctrl-C), 143 (SIGTERM) or 129 (SIGHUP). Every failure is one
+        line on standard error.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     name = next((argument for argument in arguments if argument in COMMANDS), None)
-    options = _parser(name).parse_args(arguments)
+    prepare_streams()
     try:
-        code: int = options.run(options)
-        return code
-    except KeyboardInterrupt:
-        print("nerret: interrupted; finished work is kept, run the command again to go on", file=sys.stderr)
-        return INTERRUPTED
+        with terminations():
+            code = _run(arguments, name)
+            finish_output()
+            return code
+    except KeyboardInterrupt as interrupt:
+        ending = f"ended by {interrupt}" if isinstance(interrupt, Termination) else "interrupted"
+        say(f"nerret: {ending}; finished work is kept, run the command again to go on")
+        return interrupt.code if isinstance(interrupt, Termination) else INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, which is no error
-        return OK
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
-        if options.debug:
+        return OK  # the reader of our output has gone, which is no error
+    except BaseException as error:  # Rust's panics are no Exception
+        if isinstance(error, SystemExit) or "--debug" in arguments:
             raise
-        print(f"nerret: {_message(error, name)}", file=sys.stderr)
+        say(f"nerret: {_message(error, name)}")
         return FAILURE
+    finally:
+        drop_output()
+
+
+def _run(arguments: Sequence[str], name: str | None) -> int:
+    for argument in arguments:
+        as_text(argument)
+    try:
+        options = _parser(name).parse_args(arguments)
+    except SystemExit:  # after help, which may be too much for a full disk
+        finish_output()
+        raise
+    code: int = options.run(options)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are fit for a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def _parser(name: str | None) -> argparse.ArgumentParser:
     """The parser; of the commands only `name` gets its arguments."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nerret",
         description="Find every document that mentions an entity of a type that nobody foresaw.",
         epilog=EPILOG,
@@ -89,16 +121,23 @@ def _parser(name: str | None) -> argparse.ArgumentParser:
     for command_name, command in COMMANDS.items():
         subparser = commands.add_parser(command_name, help=command.summary, description=command.summary)
         if command_name == name:
+            subparser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
             module = importlib.import_module(f"modeling_nerret.{command.module}")
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     return parser
 
 
-def _message(error: Exception, name: str | None) -> str:
+def _message(error: BaseException, name: str | None) -> str:
     """An error on one line, with the command that installs what is missing."""
     message = " ".join(str(error).split())
+    if len(message) > LONGEST_MESSAGE:
+        message = message[:LONGEST_MESSAGE] + " ..."
     extra = COMMANDS[name].extra if name else ""
     if isinstance(error, ModuleNotFoundError) and extra:
         return f"{name} needs more packages ({message}); install them with: pip install 'nerret[{extra}]'"
-    return message
+    if isinstance(error, MemoryError):
+        return "memory ran out; finished work is kept, run the command again with more memory or shorter documents"
+    if message and isinstance(error, EXPECTED) and not isinstance(error, RecursionError):
+        return message
+    return f"unexpected {type(error).__name__}{message and ': '}{message}; run it again with --debug to see where"

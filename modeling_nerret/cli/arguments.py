@@ -25,6 +25,26 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps")
 
 
+def check_device(name: str) -> None:
+    """Refuse a device that torch cannot use here.
+
+    Raises:
+        ValueError: the message says why, and which devices there are.
+    """
+    if name == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=name).tolist()
+    except Exception as error:  # each kind of device fails in a way of its own
+        kinds = ["cpu", *(kind for kind in ("cuda", "mps") if getattr(torch, kind).is_available())]
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"the device {name!r} cannot be used ({reason:.200}); available here: {', '.join(kinds)}"
+        ) from None
+
+
 def positive(value: str) -> int:
     """A whole number from 1, for argparse."""
     try:

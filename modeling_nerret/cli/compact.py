@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from .arguments import add_index
+from .streams import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,5 +21,5 @@ def run(options: argparse.Namespace) -> int:
     size = store.info()["bytes"]
     with store.writing() as writer:
         writer.compact()
-    print(f"{options.index}: {size:,} bytes before, {store.info()['bytes']:,} now", file=sys.stderr)
+    say(f"{options.index}: {size:,} bytes before, {store.info()['bytes']:,} now")
     return 0

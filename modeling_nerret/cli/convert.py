@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+
+from .streams import say
 
 BACKBONE = "meta-llama/Llama-3.1-8B"
 
@@ -30,10 +31,9 @@ def run(options: argparse.Namespace) -> int:
     from ..pretrained.convert import convert
 
     config = convert(options.head, options.backbone, options.layer, options.out, options.revision).config
-    print(
+    say(
         f"{options.out}: a head over block {config.layer} of {config.backbone}, {config.hidden_size} numbers a "
         f"mention. It has no detector; use it with: nerret index CORPUS INDEX --model {options.out} --detector given "
-        "(or hf:NAME, gliner:NAME, generative:NAME)",
-        file=sys.stderr,
+        "(or hf:NAME, gliner:NAME, generative:NAME)"
     )
     return 0

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from .arguments import add_index
+from .streams import as_text, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_index(parser)
-    parser.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
+    parser.add_argument("ids", type=as_text, nargs="+", metavar="ID", help="ids of documents")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,5 +21,5 @@ def run(options: argparse.Namespace) -> int:
     store = Store(options.index)
     with store.writing() as writer:
         count = writer.delete(options.ids)
-    print(f"{count} of {len(options.ids)} documents removed", file=sys.stderr)
+    say(f"{count} of {len(options.ids)} documents removed")
     return 0 if count == len(options.ids) else 1

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from .arguments import add_model
+from .arguments import add_model, check_device
+from .streams import as_text, one_line, print_json, say
+
+if TYPE_CHECKING:
+    from ..documents import Document
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("text", nargs="?", help="a text; default: one text a line on standard input")
+    parser.add_argument("text", type=as_text, nargs="?", help="a text; default: one text a line on standard input")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: text, mentions")
     add_model(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print each mention's start, end, score and text."""
+    """Print each mention's start, end, score and text; 1 if a line is no text."""
     from ..detectors import check_name, load_detector
 
     check_name(options.detector)
+    check_device(options.device)
 
-    from ..documents import Document
     from ..encoding import Encoder
     from ..pretrained.built_in import DEFAULT
     from ..pretrained.checkpoints import load_checkpoint
@@ -31,13 +35,29 @@ def run(options: argparse.Namespace) -> int:
     detector = load_detector(options.detector, options.device) or checkpoint.detector
     if detector is None:
         raise ValueError(f"the model {checkpoint.name!r} has no detector of its own; name one with --detector")
-    texts = [options.text] if options.text is not None else (line.rstrip("\n") for line in sys.stdin if line.strip())
-    documents = (Document.from_dict({"id": str(number), "text": text}) for number, text in enumerate(texts, 1))
-    for item in Encoder(checkpoint.model, checkpoint.tokenizer, detector).encode(documents):
+    faults: list[str] = []
+    for item in Encoder(checkpoint.model, checkpoint.tokenizer, detector).encode(_documents(options.text, faults)):
         text = item.document.text
         mentions = [span._asdict() | {"text": text[span.start : span.end]} for span in item.mentions]
         if options.json:
-            print(json.dumps({"text": text, "mentions": mentions}, ensure_ascii=False))
+            print_json({"text": text, "mentions": mentions})
         else:
-            print("\n".join(f"{m['start']:>6} {m['end']:>6}  {m['score']:.2f}  {m['text']}" for m in mentions))
-    return 0
+            for mention in mentions:
+                print("{start:>6} {end:>6}  {score:.2f}  ".format(**mention) + one_line(mention["text"]))
+    return 1 if faults else 0
+
+
+def _documents(text: str | None, faults: list[str]) -> Iterator[Document]:
+    """The text, or the lines of standard input; a line that is no text is named and added to `faults`."""
+    from ..documents import Document
+    from ..index.readers import read_lines, standard_input
+
+    if text is not None:
+        yield Document.from_dict({"id": "1", "text": text})
+        return
+    for line in read_lines(standard_input()):
+        if line.fault:
+            faults.append(line.fault)
+            say(f"nerret: skipped standard input, line {line.number}: {line.fault}")
+        elif line.content.strip():
+            yield Document.from_dict({"id": str(line.number), "text": line.content})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from ..index.excerpts import surroundings
 from ..index.hits import Hit
+from .streams import one_line
 
 AROUND = 100  # characters of context on either side of the best mention
 
@@ -26,7 +26,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
     for name in ("score", "document", "text"):
         table.add_column(name, overflow="fold")
     for hit in hits:
-        table.add_row(f"{hit.score:.3f}", Text(hit.id), excerpt(hit, plain))
+        table.add_row(f"{hit.score:.3f}", Text(one_line(hit.id)), excerpt(hit, plain))
     console.print(table)
 
 
@@ -38,13 +38,9 @@ def excerpt(hit: Hit, plain: bool) -> Text:
     line, position = Text("… " if left else ""), left
     for mention in hit.mentions:
         if position <= mention.start and mention.end <= right:
-            line.append(_one_line(hit.text[position : mention.start]))
-            text = _one_line(mention.text)
+            line.append(one_line(hit.text[position : mention.start]))
+            text = one_line(mention.text)
             line.append(f"[{text}]" if plain else text, style="bold yellow")
             position = mention.end
-    line.append(_one_line(hit.text[position:right]))
+    line.append(one_line(hit.text[position:right]))
     return line.append(" …" if right < len(hit.text) else "")
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"[\r\n\t]", " ", text)

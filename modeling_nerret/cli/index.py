@@ -9,15 +9,17 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from .arguments import add_model
+from .arguments import add_model, check_device
+from .streams import as_text, say
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ..documents import Document
-    from ..index.readers import BadLine
+    from ..index.readers import BadLine, Corpus
     from ..index.retriever import EntityRetriever
 
+DEMO = "demo"
 GROUP_CHARACTERS, GROUP_DOCUMENTS = 1_000_000, 1_000  # that are looked up at once
 
 
@@ -26,19 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "corpus",
-        help="JSONL, JSONL.gz, TXT (a document a line), CSV, Parquet, - for JSONL on stdin, or demo for the 339 short "
-        "texts that come with nerret",
+        help="JSONL, JSON, CSV, TSV, TXT (a document a line), the same with .gz, Parquet, - for JSONL on stdin, or "
+        "demo for the 339 short texts that come with nerret",
     )
     add("index", help="the index folder; made if it is not there")
     add_model(parser)
-    add("--text-column", default="text", metavar="NAME", help="field with the text (default: text)")
-    add("--id-column", default="id", metavar="NAME", help="field with the id (default: id, or else the line's number)")
+    add("--text-column", type=as_text, default="text", metavar="NAME", help="field with the text (default: text)")
+    add(
+        "--id-column",
+        type=as_text,
+        default="id",
+        metavar="NAME",
+        help="field with the id (default: id); a record without one gets an id from its file and line",
+    )
     add(
         "--on-error",
         choices=("stop", "skip"),
         default="stop",
         help="what to do at a broken line: stop (default), or skip it and say so",
     )
+    add("--prune", action="store_true", help="remove documents of earlier lines that the file no longer has")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,16 +55,20 @@ def run(options: argparse.Namespace) -> int:
     from ..detectors import check_name, load_detector
 
     check_name(options.detector)
+    if options.prune and options.corpus in ("-", DEMO):
+        raise ValueError("--prune compares an index with a file; without a file, remove documents with: nerret delete")
 
     from ..demo import demo_corpus
     from ..index.memory import share_heap
     from ..index.readers import read_corpus
 
     share_heap()  # before anything starts threads
-    corpus = demo_corpus() if options.corpus == "demo" else options.corpus
-    records = read_corpus(corpus, options.text_column, options.id_column)
-    first = next(records, None)  # a corpus that cannot be read should say so before a model is loaded
-    records = chain([] if first is None else [first], records)
+    is_demo = options.corpus == DEMO
+    path = demo_corpus() if is_demo else options.corpus
+    # the demo's mentions are gold, no metadata
+    corpus = read_corpus(path, options.text_column, options.id_column, spans=is_demo or options.detector == "given")
+    first = next(corpus, None)  # a corpus that cannot be read should say so before a model is loaded
+    check_device(options.device)
 
     from tqdm import tqdm
 
@@ -65,14 +78,17 @@ def run(options: argparse.Namespace) -> int:
     retriever = EntityRetriever(options.index, options.model, detector, options.device)
     counts: Counter[str] = Counter()
     with tqdm(unit=" documents", desc="indexing", file=sys.stderr, disable=None) as progress:
+        records = chain([] if first is None else [first], corpus)
         documents = _documents(records, counts, options.on_error == "stop", progress)
-        additions = retriever.add(_changes(documents, retriever, counts, progress)).documents
-    print(
-        f"{options.index}: {additions} documents added, {counts['unchanged']} were there, "
-        f"{counts['broken']} broken lines skipped; "
-        f"{len(retriever)} documents, {retriever.info()['mentions']} mentions in all",
-        file=sys.stderr,
+        report = retriever.add(_changes(documents, retriever, counts, progress))
+    message = _prune(retriever, corpus, counts["broken"], options)
+    say(
+        f"{options.index}: {report.added} documents added, {report.replaced} replaced, "
+        f"{counts['unchanged']} unchanged, {counts['broken']} broken lines skipped; "
+        f"{len(retriever)} documents, {retriever.info()['mentions']} mentions in all"
     )
+    if message:
+        say(message)
     return 0
 
 
@@ -86,10 +102,12 @@ def _documents(
         if isinstance(record, Document):
             yield record
         elif stop:
-            raise ValueError(f"{record.where}: {record.reason} (--on-error skip leaves such lines out)")
+            # not ValueError, which would take back what was committed before this line
+            raise OSError(f"{record.where}: {record.reason} (--on-error skip leaves such lines out)")
         else:
             counts["broken"] += 1
-            progress.write(f"nerret: skipped {record.where}: {record.reason}", file=sys.stderr)
+            with progress.external_write_mode():
+                say(f"nerret: skipped {record.where}: {record.reason}")
 
 
 def _changes(
@@ -113,3 +131,23 @@ def _is_same(old: Document | None, document: Document) -> bool:
     if old is None or old.text != document.text:
         return False
     return to_json(old.metadata) == to_json(document.metadata)
+
+
+def _prune(retriever: EntityRetriever, corpus: Corpus, faults: int, options: argparse.Namespace) -> str:
+    """Remove documents of lines that the file no longer has, if asked; what there is to say about it."""
+    stale = [name for name in retriever.ids(corpus.prefix) if not corpus.has_given(name)] if corpus.prefix else []
+    if stale and not options.prune:
+        return (
+            f"{len(stale)} documents in the index come from lines that {options.corpus} no longer has; "
+            "run the command again with --prune to remove them"
+        )
+    if stale and faults:
+        return f"--prune removed nothing, because {faults} broken lines were skipped; mend them first"
+    if stale:
+        return f"{retriever.delete(stale)} documents removed that {options.corpus} no longer has"
+    if options.prune and not corpus.has_made_ids:
+        return (
+            f"--prune removed nothing: {options.corpus} has ids of its own, which do not tell the file of a document; "
+            "remove documents with: nerret delete"
+        )
+    return "--prune had nothing to remove" if options.prune else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index
+from .streams import visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +18,5 @@ def run(options: argparse.Namespace) -> int:
     from ..index.store import Store
 
     for name, value in Store(options.index).info().items():
-        print(f"{name:<10} {value}")
+        print(f"{name:<10} {visible(str(value))}")
     return 0

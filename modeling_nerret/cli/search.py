@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from .arguments import add_index, positive
+from .streams import as_text, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_index(parser)
     add = parser.add_argument
-    add("type", help='the type in plain words, such as "dinosaur"')
+    add("type", type=as_text, help='the type in plain words, such as "dinosaur"')
     add("-k", type=positive, default=10, help="how many documents (default: 10)")
     add(
         "--mode",
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--where",
+        type=as_text,
         action="append",
         default=[],
         metavar="COND",
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     hits = retriever.search(options.type, options.k, where or None, options.mode, options.min_score)
     if options.json:
         for hit in hits:
-            print(json.dumps(hit.as_dict(), ensure_ascii=False))
+            print_json(hit.as_dict())
         return 0
     from .display import print_hits
 

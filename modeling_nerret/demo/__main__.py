@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 from ..cli import main
-from . import QUERIES, demo_corpus
+from . import QUERIES
 
 with tempfile.TemporaryDirectory() as folder:
     index = str(Path(folder) / "index")
-    status = main(["index", demo_corpus(), index])
+    status = main(["index", "demo", index])
     for query in QUERIES:
         if status == 0:
             print(f'\nnerret search INDEX "{query}" -k 5', flush=True)

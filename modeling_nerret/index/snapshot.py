@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ from ..metadata import name_of
 from . import tables
 from .commits import Commit
 from .engine import lancedb
-from .filters import Filter
+from .filters import Filter, quote
 from .folder import TABLES
 from .tables import as_array, chunks, dot, is_in, rows_in, rows_of, vector_index
 from .terms import bm25, terms_of
@@ -154,8 +155,12 @@ class Snapshot:
 
     def ids_from(self, prefix: str) -> list[str]:
         """Ids that begin with `prefix`, in order."""
-        ids = rows_of(self._documents, ["id"])["id"]
-        return sorted(ids.filter(pc.starts_with(ids, prefix)).to_pylist() if len(ids) else [])
+        where = None
+        if prefix and ord(prefix[-1]) < sys.maxunicode:
+            successor = "\ue000" if prefix[-1] == "\ud7ff" else chr(ord(prefix[-1]) + 1)  # surrogates stand in no text
+            where = f"id >= {quote(prefix)} AND id < {quote(prefix[:-1] + successor)}"
+        ids = rows_of(self._documents, ["id"], where)["id"].to_pylist()
+        return sorted(name for name in ids if name.startswith(prefix))
 
     def documents(self, keys: Sequence[int]) -> dict[int, Document]:
         """Documents by key; keys that no document has are left out."""
