@@ -12,11 +12,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from modeling_nerret import NerretModel
-from modeling_nerret.detection import WORD
 from modeling_nerret.detectors.generative import GenerativeExtractor
 from modeling_nerret.detectors.gliner import Gliner, split_long_text
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.forms import WORD
 from modeling_nerret.windows import make_windows
 from tests.tiny import SIZES, byte_bpe, save_backbone, wordpiece
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..detection import WORD
 from ..documents import Document
+from ..forms import WORD
 from ..spans import Span
 from ..windows import Window
 

@@ -11,7 +11,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from ..detection import WORD
+from ..forms import WORD
 from ..spans import Span
 
 HASHES = re.compile(r"#{2,}")
