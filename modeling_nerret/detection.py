@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,8 +22,10 @@ from torch import nn
 
 from .characters import BREAK, INVISIBLES, PICTURE, SEPARATOR
 from .documents import Document
+from .files import read_json, regular_file
 from .forms import WORD, form_of
-from .loading import readable_weights, refuse_nan
+from .loading import float32_default, readable_weights, refuse_nan
+from .manifest import check_files, write_manifest
 from .mentions import accept, possible
 from .spans import Span
 from .windows import Window
@@ -202,6 +204,7 @@ class MentionProbe(nn.Module):
         save_file(
             {name: tensor.contiguous() for name, tensor in self.state_dict().items()}, Path(folder, self.weights_name)
         )
+        write_manifest(folder, "detector", "tokenizer")  # which was most likely written just before
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> MentionProbe:
@@ -211,11 +214,12 @@ class MentionProbe(nn.Module):
             OSError: a file is missing or not whole.
             ValueError: its settings or weights are another detector's, or not numbers.
         """
-        settings: dict[str, Any] = json.loads(Path(folder, cls.config_name).read_text(encoding="utf-8"))
+        check_files(folder, "detector")
+        settings = read_json(Path(folder, cls.config_name))
         try:
-            probe = cls(ProbeConfig(**settings))
-            with readable_weights(folder):
-                probe.load_state_dict(load_file(Path(folder, cls.weights_name)))
+            with readable_weights(folder), float32_default():
+                probe = cls(ProbeConfig(**settings))
+                probe.load_state_dict(load_file(regular_file(Path(folder, cls.weights_name))))
         except (TypeError, RuntimeError) as error:
             raise ValueError(f"the detector in {folder} is no MentionProbe: {' '.join(str(error).split())}") from error
         refuse_nan(probe, f"the detector in {folder}")

@@ -47,10 +47,16 @@ def check_vector(model: Any) -> None:
     config = model.config
     if not config.golden_tokens or not config.golden_vector:
         return
-    vector = torch.tensor(golden_vector(model, config.golden_tokens))
+    vocabulary = getattr(model.backbone.config, "vocab_size", None)
+    if vocabulary and max(config.golden_tokens) >= vocabulary:
+        raise ValueError(
+            f"golden_tokens in config.json has the token {max(config.golden_tokens)}, but the backbone knows only "
+            f"{vocabulary}; fetch the checkpoint again"
+        )
+    vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
     if getattr(model.backbone, "hf_quantizer", None) is not None:
         return
-    cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector), dim=0).item()
+    cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector, dtype=torch.float32), dim=0).item()
     if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
         raise ValueError(
             f"this checkpoint gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text), "

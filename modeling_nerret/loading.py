@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,28 +10,34 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.utils import cached_file, logging
 
-from .backbones import cut, cut_backbone, family_of
+from .backbones import cut, cut_backbone, family_of, unknown_family
+from .configuration_nerret import backbone_fields
+from .files import one_line, read_json, regular_file
 from .golden import check_tokens, golden_tokens
-from .weights import find_backbone
+from .manifest import UNLESS_MISSING, check_backbone, check_files
+from .weights import find_backbone, weight_files
 
 # Where a multimodal model such as Gemma 3 keeps its text part, as (old and new) checkpoints name it
 TEXT_PART = {r"^(model\.)?language_model\.(model\.)?": ""}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
-# Makes `cached_file` return None where there is no such file
-UNLESS_MISSING = {
-    f"_raise_exceptions_for_{fault}": False for fault in ("missing_entries", "connection_errors", "gated_repo")
-}
 # Bars of transformers for work that takes a moment
 WEIGHTS_BARS = ("Loading weights", "Writing model shards")
+# Numbers of a model that are not in its weights, such as positions
+SLACK = 1 << 25
 # Families whose first position number is the padding token's id + 1
 SHIFTED_POSITIONS = ("roberta", "xlm-roberta")
 
 
 def load_cut(
-    folder: Path, layer: int, dtype: Any = None, device_map: Any = None, quantization_config: Any = None
+    folder: Path,
+    layer: int,
+    dtype: Any = None,
+    device_map: Any = None,
+    quantization_config: Any = None,
+    attn_implementation: Any = None,
 ) -> tuple[Any, Any, bool]:
     """Load the first `layer + 1` blocks of a backbone and cut it.
 
@@ -42,12 +48,16 @@ def load_cut(
         ValueError: the architecture is not in the table, has no such layer, needs code of its own, or lacks weights.
         OSError: the weights cannot be read.
     """
-    whole = read_config(folder)
+    whole = read_config(folder, packed=quantization_config is not None)
     config = whole.get_text_config()
     family = family_of(config)
     if layer < family.first_layer:
         raise ValueError(f"layer is {layer}; for {config.model_type} it must be {family.first_layer} or more")
     choices = {"dtype": dtype, "device_map": device_map, "quantization_config": quantization_config}
+    choices |= {"attn_implementation": attn_implementation}
+    weight_files(folder)
+    if (folder / "adapter_config.json").exists():
+        raise OSError(f"{folder} holds adapter_config.json, an adapter that would change the backbone; remove it")
     options: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
     if config is not whole:
         options["key_mapping"] = TEXT_PART
@@ -66,21 +76,37 @@ def load_cut(
     return backbone, *cut_backbone(backbone, layer)
 
 
-def read_config(folder: Path) -> PretrainedConfig:
-    """A backbone's configuration; code in its repository is never run.
+def read_config(folder: Path, packed: bool = False) -> PretrainedConfig:
+    """A backbone's configuration; code in its repository is never run, and attention and kernels are the caller's.
+
+    Args:
+        folder: the backbone's.
+        packed: whether the caller asks for a quantisation.
 
     Raises:
-        ValueError: only code of the repository's own could read it.
-        OSError: there is none.
+        ValueError: only code of the repository's own could read it, its weights are quantised although the caller did
+            not ask for that, or a value is not accepted.
+        OSError: there is none, or it is no JSON.
     """
-    fields, _ = PretrainedConfig.get_config_dict(folder)
+    path = folder / "config.json"
+    fields = read_json(path)
     model_type = fields.get("model_type")
     if "auto_map" in fields and model_type not in CONFIG_MAPPING:
         raise ValueError(
             f"the backbone {folder} ({model_type!r}) runs only with code from its own repository, which nerret never "
             "executes; choose a backbone that transformers itself supports"
         )
-    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if fields.get("quantization_config") and not packed:
+        raise ValueError(
+            f"the weights of the backbone {folder} are quantised, which only the caller chooses: use the original "
+            "weights, with quantization_config= if you wish"
+        )
+    if model_type not in CONFIG_MAPPING:
+        raise unknown_family(model_type)
+    try:
+        return CONFIG_MAPPING[model_type].from_dict(backbone_fields(fields))
+    except Exception as error:  # whatever transformers makes of a value that it does not expect
+        raise ValueError(f"{path} is no configuration of a {model_type} ({one_line(error)}); fetch it again") from error
 
 
 def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
@@ -91,7 +117,8 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
     limit = min(limit, 2048)
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
         return {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": limit}
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    with readable_tokenizer(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
     prefix = next(start for start in range(len(ids)) if ids[start : start + len(bare)] == bare)
     limit = min(limit, tokenizer.model_max_length)
@@ -115,14 +142,17 @@ def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
         ValueError: the tokenizer gives other tokens than when the checkpoint was saved.
         OSError: there is no tokenizer.
     """
+    manifest = check_files(name_or_path, "tokenizer", **source)
     settings = cached_file(name_or_path, "tokenizer_config.json", **source, **UNLESS_MISSING)
     if settings is None and config.backbone:
         local = bool(source.get("local_files_only"))
         name_or_path = find_backbone(config.backbone, config.backbone_revision, None, source.get("token"), local)
+        check_backbone(name_or_path, manifest, "tokenizer")
         source = {}
-    tokenizer = AutoTokenizer.from_pretrained(
-        name_or_path, config=config if settings else None, trust_remote_code=False, **source
-    )
+    with readable_tokenizer(name_or_path):
+        tokenizer = AutoTokenizer.from_pretrained(
+            name_or_path, config=config if settings else None, trust_remote_code=False, **source
+        )
     check_tokens(config, tokenizer)
     return tokenizer
 
@@ -143,6 +173,25 @@ def refuse_missing(report: Any, subject: str) -> None:
     if absent:
         surplus = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
         raise ValueError(f"{subject} lacks {len(absent)} weights, such as {', '.join(absent[:3])}{surplus}")
+
+
+def refuse_larger(build: Callable[[], nn.Module], files: Sequence[Path], subject: str) -> None:
+    """Refuse a configuration that asks for more numbers than the weights hold, before memory is taken for them.
+
+    Args:
+        build: makes the module, here without memory.
+        files: its weights.
+        subject: whose weights they are, for the message.
+
+    Raises:
+        ValueError: the message says how many of each.
+    """
+    with torch.device("meta"):
+        module = build()
+    count = sum(tensor.numel() for tensor in (*module.parameters(), *module.buffers()))
+    size = sum(path.stat().st_size for path in files)
+    if count > size + SLACK:  # a number takes a byte or more
+        raise ValueError(f"{subject}: config.json asks for {count:,} numbers, but the weights have {size:,} bytes")
 
 
 def refuse_nan(module: nn.Module, subject: str) -> None:
@@ -173,6 +222,36 @@ def readable_weights(where: Any) -> Iterator[None]:
         raise OSError(
             f"the weights in {where} cannot be read ({error}): the file is not whole, or no safetensors; fetch it again"
         ) from error
+
+
+@contextmanager
+def readable_tokenizer(where: Any) -> Iterator[None]:
+    """Turn what libraries raise for a damaged tokenizer, a panic of compiled code too, into an OSError.
+
+    Raises:
+        OSError: the tokenizer cannot be read.
+    """
+    if (folder := Path(where)).is_dir():
+        for name in TOKENIZER_FILES:
+            if (folder / name).is_symlink() or (folder / name).exists():
+                regular_file(folder / name)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # a panic is no Exception
+        raise OSError(f"the tokenizer in {where} cannot be read ({one_line(error)}); fetch it again") from error
+
+
+@contextmanager
+def float32_default() -> Iterator[None]:
+    """Make new tensors float32 in here, whatever `torch.set_default_dtype` says: heads are always in float32."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from ..configuration_nerret import NerretConfig
 from ..loading import readable_weights, refuse_nan
 from ..modeling_nerret import NerretHead, NerretModel
-from ..weights import find_backbone
+from ..weights import commit_of, find_backbone
 
 TENSORS = ("net.0.weight", "net.0.bias", "net.3.weight", "net.3.bias")
 
@@ -46,8 +46,7 @@ def convert(path: Path, backbone: str, layer: int, out: Path, revision: str | No
         raise FileExistsError(f"{out} is not empty; name a new folder")
     head = read_head(path)
     folder = find_backbone(backbone, revision)
-    if folder.parent.name == "snapshots":  # in the Hugging Face cache a folder is named after its commit
-        revision = folder.name
+    revision = commit_of(folder) or revision
     model = NerretModel.from_backbone(backbone, layer, head, pooling="end", revision=revision)
     model.save_pretrained(out, head_only=True)
     return model
