@@ -22,7 +22,7 @@ EMOJI = (
     rf"(?:[0-9#*]\ufe0f?\u20e3|[^\w\s{INVISIBLE}]\ufe0f|[{PICTURE}])"
     rf"(?:[{PICTURE}{INVISIBLE}]|(?<=\u200d)[^\w\s]|[^\w\s]\ufe0f)*"
 )
-_LINE_END = r"(?:\r\n|[\n\r\x85\u2028])"
+_LINE_END = r"(?>\r\n|[\n\r\x85\u2028])"
 # What ends a passage, with the white space after it: a blank line, a tab, a vertical tab, a form feed, a separator of
 # files, groups, records, units or paragraphs. A single line end does not, since texts are wrapped
 SEPARATOR = rf"(?:{_LINE_END}(?:(?!{_LINE_END})[\s{INVISIBLE}])*{_LINE_END}|[\t\v\f\x1c-\x1f\u2029])[\s{INVISIBLE}]*"
