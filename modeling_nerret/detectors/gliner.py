@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PretrainedConfig
 
 from ..documents import Document
 from ..files import read_json
 from ..forms import WORD
 from ..spans import Span
-from ..weights import WEIGHTS, ask_hub
+from ..weights import WEIGHTS
 from ..windows import Window
 from .model_files import model_folder
 from .pieces import pieces_of, spans_by_window
@@ -124,7 +122,7 @@ def check_gliner(name_or_path: str) -> Path:
     configurations = [fields]
     for name, config in ENCODERS.items():
         if fields.get(name) and fields.get(config) is None:
-            configurations.append(ask_hub(partial(_encoder_fields, fields[name])))
+            configurations.append(_encoder_fields(str(fields[name])))
     for configuration in configurations:
         for key, value in _fields_of(configuration):
             if key == "auto_map" and value:
@@ -137,9 +135,13 @@ def check_gliner(name_or_path: str) -> Path:
     return folder
 
 
-def _encoder_fields(name: Any) -> dict[str, Any]:
-    fields, _ = PretrainedConfig.get_config_dict(str(name))
-    return fields
+def _encoder_fields(name: str) -> dict[str, Any]:
+    """The configuration that GLiNER reads of a model that it builds its own upon."""
+
+    def read(folder: Path) -> dict[str, Any]:
+        return read_json(folder / "config.json")
+
+    return read(model_folder(name, ["config.json"], read))
 
 
 def _fields_of(value: Any) -> Iterator[tuple[str, Any]]:

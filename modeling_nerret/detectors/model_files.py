@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,31 @@ from ..files import one_line, read_json
 from ..loading import quiet, readable_tokenizer, readable_weights, refuse_missing
 from ..weights import HubError, ask_hub, weight_files
 
-FILES = ["*.json", "model*.safetensors", "*.txt", "*.model", "*.jinja"]
+FILES = ("*.json", "model*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
-def model_folder(name_or_path: str) -> Path:
+def model_folder(
+    name_or_path: str, patterns: Sequence[str] = FILES, check: Callable[[Path], Any] = weight_files
+) -> Path:
     """The folder with a model's files: a local one, or of the Hugging Face cache or the Hub.
+
+    Args:
+        name_or_path: repository id or folder.
+        patterns: which files are downloaded.
+        check: raises OSError if a folder does not hold what is needed.
 
     Raises:
         OSError: there is no such model, or its weights are no safetensors of its own folder.
     """
     if Path(name_or_path).is_dir():
-        weight_files(name_or_path)
+        check(Path(name_or_path))
         return Path(name_or_path)
 
     def snapshot(offline: bool) -> Path:
         if not offline:  # fails at once without a network, where a download retries for half a minute
             HfApi().model_info(name_or_path, timeout=10)
-        folder = Path(snapshot_download(name_or_path, local_files_only=offline, allow_patterns=FILES))
-        weight_files(folder)
+        folder = Path(snapshot_download(name_or_path, local_files_only=offline, allow_patterns=list(patterns)))
+        check(folder)
         return folder
 
     try:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..forms import WORD, Form, form_of
+from ..forms import Form, form_of
 from ..mentions import LONGEST
 from ..spans import Span
 from ..windows import Window
@@ -31,8 +31,8 @@ class Piece(NamedTuple):
 def pieces_of(windows: Sequence[Window]) -> list[Piece]:
     """The pieces of all windows, in order; an ordinary window is one piece.
 
-    Words longer than a mention can be are left out: models of other vocabularies would read letter by letter what is
-    one unknown token of the window.
+    Tokens that are wider than a mention can be are left out: they are runs of characters that the window's tokenizer
+    does not know, and models of other vocabularies would read them one by one.
     """
     return [
         Piece(number, start, form_of(window.text[start:end]))
@@ -54,10 +54,10 @@ def spans_by_window(windows: Sequence[Window], proposals: Iterable[tuple[Piece, 
 
 
 def _parts(window: Window) -> Iterator[tuple[int, int]]:
-    """Characters of a window between words that are too long, at most so many together."""
+    """Characters of a window between tokens that are too wide, at most so many together."""
     left, right = window.span
-    long = [word.span() for word in WORD.finditer(window.text, left, right) if word.end() - word.start() > LONGEST]
-    edges = [left, *(edge for span in long for edge in span), right]
+    wide = window.offsets[window.offsets[:, 1] - window.offsets[:, 0] > LONGEST]
+    edges = [left, *wide.ravel().tolist(), right]
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         for begin in range(start, end, MOST_CHARACTERS):
             yield begin, min(begin + MOST_CHARACTERS, end)
