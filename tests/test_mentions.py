@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 
@@ -12,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.reliability.texts import span_faults
 from modeling_nerret import GivenSpans, MentionProbe, NerretModel
-from modeling_nerret.characters import BREAK, INVISIBLES
 from modeling_nerret.detection import ProbeConfig, words_of
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
@@ -82,15 +81,23 @@ def test_accepted_mentions_keep_all_promises(text: str, data: st.DataObject) -> 
 
 def check(text: str, mentions: Sequence[Span]) -> None:
     """Assert what holds of every detector's mentions."""
-    assert list(mentions) == sorted(mentions)
-    for start, end, _ in mentions:
-        mention = text[start:end]
-        assert 0 <= start < end <= len(text) and len(mention) <= LONGEST
-        assert len(WORD.findall(mention)) <= MOST_WORDS
-        assert not BREAK.search(mention)
-        for edge in (mention[0], mention[-1]):
-            assert not edge.isspace() and not INVISIBLES.match(edge)
-        assert not re.match("[\u0301\u0323\u3099\u093f\u0e31]", text[end : end + 1] or " ")
+    assert list(span_faults(text, mentions)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        (" Ada", 0, 4),
+        ("A\n\nB", 0, 4),
+        ("A😀", 0, 2),
+        ("e\u0301", 0, 1),
+        ("e\u0301", 1, 2),
+        ("x" * 201, 0, 201),
+        ("A", 0, 2),
+    ],
+)
+def test_the_campaign_sees_broken_promises(text: str, start: int, end: int) -> None:
+    assert list(span_faults(text, [Span(start, end)]))
 
 
 def test_the_probe_may_join_only_words_of_a_passage() -> None:

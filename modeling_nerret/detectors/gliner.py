@@ -46,7 +46,7 @@ ENCODERS = {
     "labels_encoder": "labels_encoder_config",
     "labels_decoder": "labels_decoder_config",
 }
-ATTENTION = (None, "eager", "sdpa", "flash_attention_2")
+ATTENTION = frozenset({"eager", "sdpa", "flash_attention_2"})
 
 
 class Gliner:
@@ -130,8 +130,11 @@ def check_gliner(name_or_path: str) -> Path:
                     f"the GLiNER checkpoint {name_or_path!r:.80} runs only with code from a repository, which nerret "
                     "never executes; choose another"
                 )
-            if "attn_implementation" in key and value not in ATTENTION:
-                raise ValueError(f"the GLiNER checkpoint {name_or_path!r:.80} names {value!r:.40} as its {key}")
+            if "attn_implementation" in key and not ATTENTION.issuperset(_texts_of(value)):
+                raise ValueError(
+                    f"the GLiNER checkpoint {name_or_path!r:.80} names {value!r:.40} as its {key}; accepted are "
+                    f"{', '.join(sorted(ATTENTION))}"
+                )
     return folder
 
 
@@ -153,6 +156,12 @@ def _fields_of(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _fields_of(inner)
+
+
+def _texts_of(value: Any) -> list[str]:
+    """The strings in a value: it is one, or an object with one for each part of a model."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return [str(text) for text in values if isinstance(text, (str, dict, list))]
 
 
 def split_long_text(text: str, start: int, end: int, limit: int) -> list[tuple[int, int]]:
