@@ -202,7 +202,7 @@ class NerretConfig(PretrainedConfig):
             ValueError: a field has another type or is out of range; the message says what is accepted.
         """
         for fault in _faults(self):
-            raise ValueError(f"{fault} (in a nerret configuration)")
+            raise ValueError(f"{fault} (in config.json, a nerret configuration)")
 
     @property
     def head_only(self) -> bool:
@@ -275,9 +275,9 @@ def _golden_faults(config: NerretConfig) -> Iterator[str]:
         and all(_is_count(token, 0, CUT_LIMIT) for token in tokens)
     ):
         yield f"golden_tokens is {tokens!r:.80}; it must be a list of at most {GOLDEN_TOKENS} token ids, or null"
-    count = min(GOLDEN_NUMBERS, config.hidden_size)
-    if vector is not None and not (isinstance(vector, list) and len(vector) == count and all(map(_is_number, vector))):
-        yield f"golden_vector is {vector!r:.80}; it must be a list of {count} numbers, or null"
+    numbers = isinstance(vector, list) and len(vector) <= GOLDEN_NUMBERS and all(map(_is_number, vector))
+    if vector is not None and not numbers:
+        yield f"golden_vector is {vector!r:.80}; it must be a list of at most {GOLDEN_NUMBERS} numbers, or null"
 
 
 def _cut_faults(config: NerretConfig) -> Iterator[str]:

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from .documents import Document
-from .files import read_json, regular_file
+from .files import one_line, read_json, regular_file
 from .loading import float32_default, readable_weights, refuse_nan
 from .manifest import check_files, write_manifest
 from .spans import Span
@@ -198,13 +198,14 @@ class MentionProbe(nn.Module):
             ValueError: its settings or weights are another detector's, or not numbers.
         """
         check_files(folder, "detector")
-        settings = read_json(Path(folder, cls.config_name))
+        settings_path, weights_path = Path(folder, cls.config_name), regular_file(Path(folder, cls.weights_name))
+        settings = read_json(settings_path)
         try:
             with readable_weights(folder), float32_default():
                 probe = cls(ProbeConfig(**settings))
-                probe.load_state_dict(load_file(regular_file(Path(folder, cls.weights_name))))
+                probe.load_state_dict(load_file(weights_path))
         except (TypeError, RuntimeError) as error:
-            raise ValueError(f"the detector in {folder} is no MentionProbe: {' '.join(str(error).split())}") from error
+            raise ValueError(f"{settings_path} is no MentionProbe's: {one_line(error)}") from error
         refuse_nan(probe, f"the detector in {folder}")
         return probe.eval()
 
@@ -288,7 +289,7 @@ def gather(
     """States of the words' first and last tokens, (windows, words, size) each, and their shapes; padded with zeros."""
     width = max(*map(len, words), 1)
     index = torch.zeros(2, len(windows), width, dtype=torch.long)
-    shapes = torch.zeros(len(windows), width, SHAPES)
+    shapes = torch.zeros(len(windows), width, SHAPES, dtype=torch.float32)
     for row, (window, places) in enumerate(zip(windows, words, strict=True)):
         if len(places):
             index[:, row, : len(places)] = torch.from_numpy(places[:, 2:].T.copy())

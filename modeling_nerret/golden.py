@@ -56,6 +56,11 @@ def check_vector(model: Any) -> None:
     vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
     if getattr(model.backbone, "hf_quantizer", None) is not None:
         return
+    if len(vector) != len(config.golden_vector):
+        raise ValueError(
+            f"golden_vector in config.json has {len(config.golden_vector)} numbers, but the model gives {len(vector)}; "
+            "fetch the checkpoint again"
+        )
     cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector, dtype=torch.float32), dim=0).item()
     if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
         raise ValueError(

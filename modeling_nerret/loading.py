@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.utils import cached_file, logging
@@ -17,7 +17,7 @@ from .backbones import cut, cut_backbone, family_of, unknown_family
 from .configuration_nerret import backbone_fields
 from .files import one_line, read_json, regular_file
 from .golden import check_tokens, golden_tokens
-from .manifest import UNLESS_MISSING, check_backbone, check_files
+from .manifest import UNLESS_MISSING, check_backbone, check_files, files_of_kind
 from .weights import find_backbone, weight_files
 
 # Where a multimodal model such as Gemma 3 keeps its text part, as (old and new) checkpoints name it
@@ -61,17 +61,15 @@ def load_cut(
     options: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
     if config is not whole:
         options["key_mapping"] = TEXT_PART
-    with quiet(), readable_weights(folder):  # transformers would list every weight of the blocks that are cut off
-        backbone, report = AutoModel.from_pretrained(
-            folder,
-            config=cut(config, layer + 1),
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            **options,
-            **family.options,
-        )
+    options |= {"config": cut(config, layer + 1), "ignore_mismatched_sizes": True, "output_loading_info": True}
+    options |= {"use_safetensors": True, "trust_remote_code": False}
+    try:
+        with quiet(), readable_weights(folder):  # transformers would list every weight of the blocks that are cut off
+            backbone, report = AutoModel.from_pretrained(folder, **options, **family.options)
+    except (ValueError, TypeError, AttributeError, LookupError, RuntimeError) as error:
+        raise ValueError(
+            f"no backbone can be built from {folder / 'config.json'} and its weights: {one_line(error)}"
+        ) from error
     refuse_missing(report, f"the backbone {folder}")
     return backbone, *cut_backbone(backbone, layer)
 
@@ -175,13 +173,12 @@ def refuse_missing(report: Any, subject: str) -> None:
         raise ValueError(f"{subject} lacks {len(absent)} weights, such as {', '.join(absent[:3])}{surplus}")
 
 
-def refuse_larger(build: Callable[[], nn.Module], files: Sequence[Path], subject: str) -> None:
+def refuse_larger(build: Callable[[], nn.Module], files: Sequence[Path]) -> None:
     """Refuse a configuration that asks for more numbers than the weights hold, before memory is taken for them.
 
     Args:
         build: makes the module, here without memory.
         files: its weights.
-        subject: whose weights they are, for the message.
 
     Raises:
         ValueError: the message says how many of each.
@@ -191,7 +188,7 @@ def refuse_larger(build: Callable[[], nn.Module], files: Sequence[Path], subject
     count = sum(tensor.numel() for tensor in (*module.parameters(), *module.buffers()))
     size = sum(path.stat().st_size for path in files)
     if count > size + SLACK:  # a number takes a byte or more
-        raise ValueError(f"{subject}: config.json asks for {count:,} numbers, but the weights have {size:,} bytes")
+        raise ValueError(f"it asks for {count:,} numbers, but {files[0].name} has {size:,} bytes; fetch it again")
 
 
 def refuse_nan(module: nn.Module, subject: str) -> None:
@@ -219,9 +216,22 @@ def readable_weights(where: Any) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
+        path = _damaged_weights(Path(where)) or where
         raise OSError(
-            f"the weights in {where} cannot be read ({error}): the file is not whole, or no safetensors; fetch it again"
+            f"the weights in {path} cannot be read ({one_line(error)}): the file is not whole, or no safetensors; "
+            "fetch it again"
         ) from error
+
+
+def _damaged_weights(folder: Path) -> Path | None:
+    """The file of a folder that cannot be read as safetensors; `None` if they all can, or if it is no folder."""
+    for path in folder.glob("*.safetensors"):
+        try:
+            with safe_open(path, "pt"):
+                pass
+        except (SafetensorError, OSError):
+            return path
+    return None
 
 
 @contextmanager
@@ -231,16 +241,16 @@ def readable_tokenizer(where: Any) -> Iterator[None]:
     Raises:
         OSError: the tokenizer cannot be read.
     """
-    if (folder := Path(where)).is_dir():
-        for name in TOKENIZER_FILES:
-            if (folder / name).is_symlink() or (folder / name).exists():
-                regular_file(folder / name)
+    files = files_of_kind(folder, "tokenizer") if (folder := Path(where)).is_dir() else {}
+    for name, path in files.items():
+        read_json(path) if name.endswith(".json") else regular_file(path)
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a panic is no Exception
-        raise OSError(f"the tokenizer in {where} cannot be read ({one_line(error)}); fetch it again") from error
+        names = f" ({', '.join(files)})" if files else ""
+        raise OSError(f"the tokenizer in {where}{names} cannot be read: {one_line(error)}; fetch it again") from error
 
 
 @contextmanager

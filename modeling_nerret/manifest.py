@@ -191,8 +191,10 @@ def digests_of_backbone(folder: Path) -> dict[str, str]:
 def _check_folder(folder: Path, kinds: Iterable[str], manifest: Manifest | None) -> None:
     files = files_of_kind(folder, *kinds)
     if manifest is None:
-        for path in files.values():
+        for name, path in files.items():
             regular_file(path, folder)
+            if name == "adapter_config.json":
+                raise OSError(f"{path} does not belong to this checkpoint, whose adapters lie in a folder; remove it")
         return
     for name in manifest.files:
         if not _exists(folder / name):
