@@ -132,8 +132,8 @@ def _config_of(path: Path, classes: dict[str, Any]) -> Any:
     settings = read_json(path)
     config_class = classes.get(str(settings.get("peft_type")))
     if config_class is None:
-        accepted = ", ".join(map(repr, classes))
-        raise ValueError(f"{path}: peft_type is {settings.get('peft_type')!r:.80}; accepted are {accepted}")
+        names = ", ".join(map(repr, classes))
+        raise ValueError(f"{path}: peft_type is {settings.get('peft_type')!r:.80}; accepted are {names}")
     defaults = {
         entry.name: entry.default if entry.default_factory is MISSING else entry.default_factory()
         for entry in fields(config_class)

@@ -348,7 +348,7 @@ def _refuse_unknown(fields: dict[str, Any]) -> None:
         return
     matches = get_close_matches(unknown[0], _names(), n=1)
     raise ValueError(
-        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration"
+        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration (config.json)"
         + (f" (did you mean {matches[0]!r}?)" if matches else "")
         + f"; fields are {', '.join(_names())}. A newer version of nerret may know it"
     )

@@ -48,7 +48,7 @@ def load_cut(
         ValueError: the architecture is not in the table, has no such layer, needs code of its own, or lacks weights.
         OSError: the weights cannot be read.
     """
-    whole = read_config(folder, packed=quantization_config is not None)
+    whole = read_config(folder, quantisation=quantization_config is not None)
     config = whole.get_text_config()
     family = family_of(config)
     if layer < family.first_layer:
@@ -74,12 +74,12 @@ def load_cut(
     return backbone, *cut_backbone(backbone, layer)
 
 
-def read_config(folder: Path, packed: bool = False) -> PretrainedConfig:
+def read_config(folder: Path, quantisation: bool = False) -> PretrainedConfig:
     """A backbone's configuration; code in its repository is never run, and attention and kernels are the caller's.
 
     Args:
         folder: the backbone's.
-        packed: whether the caller asks for a quantisation.
+        quantisation: whether the caller asks for a quantisation.
 
     Raises:
         ValueError: only code of the repository's own could read it, its weights are quantised although the caller did
@@ -88,13 +88,13 @@ def read_config(folder: Path, packed: bool = False) -> PretrainedConfig:
     """
     path = folder / "config.json"
     fields = read_json(path)
-    model_type = fields.get("model_type")
+    model_type = str(fields.get("model_type"))
     if "auto_map" in fields and model_type not in CONFIG_MAPPING:
         raise ValueError(
             f"the backbone {folder} ({model_type!r}) runs only with code from its own repository, which nerret never "
             "executes; choose a backbone that transformers itself supports"
         )
-    if fields.get("quantization_config") and not packed:
+    if fields.get("quantization_config") and not quantisation:
         raise ValueError(
             f"the weights of the backbone {folder} are quantised, which only the caller chooses: use the original "
             "weights, with quantization_config= if you wish"

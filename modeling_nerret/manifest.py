@@ -132,10 +132,10 @@ def read_manifest(where: Any, **source: Any) -> Manifest | None:
     Raises:
         OSError: the manifest is damaged.
     """
-    if (folder := _folder(where, source)) is None:
-        path = cached_file(where, MANIFEST, **source, **UNLESS_MISSING)
-    else:
-        path = folder / MANIFEST if _exists(folder / MANIFEST) else None
+    folder = _folder(where, source)
+    path: Any = cached_file(where, MANIFEST, **source, **UNLESS_MISSING) if folder is None else folder / MANIFEST
+    if folder is not None and not _exists(folder / MANIFEST):
+        path = None
     if path is None:
         return None
     content = read_json(path)

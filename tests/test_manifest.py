@@ -153,10 +153,10 @@ def test_the_built_in_checkpoint_lists_all_its_files() -> None:
 
 def test_only_regular_files_inside_the_folder_are_opened(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    outside = tmp_path / "outside.json"
-    outside.write_text("{}")
+    stranger = tmp_path / "outside.json"
+    stranger.write_text("{}")
     path = tmp_path / "folder" / "config.json"
-    for target in ("/dev/zero", "/dev/null", "nothing", outside):
+    for target in ("/dev/zero", "/dev/null", "nothing", stranger):
         path.unlink(missing_ok=True)
         path.symlink_to(target)
         with pytest.raises(OSError, match=r"config\.json is"):

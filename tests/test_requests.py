@@ -77,7 +77,8 @@ def test_torchs_default_dtype_changes_nothing(
     model = NerretModel.from_backbone(save_backbone(tmp_path / "b"), 2, head_size=8, hidden_size=8)
     assert model.head[0].weight.dtype == torch.float32 and model(IDS).embeddings.dtype == torch.float32
     model.save_pretrained(tmp_path / "model")
-    assert torch.equal(NerretModel.from_pretrained(tmp_path / "model")(IDS).embeddings, model(IDS).embeddings)
+    copy = NerretModel.from_pretrained(tmp_path / "model")
+    torch.testing.assert_close(copy(IDS).embeddings, model(IDS).embeddings, atol=1e-6, rtol=0)
 
 
 def test_the_window_of_the_module_can_be_shortened(tiny_checkpoint: str, tmp_path: Path) -> None:
@@ -103,8 +104,8 @@ def test_outputs_of_the_module(tiny_checkpoint: str) -> None:
     assert [len(vectors) for vectors in tokens] == [4, 3]  # with the special tokens
     mention = encoder.encode({"text": "river city", "start": 0, "end": 5})
     np.testing.assert_allclose(tokens[0][1].numpy(), mention, atol=1e-6)
-    everything = encoder.encode(["river city"], output_value=None)[0]
-    np.testing.assert_allclose(everything["sentence_embedding"].numpy(), encoder.encode("river city"), atol=1e-6)
+    outputs = encoder.encode(["river city"], output_value=None)[0]
+    np.testing.assert_allclose(outputs["sentence_embedding"].numpy(), encoder.encode("river city"), atol=1e-6)
     with pytest.raises(ValueError, match="output_value is 'pooled'; accepted are 'sentence_embedding'"):
         encoder.encode(["ada"], output_value="pooled")
 
@@ -125,9 +126,9 @@ def test_gradient_checkpointing_and_embeddings(tiny_checkpoint: str) -> None:
         gradients.append(model.get_input_embeddings().weight.grad.clone())
     assert model.is_gradient_checkpointing and torch.allclose(*gradients, atol=1e-7)
     assert model.get_input_embeddings() is model.backbone.get_input_embeddings()
-    other = torch.nn.Embedding(*model.get_input_embeddings().weight.shape)
-    model.set_input_embeddings(other)
-    assert model.backbone.get_input_embeddings() is other
+    replacement = torch.nn.Embedding(*model.get_input_embeddings().weight.shape)
+    model.set_input_embeddings(replacement)
+    assert model.backbone.get_input_embeddings() is replacement
     with pytest.raises(ValueError, match="its backbone's"):
         model.resize_token_embeddings(99)
 

@@ -73,8 +73,8 @@ def main() -> int:
         for name, checkpoint, targets in make_checkpoints(Path(folder)):
             rows.append({"checkpoint": name} | attack(name, checkpoint, targets, options))
     print_table(rows)
-    accepted = ("refused", "harmless", "silent", "unnamed") if options.by_hand else ("refused", "harmless")
-    return int(any(row[outcome] for row in rows for outcome in OUTCOMES if outcome not in accepted))
+    harmless_outcomes = ("refused", "harmless", "silent", "unnamed") if options.by_hand else ("refused", "harmless")
+    return int(any(row[outcome] for row in rows for outcome in OUTCOMES if outcome not in harmless_outcomes))
 
 
 def make_checkpoints(folder: Path) -> list[tuple[str, Path, list[Path]]]:
@@ -140,8 +140,8 @@ def run(way: str, checkpoint: Path) -> str:
 
 
 def _answer(load: Callable[[Path], Any], checkpoint: Path, sender: Connection) -> None:
-    with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 2)
+    with Path(os.devnull).open("w") as null:
+        os.dup2(null.fileno(), 2)
     try:
         sender.send(f"vectors {load(checkpoint)}")
     except (OSError, ValueError, ImportError) as error:
@@ -152,12 +152,12 @@ def _answer(load: Callable[[Path], Any], checkpoint: Path, sender: Connection) -
 
 def _by_name(checkpoint: Path) -> str:
     """SHA-256 of the vectors and mentions that a checkpoint with its detector gives."""
-    loaded, digest = load_checkpoint(str(checkpoint)), hashlib.sha256()
-    encoder = Encoder(loaded.model, loaded.tokenizer, loaded.detector)
+    model_files, digest = load_checkpoint(str(checkpoint)), hashlib.sha256()
+    encoder = Encoder(model_files.model, model_files.tokenizer, model_files.detector)
     digest.update(encoder.embed_queries(["river", "city in it"]).tobytes())
-    for document in encoder.encode([Document("1", TEXT)] if loaded.detector else []):
+    for document in encoder.encode([Document("1", TEXT)] if model_files.detector else []):
         digest.update(repr(document.mentions).encode() + document.vectors.tobytes() + document.window_vectors.tobytes())
-    config = loaded.model.config
+    config = model_files.model.config
     digest.update(repr([config.match_score, config.document_weight, config.document_floor]).encode())
     return digest.hexdigest()
 
@@ -185,9 +185,9 @@ def apply_change(folder: Path, draw: random.Random) -> tuple[str, str]:
     if draw.random() < 0.1:
         name = draw.choice(NEW_FILES)
         (folder / name).parent.mkdir(exist_ok=True)
-        existed = (folder / name).exists()
+        is_replacement = (folder / name).exists()
         (folder / name).write_bytes(draw.choice([b"", b"{}", b'{"a": 1}', path.read_bytes()]))
-        return "replacement" if existed else "addition", Path(name).name
+        return "replacement" if is_replacement else "addition", Path(name).name
     if path.suffix == ".json" and draw.random() < 0.6:
         return "a value", _change_json(path, draw)
     change = draw.choice(list(CHANGES))
@@ -231,11 +231,11 @@ def _append(path: Path, paths: list[Path], draw: random.Random) -> str:
 
 
 def _swap(path: Path, paths: list[Path], draw: random.Random) -> str:
-    other = draw.choice(paths)
+    partner = draw.choice(paths)
     content = path.read_bytes()
-    path.write_bytes(other.read_bytes())
-    other.write_bytes(content)
-    return f"{path.name} and {other.name}"
+    path.write_bytes(partner.read_bytes())
+    partner.write_bytes(content)
+    return f"{path.name} and {partner.name}"
 
 
 def _remove(path: Path, paths: list[Path], draw: random.Random) -> str:
