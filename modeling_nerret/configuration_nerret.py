@@ -106,6 +106,7 @@ class NerretConfig(PretrainedConfig):
         backbone_revision: its commit.
         backbone_sha256: SHA-256 of its weights (see `weights.sha256_of_weights`).
         golden_tokens: token ids of a fixed text, see `golden`; `None` if the backbone came without a tokenizer.
+        vocabulary_sha256: SHA-256 of the backbone's vocabulary, see `golden`; `None` if it is unknown.
         golden_vector: first numbers of that text's vector, written by `NerretModel.save_pretrained`.
         kwargs: fields that every transformers configuration has.
 
@@ -147,6 +148,7 @@ class NerretConfig(PretrainedConfig):
         adapter_sha256: str | None = None,
         golden_tokens: list[int] | None = None,
         golden_vector: list[float] | None = None,
+        vocabulary_sha256: str | None = None,
         **kwargs: Any,
     ):
         _refuse_unknown(kwargs)
@@ -175,6 +177,7 @@ class NerretConfig(PretrainedConfig):
         self.adapter_sha256 = adapter_sha256
         self.golden_tokens = golden_tokens
         self.golden_vector = golden_vector
+        self.vocabulary_sha256 = vocabulary_sha256
         _check_dtype(kwargs)
         super().__init__(**kwargs)
         self.check()
@@ -260,7 +263,7 @@ def _rules() -> dict[str, tuple[Callable[[Any], bool], str]]:
         rules[name] = (lambda value: isinstance(value, bool)), "it must be true or false"
     for name in ("backbone", "backbone_revision"):
         rules[name] = _is_name, "it must be a name or path, or null"
-    for name in ("backbone_sha256", "adapter_sha256"):
+    for name in ("backbone_sha256", "adapter_sha256", "vocabulary_sha256"):
         rules[name] = _is_digest, "it must be a SHA-256 of 64 hexadecimal digits, or null"
     rules["dropout"] = (lambda value: _is_number(value, 0, 1) and value < 1), "it must be in [0, 1)"
     return rules

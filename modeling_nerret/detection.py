@@ -93,6 +93,18 @@ class ProbeConfig:
     threshold: float = 0.5
     nested: bool = False
 
+    def __post_init__(self) -> None:
+        for name, most in (("state_size", 1 << 20), ("size", 1 << 16), ("max_words", 1_000)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise ValueError(f"{name} is {value!r:.80}; it must be a whole number from 1 to {most}")
+        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float):
+            raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
+        if not isinstance(self.nested, bool):
+            raise ValueError(f"nested is {self.nested!r:.80}; it must be true or false")
+
 
 class MentionProbe(nn.Module):
     """Scores every span of up to `max_words` words from the states of its first, last and inner words."""
@@ -204,7 +216,7 @@ class MentionProbe(nn.Module):
             with readable_weights(folder), float32_default():
                 probe = cls(ProbeConfig(**settings))
                 probe.load_state_dict(load_file(weights_path))
-        except (TypeError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{settings_path} is no MentionProbe's: {one_line(error)}") from error
         refuse_nan(probe, f"the detector in {folder}")
         return probe.eval()

@@ -16,7 +16,7 @@ from transformers.utils import cached_file, logging
 from .backbones import cut, cut_backbone, family_of, unknown_family
 from .configuration_nerret import backbone_fields
 from .files import one_line, read_json, regular_file
-from .golden import check_tokens, golden_tokens
+from .golden import FOREIGN_TEXT, check_tokens, golden_tokens, vocabulary_sha256
 from .manifest import UNLESS_MISSING, check_backbone, check_files, files_of_kind
 from .weights import find_backbone, weight_files
 
@@ -125,6 +125,7 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
         "suffix_tokens": len(ids) - prefix - len(bare),
         "max_tokens": limit,
         "golden_tokens": golden_tokens(tokenizer, limit),
+        "vocabulary_sha256": vocabulary_sha256(tokenizer),
     }
 
 
@@ -151,6 +152,7 @@ def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             name_or_path, config=config if settings else None, trust_remote_code=False, **source
         )
+        tokenizer(FOREIGN_TEXT)  # some damage shows only here
     check_tokens(config, tokenizer)
     return tokenizer
 

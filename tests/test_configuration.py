@@ -11,10 +11,12 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from modeling_nerret import NerretConfig, NerretModel
+from modeling_nerret import MentionProbe, NerretConfig, NerretModel
 from modeling_nerret.adapters import add_adapter
+from modeling_nerret.hub_card.build import read_recipes
 from modeling_nerret.loading import read_config
 from modeling_nerret.manifest import MANIFEST
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from tests.tiny import save_backbone, save_checkpoint
 
 NAN = float("nan")
@@ -164,3 +166,36 @@ def test_settings_of_an_adapter_that_could_do_harm_are_refused(
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings | fields))
     with pytest.raises(ValueError, match=rf"adapter_config\.json: {message}"):
         add_adapter(None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"threshold": None}, {"threshold": NAN}, {"size": 1.5}, {"max_words": 10**9}, {"nested": 1}, {"x": 1}]
+)
+def test_a_detectors_configuration_is_checked(fields: dict[str, Any], checkpoint: Path) -> None:
+    path = checkpoint / "detector.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    with pytest.raises(ValueError, match=r"detector\.json is no MentionProbe"):
+        MentionProbe.from_pretrained(checkpoint)
+
+
+def test_a_recipe_that_names_itself_as_its_start_is_refused(checkpoint: Path) -> None:
+    (checkpoint / "recipe.json").write_text(json.dumps({"init": str(checkpoint)}))
+    with pytest.raises(ValueError, match=r"recipe\.json names itself as its own start"):
+        read_recipes(str(checkpoint))
+
+
+def test_a_panic_of_compiled_code_is_one_sentence(checkpoint: Path) -> None:
+    path = checkpoint / "tokenizer.json"
+    content = json.loads(path.read_text())
+    for change in (
+        {"model": None},
+        {"post_processor": {"type": "TemplateProcessing", "single": 5}},
+        {"normalizer": []},
+    ):
+        path.write_text(json.dumps(content | change))
+        with pytest.raises(OSError, match=r"\(.*tokenizer\.json.*\) cannot be read"):
+            load_checkpoint(str(checkpoint))
+    vocabulary = {piece: id_ for piece, id_ in content["model"]["vocab"].items() if piece != "[UNK]"}
+    path.write_text(json.dumps(content | {"model": content["model"] | {"vocab": vocabulary}}))
+    with pytest.raises(OSError, match="cannot be read"):
+        load_checkpoint(str(checkpoint))

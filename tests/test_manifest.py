@@ -132,6 +132,17 @@ def test_saving_again_renews_the_manifest(checkpoint: Path) -> None:
     assert manifest and {"config_sentence_transformers.json", "tokenizer.json", "detector.json"} <= set(manifest.files)
 
 
+def test_the_vocabulary_of_a_tokenizer_that_was_saved_later_is_compared(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    NerretModel.from_backbone(save_backbone(tmp_path / "b"), 2, head_size=8, hidden_size=8).save_pretrained(folder)
+    wordpiece().save_pretrained(folder)
+    assert load_checkpoint(str(folder)).detector is None
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text().replace('"paris":', '"perls":'))  # a word that the test text does not have
+    with pytest.raises(ValueError, match=r"vocabulary of this checkpoint's tokenizer \(tokenizer\.json"):
+        load_checkpoint(str(folder))
+
+
 def test_weights_of_an_earlier_save_are_not_taken_for_the_new_ones(checkpoint: Path) -> None:
     model = NerretModel.from_pretrained(checkpoint)
     with torch.no_grad():
@@ -174,6 +185,25 @@ def test_links_of_the_hugging_face_cache_are_followed(tmp_path: Path) -> None:
     (blobs / "aa").write_text("{}")
     (snapshot / "config.json").symlink_to("../../blobs/aa")
     assert read_json(regular_file(snapshot / "config.json", snapshot)) == {}
+
+
+@pytest.mark.parametrize("form", ["checkpoint", "head"])
+def test_files_of_a_repository_are_compared(
+    form: str, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "models--someone--model"
+    snapshot, blobs = repository / "snapshots" / ("0" * 40), repository / "blobs"
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(originals / form, blobs)
+    for path in blobs.iterdir():
+        (snapshot / path.name).symlink_to(Path("../../blobs") / path.name)
+    source = {"cache_dir": tmp_path, "local_files_only": True}
+    assert NerretModel.from_pretrained("someone/model", **source).config.layer == 2
+    _append(blobs / "model.safetensors")
+    with pytest.raises(OSError, match=r"model\.safetensors is not whole, or was changed"):
+        NerretModel.from_pretrained("someone/model", **source)
 
 
 @pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", "weights.bin", "", 5, "a/b.safetensors"])
