@@ -98,9 +98,8 @@ class ProbeConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise ValueError(f"{name} is {value!r:.80}; it must be a whole number from 1 to {most}")
-        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float):
-            raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
-        if not 0 <= self.threshold <= 1:
+        is_number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
+        if not (is_number and 0 <= self.threshold <= 1):
             raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
         if not isinstance(self.nested, bool):
             raise ValueError(f"nested is {self.nested!r:.80}; it must be true or false")

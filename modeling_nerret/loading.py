@@ -29,6 +29,8 @@ WEIGHTS_BARS = ("Loading weights", "Writing model shards")
 SLACK = 1 << 25
 # Families whose first position number is the padding token's id + 1
 SHIFTED_POSITIONS = ("roberta", "xlm-roberta")
+# Families that look positions up in a table, which ends
+POSITION_TABLES = ("bert", "distilbert", "gpt2", "mpnet", "opt", "roberta", "xlm-roberta")
 
 
 def load_cut(
@@ -109,10 +111,7 @@ def read_config(folder: Path, quantisation: bool = False) -> PretrainedConfig:
 
 def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
     """The `NerretConfig` fields that a backbone's tokenizer decides; zeros if the folder has no tokenizer."""
-    limit = (getattr(config, "max_position_embeddings", None) or 512) - (family_of(config).first_position or 0)
-    if config.model_type in SHIFTED_POSITIONS:
-        limit -= (getattr(config, "pad_token_id", None) or 0) + 1
-    limit = min(limit, 2048)
+    limit = min(position_limit(config), 2048)
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
         return {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": limit}
     with readable_tokenizer(folder):
@@ -127,6 +126,24 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
         "golden_tokens": golden_tokens(tokenizer, limit),
         "vocabulary_sha256": vocabulary_sha256(tokenizer),
     }
+
+
+def position_limit(config: PretrainedConfig) -> int:
+    """The longest text in tokens for whose positions a backbone is made."""
+    limit = (getattr(config, "max_position_embeddings", None) or 512) - (family_of(config).first_position or 0)
+    return limit - ((getattr(config, "pad_token_id", None) or 0) + 1 if config.model_type in SHIFTED_POSITIONS else 0)
+
+
+def refuse_long_windows(config: PretrainedConfig, max_tokens: int) -> None:
+    """Refuse windows for which a backbone has no positions.
+
+    Raises:
+        ValueError: the message says how long a window may be.
+    """
+    if config.model_type in POSITION_TABLES and max_tokens > position_limit(config):
+        raise ValueError(
+            f"max_tokens is {max_tokens}, but this {config.model_type} has only {position_limit(config)} positions"
+        )
 
 
 def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:

@@ -29,6 +29,7 @@ from .loading import (
     quiet,
     readable_weights,
     refuse_larger,
+    refuse_long_windows,
     refuse_missing,
     refuse_nan,
     tokenizer_fields,
@@ -430,6 +431,7 @@ class NerretModel(PreTrainedModel):
             raise ValueError(
                 f"V of block {self.config.layer} has {value.out_features} numbers, but the head takes {width}"
             )
+        refuse_long_windows(backbone.config, self.config.max_tokens)
         self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
         device = next(value.parameters()).device
         if device.type != "meta":  # where a part of the backbone that lies on disk seems to be

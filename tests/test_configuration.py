@@ -93,6 +93,12 @@ def test_a_backbone_that_cannot_be_is_refused_at_once(fields: dict[str, Any], ch
         NerretModel.from_pretrained(checkpoint)
 
 
+def test_windows_longer_than_the_backbones_positions_are_refused(checkpoint: Path) -> None:
+    _configure(checkpoint, max_tokens=65)
+    with pytest.raises(ValueError, match="max_tokens is 65, but this bert has only 64 positions"):
+        NerretModel.from_pretrained(checkpoint)
+
+
 FOREIGN = {
     "_attn_implementation": "someone/kernel",
     "attn_implementation": "kernels-community/flash-attn",
