@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from modeling_nerret.files import read_json
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint, locate
 
 from .card import EXAMPLES, About, write_card
@@ -53,14 +53,19 @@ def read_recipes(checkpoint: str) -> list[dict[str, Any]]:
     """A checkpoint's recipe, then that of the checkpoint it was trained from, and so on; empty if it has none.
 
     Raises:
-        OSError: a checkpoint was not found.
+        OSError: a checkpoint was not found, or a recipe is no JSON object.
+        ValueError: a recipe names itself, or none by name.
     """
-    recipes: list[dict[str, Any]] = []
-    name = checkpoint
-    while name and (path := locate(name) / "recipe.json").exists():
-        recipes.append(json.loads(path.read_text(encoding="utf-8")))
-        name = recipes[-1].get("init", "")
-    return recipes
+    recipes: dict[Path, dict[str, Any]] = {}
+    name: Any = checkpoint
+    while name and (path := locate(name).resolve() / "recipe.json").exists():
+        if path in recipes:
+            raise ValueError(f"{path} names itself as its own start (init = {name!r}); remove init")
+        recipes[path] = read_json(path)
+        name = recipes[path].get("init", "")
+        if not isinstance(name, str):
+            raise ValueError(f"{path}: init is {name!r:.60}; it must be the name or path of a checkpoint")
+    return list(recipes.values())
 
 
 def write(checkpoint: Checkpoint, about: About, sets: list[TrainedSet], folder: Path) -> str:

@@ -108,10 +108,10 @@ def add_adapter(backbone: Any, folder: str | Path, merge: bool = True) -> Any:
     """
     try:
         with _without_kernel_notice():
-            from peft import PeftModel
+            from peft import IA3Config, LoraConfig, PeftModel
     except ImportError:
         raise ImportError("this checkpoint has an adapter; to load it: pip install peft") from None
-    config = _config_of(Path(folder) / ADAPTER_CONFIG)
+    config = _config_of(Path(folder) / ADAPTER_CONFIG, {"LORA": LoraConfig, "IA3": IA3Config})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of transformers, for what peft asks it
@@ -122,19 +122,18 @@ def add_adapter(backbone: Any, folder: str | Path, merge: bool = True) -> Any:
         raise ValueError(f"the adapter in {folder} does not fit its backbone: {one_line(error)}") from error
 
 
-def _config_of(path: Path) -> Any:
+def _config_of(path: Path, classes: dict[str, Any]) -> Any:
     """The configuration of an adapter, with settings that can do no harm.
 
     Raises:
         OSError: the file is missing, or not JSON.
         ValueError: another setting than those differs from its default, or has another type.
     """
-    from peft import IA3Config, LoraConfig
-
     settings = read_json(path)
-    config_class: Any = {"LORA": LoraConfig, "IA3": IA3Config}.get(str(settings.get("peft_type")))
+    config_class = classes.get(str(settings.get("peft_type")))
     if config_class is None:
-        raise ValueError(f"{path}: peft_type is {settings.get('peft_type')!r:.80}; accepted are 'LORA' and 'IA3'")
+        names = ", ".join(map(repr, classes))
+        raise ValueError(f"{path}: peft_type is {settings.get('peft_type')!r:.80}; accepted are {names}")
     defaults = {
         entry.name: entry.default if entry.default_factory is MISSING else entry.default_factory()
         for entry in fields(config_class)

@@ -106,6 +106,7 @@ class NerretConfig(PretrainedConfig):
         backbone_revision: its commit.
         backbone_sha256: SHA-256 of its weights (see `weights.sha256_of_weights`).
         golden_tokens: token ids of a fixed text, see `golden`; `None` if the backbone came without a tokenizer.
+        vocabulary_sha256: SHA-256 of the backbone's vocabulary, see `golden`; `None` if it is unknown.
         golden_vector: first numbers of that text's vector, written by `NerretModel.save_pretrained`.
         kwargs: fields that every transformers configuration has.
 
@@ -147,6 +148,7 @@ class NerretConfig(PretrainedConfig):
         adapter_sha256: str | None = None,
         golden_tokens: list[int] | None = None,
         golden_vector: list[float] | None = None,
+        vocabulary_sha256: str | None = None,
         **kwargs: Any,
     ):
         _refuse_unknown(kwargs)
@@ -175,6 +177,7 @@ class NerretConfig(PretrainedConfig):
         self.adapter_sha256 = adapter_sha256
         self.golden_tokens = golden_tokens
         self.golden_vector = golden_vector
+        self.vocabulary_sha256 = vocabulary_sha256
         _check_dtype(kwargs)
         super().__init__(**kwargs)
         self.check()
@@ -202,7 +205,7 @@ class NerretConfig(PretrainedConfig):
             ValueError: a field has another type or is out of range; the message says what is accepted.
         """
         for fault in _faults(self):
-            raise ValueError(f"{fault} (in a nerret configuration)")
+            raise ValueError(f"{fault} (in config.json, a nerret configuration)")
 
     @property
     def head_only(self) -> bool:
@@ -260,7 +263,7 @@ def _rules() -> dict[str, tuple[Callable[[Any], bool], str]]:
         rules[name] = (lambda value: isinstance(value, bool)), "it must be true or false"
     for name in ("backbone", "backbone_revision"):
         rules[name] = _is_name, "it must be a name or path, or null"
-    for name in ("backbone_sha256", "adapter_sha256"):
+    for name in ("backbone_sha256", "adapter_sha256", "vocabulary_sha256"):
         rules[name] = _is_digest, "it must be a SHA-256 of 64 hexadecimal digits, or null"
     rules["dropout"] = (lambda value: _is_number(value, 0, 1) and value < 1), "it must be in [0, 1)"
     return rules
@@ -275,9 +278,9 @@ def _golden_faults(config: NerretConfig) -> Iterator[str]:
         and all(_is_count(token, 0, CUT_LIMIT) for token in tokens)
     ):
         yield f"golden_tokens is {tokens!r:.80}; it must be a list of at most {GOLDEN_TOKENS} token ids, or null"
-    count = min(GOLDEN_NUMBERS, config.hidden_size)
-    if vector is not None and not (isinstance(vector, list) and len(vector) == count and all(map(_is_number, vector))):
-        yield f"golden_vector is {vector!r:.80}; it must be a list of {count} numbers, or null"
+    numbers = isinstance(vector, list) and len(vector) <= GOLDEN_NUMBERS and all(map(_is_number, vector))
+    if vector is not None and not numbers:
+        yield f"golden_vector is {vector!r:.80}; it must be a list of at most {GOLDEN_NUMBERS} numbers, or null"
 
 
 def _cut_faults(config: NerretConfig) -> Iterator[str]:
@@ -348,7 +351,7 @@ def _refuse_unknown(fields: dict[str, Any]) -> None:
         return
     matches = get_close_matches(unknown[0], _names(), n=1)
     raise ValueError(
-        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration"
+        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration (config.json)"
         + (f" (did you mean {matches[0]!r}?)" if matches else "")
         + f"; fields are {', '.join(_names())}. A newer version of nerret may know it"
     )

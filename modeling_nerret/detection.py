@@ -22,7 +22,7 @@ from torch import nn
 
 from .characters import BREAK, INVISIBLES, PICTURE, SEPARATOR
 from .documents import Document
-from .files import read_json, regular_file
+from .files import one_line, read_json, regular_file
 from .forms import WORD, form_of
 from .loading import float32_default, readable_weights, refuse_nan
 from .manifest import check_files, write_manifest
@@ -107,6 +107,17 @@ class ProbeConfig:
     max_words: int = 14
     threshold: float = 0.5
     nested: bool = False
+
+    def __post_init__(self) -> None:
+        for name, most in (("state_size", 1 << 20), ("size", 1 << 16), ("max_words", 1_000)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise ValueError(f"{name} is {value!r:.80}; it must be a whole number from 1 to {most}")
+        is_number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
+        if not (is_number and 0 <= self.threshold <= 1):
+            raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
+        if not isinstance(self.nested, bool):
+            raise ValueError(f"nested is {self.nested!r:.80}; it must be true or false")
 
 
 class MentionProbe(nn.Module):
@@ -215,13 +226,14 @@ class MentionProbe(nn.Module):
             ValueError: its settings or weights are another detector's, or not numbers.
         """
         check_files(folder, "detector")
-        settings = read_json(Path(folder, cls.config_name))
+        settings_path, weights_path = Path(folder, cls.config_name), regular_file(Path(folder, cls.weights_name))
+        settings = read_json(settings_path)
         try:
             with readable_weights(folder), float32_default():
                 probe = cls(ProbeConfig(**settings))
-                probe.load_state_dict(load_file(regular_file(Path(folder, cls.weights_name))))
-        except (TypeError, RuntimeError) as error:
-            raise ValueError(f"the detector in {folder} is no MentionProbe: {' '.join(str(error).split())}") from error
+                probe.load_state_dict(load_file(weights_path))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{settings_path} is no MentionProbe's: {one_line(error)}") from error
         refuse_nan(probe, f"the detector in {folder}")
         return probe.eval()
 
@@ -323,7 +335,7 @@ def gather(
     """States of the words' first and last tokens, (windows, words, size) each, and their shapes; padded with zeros."""
     width = max(*map(len, words), 1)
     index = torch.zeros(2, len(windows), width, dtype=torch.long)
-    shapes = torch.zeros(len(windows), width, SHAPES)
+    shapes = torch.zeros(len(windows), width, SHAPES, dtype=torch.float32)
     for row, (window, places) in enumerate(zip(windows, words, strict=True)):
         if len(places):
             index[:, row, : len(places)] = torch.from_numpy(places[:, 2:].T.copy())

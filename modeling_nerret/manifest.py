@@ -132,10 +132,10 @@ def read_manifest(where: Any, **source: Any) -> Manifest | None:
     Raises:
         OSError: the manifest is damaged.
     """
-    if (folder := _folder(where, source)) is None:
-        path = cached_file(where, MANIFEST, **source, **UNLESS_MISSING)
-    else:
-        path = folder / MANIFEST if _exists(folder / MANIFEST) else None
+    folder = _folder(where, source)
+    path: Any = cached_file(where, MANIFEST, **source, **UNLESS_MISSING) if folder is None else folder / MANIFEST
+    if folder is not None and not _exists(folder / MANIFEST):
+        path = None
     if path is None:
         return None
     content = read_json(path)
@@ -191,8 +191,10 @@ def digests_of_backbone(folder: Path) -> dict[str, str]:
 def _check_folder(folder: Path, kinds: Iterable[str], manifest: Manifest | None) -> None:
     files = files_of_kind(folder, *kinds)
     if manifest is None:
-        for path in files.values():
+        for name, path in files.items():
             regular_file(path, folder)
+            if name == "adapter_config.json":
+                raise OSError(f"{path} does not belong to this checkpoint, whose adapters lie in a folder; remove it")
         return
     for name in manifest.files:
         if not _exists(folder / name):

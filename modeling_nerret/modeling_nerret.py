@@ -29,6 +29,7 @@ from .loading import (
     quiet,
     readable_weights,
     refuse_larger,
+    refuse_long_windows,
     refuse_missing,
     refuse_nan,
     tokenizer_fields,
@@ -388,7 +389,7 @@ class NerretModel(PreTrainedModel):
             path, files = folder / "config.json", weight_files(folder)
             try:
                 config = cls.config_class.from_dict(read_json(path))
-                refuse_larger(lambda: cls(config), files, f"the checkpoint {where}")
+                refuse_larger(lambda: cls(config), files)
             except (AttributeError, KeyError, TypeError, RuntimeError) as error:  # a value that torch does not expect
                 raise ValueError(f"{path} is no configuration of a nerret model ({one_line(error)})") from error
             except ValueError as error:
@@ -430,6 +431,7 @@ class NerretModel(PreTrainedModel):
             raise ValueError(
                 f"V of block {self.config.layer} has {value.out_features} numbers, but the head takes {width}"
             )
+        refuse_long_windows(backbone.config, self.config.max_tokens)
         self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
         device = next(value.parameters()).device
         if device.type != "meta":  # where a part of the backbone that lies on disk seems to be
@@ -458,7 +460,7 @@ class NerretModel(PreTrainedModel):
         sha256 = hashlib.sha256(files[ADAPTER_WEIGHTS]).hexdigest()
         if self.config.adapter_sha256 not in (None, sha256):
             raise ValueError(
-                f"the adapter in {folder} has SHA-256 {sha256}, but this head was trained with "
+                f"the adapter {Path(folder, ADAPTER_WEIGHTS)} has SHA-256 {sha256}, but this head was trained with "
                 f"{self.config.adapter_sha256}; fetch the checkpoint again"
             )
         self.backbone = add_adapter(self._ready(), folder, merge=not self.quantized).requires_grad_(False)

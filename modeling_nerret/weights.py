@@ -100,8 +100,8 @@ def find_backbone(
         digest = sha256_of_weights(folder)
         if digest != sha256:
             raise ValueError(
-                f"the weights of backbone {name_or_path!r} have SHA-256 {digest}, but this head was trained on "
-                f"{sha256}; use revision {revision!r} of the original repository"
+                f"the weights of backbone {name_or_path!r} ({weight_files(folder)[0].name}) have SHA-256 {digest}, but "
+                f"this head was trained on {sha256}; use revision {revision!r} of the original repository"
             )
     return folder
 

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..configuration_nerret import NerretConfig
+from ..files import regular_file
 from ..loading import readable_weights, refuse_nan
 from ..modeling_nerret import NerretHead, NerretModel
 from ..weights import commit_of, find_backbone
@@ -77,6 +78,7 @@ def read_head(path: Path) -> NerretHead:
 
 def _read(path: Path) -> Any:
     """The content of a file: tensors by name if it is a published head."""
+    regular_file(path)
     if path.suffix == ".safetensors":
         with readable_weights(path):
             return load_file(path)
