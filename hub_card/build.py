@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from modeling_nerret.files import read_json
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint, locate
 
 from .card import EXAMPLES, About, write_card
@@ -55,19 +55,18 @@ def read_recipes(checkpoint: str) -> list[dict[str, Any]]:
     """A checkpoint's recipe, then that of the checkpoint it was trained from, and so on; empty if it has none.
 
     Raises:
-        OSError: a checkpoint was not found.
-        ValueError: a recipe is no JSON object, or the checkpoint is said to be trained from itself.
+        OSError: a checkpoint was not found, or a recipe is no JSON object.
+        ValueError: a recipe names itself, or none by name.
     """
     recipes: dict[Path, dict[str, Any]] = {}
-    name = checkpoint
-    while name and (path := (locate(name) / "recipe.json").resolve()).is_file():
+    name: Any = checkpoint
+    while name and (path := locate(name).resolve() / "recipe.json").exists():
         if path in recipes:
-            raise ValueError(f"{path} says that the checkpoint was trained from itself; correct its init")
-        try:
-            recipes[path] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (TypeError, ValueError):
-            raise ValueError(f"{path} is no recipe; needed is a JSON object") from None
-        name = str(recipes[path].get("init") or "")
+            raise ValueError(f"{path} names itself as its own start (init = {name!r}); remove init")
+        recipes[path] = read_json(path)
+        name = recipes[path].get("init", "")
+        if not isinstance(name, str):
+            raise ValueError(f"{path}: init is {name!r:.60}; it must be the name or path of a checkpoint")
     return list(recipes.values())
 
 

@@ -18,6 +18,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
 
 from modeling_nerret.loading import without_bars
+from modeling_nerret.manifest import KINDS, write_manifest
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 
 from .repository import pad_token, write_json, write_modules, write_st_config
@@ -52,6 +53,7 @@ def write_native(checkpoint: Checkpoint, folder: Path) -> None:
     # these names work in every version; newer ones translate them
     write_modules(folder, [(path, f"sentence_transformers.models.{name}") for path, name in modules])
     write_st_config(folder)
+    write_manifest(folder, *KINDS)
 
 
 def refuse_other_vectors(model: Any) -> None:

@@ -14,6 +14,7 @@ import transformers
 from sentence_transformers import SentenceTransformer
 
 from modeling_nerret.loading import without_bars
+from modeling_nerret.manifest import KINDS, write_manifest
 from modeling_nerret.pretrained.checkpoints import Checkpoint
 from modeling_nerret.st_nerret import NerretTransformer
 
@@ -41,6 +42,7 @@ def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
     write_st_config(folder, REQUIREMENTS)
     for name in ENDPOINT_FILES:
         shutil.copyfile(Path(__file__).parent / name, folder / name)
+    write_manifest(folder, *KINDS)
 
 
 def compare(checkpoint: Checkpoint, folder: Path, queries: Sequence[str]) -> float:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .index.hits import Hit, Mention
     from .index.retriever import EntityRetriever
     from .modeling_nerret import NerretModel, NerretOutput
+    from .pretrained.built_in import checkpoint_path
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "NerretModel",
     "NerretOutput",
     "TokenClassifier",
+    "checkpoint_path",
 ]
 _FILES = {
     "configuration_nerret": ("NerretConfig",),
@@ -46,6 +48,7 @@ _FILES = {
     "detectors.token_classifier": ("TokenClassifier",),
     "index.hits": ("Hit", "Mention"),
     "index.retriever": ("EntityRetriever",),
+    "pretrained.built_in": ("checkpoint_path",),
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names}
 

@@ -11,6 +11,9 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
+from .configuration_nerret import backbone_fields
+from .files import one_line
+
 
 @dataclass(frozen=True)
 class Family:
@@ -141,10 +144,15 @@ def family_of(config: PretrainedConfig) -> Family:
     try:
         return FAMILIES[config.model_type]
     except KeyError:
-        raise ValueError(
-            f"the backbone architecture {config.model_type!r} is not supported; supported are {', '.join(FAMILIES)}. "
-            "To add one, add a row to FAMILIES in modeling_nerret/backbones.py (CONTRIBUTING.md, 'Add a backbone')"
-        ) from None
+        raise unknown_family(config.model_type) from None
+
+
+def unknown_family(model_type: str) -> ValueError:
+    """The error for an architecture that is not in the table."""
+    return ValueError(
+        f"the backbone architecture {model_type!r:.80} is not supported; supported are {', '.join(FAMILIES)}. "
+        "To add one, add a row to FAMILIES in modeling_nerret/backbones.py (CONTRIBUTING.md, 'Add a backbone')"
+    )
 
 
 def position_options(family: Family, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -178,12 +186,25 @@ def cut(config: PretrainedConfig, blocks: int) -> PretrainedConfig:
 
 def build_cut(cut_config: dict[str, Any], input_norm: bool, attention: str | None = None) -> PreTrainedModel:
     """A cut backbone with weights still to be loaded, as stored in a self-contained checkpoint."""
-    config = AutoConfig.for_model(**cut_config)
-    config.dtype = torch.get_default_dtype()  # while a checkpoint is loaded this is what it is loaded in
-    family = family_of(config)
-    kwargs = {**family.options} | ({"attn_implementation": attention} if attention else {})
-    backbone: Any = AutoModel.from_config(config, **kwargs)
-    _set_final_norm(backbone, family, nn.Identity() if not input_norm else None)
+    fields = backbone_fields(cut_config)
+    if fields["model_type"] not in FAMILIES:
+        raise unknown_family(fields["model_type"])
+    try:
+        config = AutoConfig.for_model(**fields)
+        config.dtype = torch.get_default_dtype()  # while a checkpoint is loaded this is what it is loaded in
+        if hasattr(config, "_remove_final_layer_norm"):  # of OPT
+            config._remove_final_layer_norm = not input_norm
+        family = family_of(config)
+        kwargs = {**family.options} | ({"attn_implementation": attention} if attention else {})
+        backbone: Any = AutoModel.from_config(config, **kwargs)
+        _set_final_norm(backbone, family, nn.Identity() if not input_norm else None)
+    except ImportError:  # of what the caller asks for, such as a kernel
+        raise
+    except Exception as error:  # whatever a library makes of a value that it does not expect
+        raise ValueError(
+            f"no backbone can be built from cut_config in config.json ({type(error).__name__}: {one_line(error)}); "
+            "fetch the checkpoint again"
+        ) from error
     return backbone
 
 

@@ -3,24 +3,75 @@
 from __future__ import annotations
 
 import inspect
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import cache, partial
 from typing import Any
 
 from transformers import AutoConfig, PretrainedConfig
 
 POOLINGS = ("end", "mean")
 ACTIVATIONS = ("silu", "tanh")
-# What transformers and its trainer write into a config.json beside a class's own fields
-LOADERS = (
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+# Fields of a config.json beside a class's own
+STOCK_FIELDS = ("architectures", "auto_map", "dtype", "model_type", "torch_dtype", "transformers_version")
+# What only the caller chooses, never a file: code, kernels, other weights, another precision
+CALLER_FIELDS = (
     "attn_implementation",
     "auto_map",
-    "dtype",
-    "model_type",
+    "distributed_config",
+    "experts_implementation",
+    "fusion_config",
+    "kernel_config",
+    "name_or_path",
     "quantization_config",
-    "torch_dtype",
-    "transformers_version",
-    "use_cache",
+    "transformers_weights",
+    "trust_remote_code",
+    "use_kernels",
 )
+# Smallest and largest whole numbers
+COUNTS = {
+    "layer": (0, 1_000),
+    "value_size": (1, 1 << 20),
+    "head_size": (1, 1 << 20),
+    "hidden_size": (1, 1 << 20),
+    "prefix_tokens": (0, 100),
+    "suffix_tokens": (0, 100),
+    "max_tokens": (8, 1 << 24),
+    "document_size": (0, 1 << 20),
+}
+# Smallest and largest numbers
+NUMBERS = {
+    "match_score": (-1, 1),
+    "document_weight": (0, 1_000),
+    "document_floor": (0, 1),
+    "lexical_weight": (0, 1_000),
+    "lexical_half": (1e-6, 1e6),
+}
+GOLDEN_TOKENS, GOLDEN_NUMBERS = 4096, 16
+# Sizes of a backbone, by the names that the families give them
+CUT_SIZES = (
+    "attention_heads",
+    "dim",
+    "ffn_dim",
+    "head_dim",
+    "hidden_dim",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "n_embd",
+    "n_head",
+    "n_heads",
+    "n_positions",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "vocab_size",
+    "word_embed_proj_dim",
+)
+CUT_LIMIT = 1 << 31
 
 
 class NerretConfig(PretrainedConfig):
@@ -55,6 +106,7 @@ class NerretConfig(PretrainedConfig):
         backbone_revision: its commit.
         backbone_sha256: SHA-256 of its weights (see `weights.sha256_of_weights`).
         golden_tokens: token ids of a fixed text, see `golden`; `None` if the backbone came without a tokenizer.
+        vocabulary_sha256: SHA-256 of the backbone's vocabulary, see `golden`; `None` if it is unknown.
         golden_vector: first numbers of that text's vector, written by `NerretModel.save_pretrained`.
         kwargs: fields that every transformers configuration has.
 
@@ -96,31 +148,10 @@ class NerretConfig(PretrainedConfig):
         adapter_sha256: str | None = None,
         golden_tokens: list[int] | None = None,
         golden_vector: list[float] | None = None,
+        vocabulary_sha256: str | None = None,
         **kwargs: Any,
     ):
         _refuse_unknown(kwargs)
-        for name, number, least in (
-            ("layer", layer, 0),
-            ("value_size", value_size, 1),
-            ("head_size", head_size, 1),
-            ("hidden_size", hidden_size, 1),
-            ("prefix_tokens", prefix_tokens, 0),
-            ("suffix_tokens", suffix_tokens, 0),
-            ("max_tokens", max_tokens, 8),
-            ("document_size", document_size, 0),
-        ):
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
-                raise ValueError(f"{name} is {number!r}; it must be a whole number, {least} or more")
-        for name, value, choices in (
-            ("pooling", pooling, POOLINGS),
-            ("head_activation", head_activation, ACTIVATIONS),
-        ):
-            if value not in choices:
-                raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, choices))}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout!r}; it must be in [0, 1)")
-        if cut_config is not None and cut_config.get("num_hidden_layers", layer) != layer:
-            raise ValueError(f"layer is {layer}, but cut_config has {cut_config['num_hidden_layers']} blocks")
         self.layer = layer
         self.pooling = pooling
         self.value_size = value_size
@@ -146,12 +177,166 @@ class NerretConfig(PretrainedConfig):
         self.adapter_sha256 = adapter_sha256
         self.golden_tokens = golden_tokens
         self.golden_vector = golden_vector
+        self.vocabulary_sha256 = vocabulary_sha256
+        _check_dtype(kwargs)
         super().__init__(**kwargs)
+        self.check()
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """A configuration from the fields of a file and from what the caller asks for.
+
+        Of the file only what belongs to a checkpoint is taken: no attention implementation, no kernel, no quantisation.
+        """
+        stock = PretrainedConfig()
+        fields = {
+            name: value
+            for name, value in config_dict.items()
+            if name in STOCK_FIELDS or not (_is_callers(name) or (hasattr(stock, name) and name not in _names()))
+        }
+        result = super().from_dict(fields, **kwargs)
+        (result[0] if isinstance(result, tuple) else result).check()  # the caller's fields are set unseen
+        return result
+
+    def check(self) -> None:
+        """Check every field.
+
+        Raises:
+            ValueError: a field has another type or is out of range; the message says what is accepted.
+        """
+        for fault in _faults(self):
+            raise ValueError(f"{fault} (in config.json, a nerret configuration)")
 
     @property
     def head_only(self) -> bool:
         """Whether the checkpoint holds only the head and names a backbone."""
         return self.cut_config is None
+
+
+def backbone_fields(fields: Any) -> Any:
+    """A backbone's configuration without what only the caller chooses: at every depth.
+
+    Example:
+        >>> backbone_fields({"hidden_size": 8, "_attn_implementation": "someone/kernel", "auto_map": {}})
+        {'hidden_size': 8}
+    """
+    if isinstance(fields, dict):
+        return {name: backbone_fields(value) for name, value in fields.items() if not _is_callers(name)}
+    return fields
+
+
+def _is_callers(name: Any) -> bool:
+    return not isinstance(name, str) or name.startswith("_") or name in CALLER_FIELDS
+
+
+def _names() -> list[str]:
+    """Names of the fields of a nerret configuration."""
+    return [name for name in inspect.signature(NerretConfig.__init__).parameters if name not in ("self", "kwargs")]
+
+
+def _faults(config: NerretConfig) -> Iterator[str]:
+    """What is wrong with the fields."""
+    for name, (check, kind) in _rules().items():
+        value = getattr(config, name)
+        if not check(value):
+            yield f"{name} is {value!r:.80}; {kind}"
+    if not config.prefix_tokens + config.suffix_tokens < config.max_tokens:
+        yield f"max_tokens is {config.max_tokens}; the tokens around a text leave no room for it"
+    yield from _golden_faults(config)
+    if config.cut_config is not None:
+        yield from _cut_faults(config)
+
+
+@cache
+def _rules() -> dict[str, tuple[Callable[[Any], bool], str]]:
+    """How the value of a field is checked, and what the message says is accepted."""
+    rules: dict[str, tuple[Callable[[Any], bool], str]] = {}
+    for name, (least, most) in COUNTS.items():
+        kind = f"it must be a whole number, {least} or more, at most {most}"
+        rules[name] = partial(_is_count, least=least, most=most), kind
+    for name, (lowest, highest) in NUMBERS.items():
+        kind = f"it must be a number in [{lowest:g}, {highest:g}]"
+        rules[name] = partial(_is_number, lowest=lowest, highest=highest), kind
+    for name, choices in (("pooling", POOLINGS), ("head_activation", ACTIVATIONS)):
+        rules[name] = partial(operator.contains, choices), f"accepted are {', '.join(map(repr, choices))}"
+    for name in ("value_bias", "input_norm"):
+        rules[name] = (lambda value: isinstance(value, bool)), "it must be true or false"
+    for name in ("backbone", "backbone_revision"):
+        rules[name] = _is_name, "it must be a name or path, or null"
+    for name in ("backbone_sha256", "adapter_sha256", "vocabulary_sha256"):
+        rules[name] = _is_digest, "it must be a SHA-256 of 64 hexadecimal digits, or null"
+    rules["dropout"] = (lambda value: _is_number(value, 0, 1) and value < 1), "it must be in [0, 1)"
+    return rules
+
+
+def _golden_faults(config: NerretConfig) -> Iterator[str]:
+    """What is wrong with the test text's tokens and vector."""
+    tokens, vector = config.golden_tokens, config.golden_vector
+    if tokens is not None and not (
+        isinstance(tokens, list)
+        and len(tokens) <= GOLDEN_TOKENS
+        and all(_is_count(token, 0, CUT_LIMIT) for token in tokens)
+    ):
+        yield f"golden_tokens is {tokens!r:.80}; it must be a list of at most {GOLDEN_TOKENS} token ids, or null"
+    numbers = isinstance(vector, list) and len(vector) <= GOLDEN_NUMBERS and all(map(_is_number, vector))
+    if vector is not None and not numbers:
+        yield f"golden_vector is {vector!r:.80}; it must be a list of at most {GOLDEN_NUMBERS} numbers, or null"
+
+
+def _cut_faults(config: NerretConfig) -> Iterator[str]:
+    """What is wrong with the configuration of the backbone inside."""
+    fields = config.cut_config
+    if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
+        yield f"cut_config is {fields!r:.80}; it must be a backbone's configuration with its model_type, or null"
+        return
+    if fields.get("num_hidden_layers", config.layer) != config.layer:
+        yield f"layer is {config.layer}, but cut_config has {fields['num_hidden_layers']!r:.80} blocks"
+    for name, value in _leaves(backbone_fields(fields), "cut_config"):
+        size = name.rpartition(".")[2] in CUT_SIZES and value is not None
+        if size and not _is_count(value, 1, CUT_LIMIT):
+            yield f"{name} is {value!r:.80}; it must be a whole number from 1 to {CUT_LIMIT}"
+        elif isinstance(value, int | float) and not abs(value) <= 1e15:  # NaN is not, either
+            yield f"{name} is {value!r:.80}; it must be a finite number"
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The values in nested objects and lists, with their dotted names."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _leaves(part, f"{name}.{key}")
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _leaves(part, name)
+    else:
+        yield name, value
+
+
+def _is_count(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_number(value: Any, lowest: float = -math.inf, highest: float = math.inf) -> bool:
+    finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    return finite and lowest <= value <= highest
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.isprintable() and 0 < len(value) <= 4096)
+
+
+def _is_digest(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)))
+
+
+def _check_dtype(fields: dict[str, Any]) -> None:
+    """Refuse what transformers would look up by name among all that torch has.
+
+    Raises:
+        ValueError: the message says what is accepted.
+    """
+    for name in ("dtype", "torch_dtype"):
+        if isinstance(fields.get(name), str | int | list | dict) and fields[name] not in DTYPES:
+            raise ValueError(f"{name} is {fields[name]!r:.80}; accepted are {', '.join(map(repr, DTYPES))}")
 
 
 def _refuse_unknown(fields: dict[str, Any]) -> None:
@@ -160,16 +345,15 @@ def _refuse_unknown(fields: dict[str, Any]) -> None:
     Raises:
         ValueError: the message names the fields and the nearest that exist.
     """
-    stock = PretrainedConfig()
-    unknown = [name for name in fields if not (name.startswith("_") or name in LOADERS or hasattr(stock, name))]
+    stock, stock_fields = PretrainedConfig(), (*STOCK_FIELDS, *CALLER_FIELDS, "use_cache")
+    unknown = [name for name in fields if not (name.startswith("_") or name in stock_fields or hasattr(stock, name))]
     if not unknown:
         return
-    names = [name for name in inspect.signature(NerretConfig.__init__).parameters if name not in ("self", "kwargs")]
-    matches = get_close_matches(unknown[0], names, n=1)
+    matches = get_close_matches(unknown[0], _names(), n=1)
     raise ValueError(
-        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration"
+        f"unknown field {', '.join(map(repr, unknown))} in a nerret configuration (config.json)"
         + (f" (did you mean {matches[0]!r}?)" if matches else "")
-        + f"; fields are {', '.join(names)}. A newer version of nerret may know it"
+        + f"; fields are {', '.join(_names())}. A newer version of nerret may know it"
     )
 
 

@@ -13,22 +13,29 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from .characters import BREAK, INVISIBLES, PICTURE, SEPARATOR
 from .documents import Document
-from .loading import readable_weights, refuse_nan
+from .files import one_line, read_json, regular_file
+from .forms import WORD, form_of
+from .loading import float32_default, readable_weights, refuse_nan
+from .manifest import check_files, write_manifest
+from .mentions import accept, possible
 from .spans import Span
 from .windows import Window
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[\w\u0300-\u036f])+|[^\w\s]")
 SHAPES = 14  # numbers that describe a word's look, see `word_shapes`
 OPENING = frozenset("\"'`([{“‘«")  # before a name
+# A word, or what stands between passages: models read it as a semicolon
+_WORD_OR_BREAK = re.compile(f"{SEPARATOR}|{WORD.pattern}")
+_PICTURES = re.compile(f"[{PICTURE}\u20e3]")
+WORDS_OF_TOKEN = 16  # where more words share a token, it is an unknown one, and they are no words
 
 
 class Detector(Protocol):
@@ -57,7 +64,7 @@ class Detector(Protocol):
 
 
 class GivenSpans:
-    """The detector for documents that come with their mentions: it proposes only these."""
+    """The detector for documents that come with their mentions: it proposes only these, and they stay as they are."""
 
     reads_states = False
 
@@ -71,6 +78,16 @@ class GivenSpans:
             mentions = dict.fromkeys(documents[window.owner].mentions)
             proposals.append([span for span in mentions if span.start < right and span.end > left])
         return proposals
+
+
+def propose_mentions(
+    detector: Detector, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
+) -> list[list[Span]]:
+    """What a detector proposes for each window, as far as it can be a mention, see `accept`; given spans always can."""
+    proposals = detector.propose(documents, windows, states)
+    if isinstance(detector, GivenSpans):
+        return proposals
+    return [accept(window.text, spans) for window, spans in zip(windows, proposals, strict=True)]
 
 
 @dataclass
@@ -90,6 +107,17 @@ class ProbeConfig:
     max_words: int = 14
     threshold: float = 0.5
     nested: bool = False
+
+    def __post_init__(self) -> None:
+        for name, most in (("state_size", 1 << 20), ("size", 1 << 16), ("max_words", 1_000)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise ValueError(f"{name} is {value!r:.80}; it must be a whole number from 1 to {most}")
+        is_number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
+        if not (is_number and 0 <= self.threshold <= 1):
+            raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
+        if not isinstance(self.nested, bool):
+            raise ValueError(f"nested is {self.nested!r:.80}; it must be true or false")
 
 
 class MentionProbe(nn.Module):
@@ -151,9 +179,11 @@ class MentionProbe(nn.Module):
         return [
             [
                 Span(int(places[span.start, 0]), int(places[span.end - 1, 1]), span.score)
-                for span in self.choose(window_scores[: len(places)])
+                for span in self.choose(
+                    window_scores[: len(places)] * possible(window.text, places, self.config.max_words)
+                )
             ]
-            for window_scores, places in zip(scores, words, strict=True)
+            for window, window_scores, places in zip(windows, scores, words, strict=True)
         ]
 
     def choose(self, scores: np.ndarray) -> list[Span]:
@@ -185,6 +215,7 @@ class MentionProbe(nn.Module):
         save_file(
             {name: tensor.contiguous() for name, tensor in self.state_dict().items()}, Path(folder, self.weights_name)
         )
+        write_manifest(folder, "detector", "tokenizer")  # which was most likely written just before
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> MentionProbe:
@@ -194,13 +225,15 @@ class MentionProbe(nn.Module):
             OSError: a file is missing or not whole.
             ValueError: its settings or weights are another detector's, or not numbers.
         """
-        settings: dict[str, Any] = json.loads(Path(folder, cls.config_name).read_text(encoding="utf-8"))
+        check_files(folder, "detector")
+        settings_path, weights_path = Path(folder, cls.config_name), regular_file(Path(folder, cls.weights_name))
+        settings = read_json(settings_path)
         try:
-            probe = cls(ProbeConfig(**settings))
-            with readable_weights(folder):
-                probe.load_state_dict(load_file(Path(folder, cls.weights_name)))
-        except (TypeError, RuntimeError) as error:
-            raise ValueError(f"the detector in {folder} is no MentionProbe: {' '.join(str(error).split())}") from error
+            with readable_weights(folder), float32_default():
+                probe = cls(ProbeConfig(**settings))
+                probe.load_state_dict(load_file(weights_path))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{settings_path} is no MentionProbe's: {one_line(error)}") from error
         refuse_nan(probe, f"the detector in {folder}")
         return probe.eval()
 
@@ -227,9 +260,12 @@ def _inside(inner: Span, outer: Span) -> bool:
 
 
 def words_of(window: Window) -> np.ndarray:
-    """Words of a window that lie wholly in it and have a token. (words, 4): start, end, first token, last token."""
+    """Words of a window that lie wholly in it and have a token. (words, 4): start, end, first token, last token.
+
+    A separator is a word if the model reads it as one, see `form_of`.
+    """
     left, right = window.span
-    spans = [match.span() for match in WORD.finditer(window.text, left, right)]
+    spans = [match.span() for match in _WORD_OR_BREAK.finditer(window.text, left, right)]
     real = np.flatnonzero(window.offsets[:, 0] < window.offsets[:, 1])
     if not spans or not len(real):
         return np.zeros((0, 4), dtype=np.int64)
@@ -238,6 +274,7 @@ def words_of(window: Window) -> np.ndarray:
     first = np.searchsorted(window.offsets[real, 1], words[:, 0], side="right")
     last = np.searchsorted(window.offsets[real, 0], words[:, 1], side="left") - 1
     keep = (first <= last) & (first < len(real))
+    keep[keep] = np.bincount(first[keep])[first[keep]] <= WORDS_OF_TOKEN
     return np.column_stack([words[keep], real[first[keep]], real[last[keep]]])
 
 
@@ -251,17 +288,31 @@ def word_shapes(text: str, words: np.ndarray) -> np.ndarray:
     shapes = np.empty((len(looks), SHAPES), dtype=np.float32)
     shapes[:, :8] = looks[:, :8]
     shapes[:, 8] = np.append(1.0, full_stop[:-1])  # begins a sentence
-    shapes[:, 9] = [start > 0 and not text[start - 1].isspace() for start in starts]
-    shapes[:, 10] = [end < len(text) and not text[end].isspace() for end in ends]
-    shapes[:, 11] = [text[start - 1 : start] in OPENING for start in starts]
+    before = [_visible(text, start - 1, -1) for start in starts]
+    shapes[:, 9] = [not letter.isspace() for letter in before]
+    shapes[:, 10] = [not _visible(text, end, 1).isspace() for end in ends]
+    shapes[:, 11] = [letter in OPENING for letter in before]
     shapes[:, 12] = capitals == 0
     shapes[:, 13] = capitals
     return shapes
 
 
+def _visible(text: str, place: int, step: int) -> str:
+    """The visible character at a place or beyond it; a space for emoji, and at the text's ends."""
+    while 0 <= place < len(text):
+        letter = text[place]
+        if letter.isascii():
+            return letter
+        if not INVISIBLES.match(letter):
+            return " " if _PICTURES.match(letter) else letter
+        place += step
+    return " "
+
+
 @lru_cache(maxsize=1 << 16)
 def _look(token: str) -> bytes:
     """How a word looks by itself, as float32; cached, because texts repeat words."""
+    token = ";" if BREAK.match(token) else form_of(token).text
     punctuation = not (token[0].isalnum() or token[0] == "_")
     look = (
         token[0].isupper(),
@@ -284,7 +335,7 @@ def gather(
     """States of the words' first and last tokens, (windows, words, size) each, and their shapes; padded with zeros."""
     width = max(*map(len, words), 1)
     index = torch.zeros(2, len(windows), width, dtype=torch.long)
-    shapes = torch.zeros(len(windows), width, SHAPES)
+    shapes = torch.zeros(len(windows), width, SHAPES, dtype=torch.float32)
     for row, (window, places) in enumerate(zip(windows, words, strict=True)):
         if len(places):
             index[:, row, : len(places)] = torch.from_numpy(places[:, 2:].T.copy())

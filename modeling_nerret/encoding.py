@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from .detection import Detector
+from .detection import Detector, propose_mentions
 from .documents import Document, EncodedDocument, in_groups
 from .modeling_nerret import NerretModel
 from .spans import Span
@@ -99,7 +99,7 @@ class Chunk:
 
     def propose(self, detector: Detector, batch: Sequence[Window], states: torch.Tensor | None) -> None:
         """Ask a detector for the mentions of a batch's windows, each to be read in the window that shows it best."""
-        proposals = detector.propose(self.documents, batch, states)
+        proposals = propose_mentions(detector, self.documents, batch, states)
         for window, spans in zip(batch, proposals, strict=True):
             self.proposals[window.owner, window.number] = self.sightings.of(window, spans)
 

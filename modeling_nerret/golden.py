@@ -6,6 +6,8 @@ the tokens of one fixed text and the first numbers of its vector. Both are compu
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 TEXT = "Ada Lovelace, a mathematician, met Charles Babbage in London in 1833."
+FOREIGN_TEXT = TEXT + " Ünïcode, 恐竜, динозавр ☃"  # characters that a vocabulary may lack
 NUMBERS = 16  # of the vector; a change that spares the first 16 of hundreds of mixed numbers does not exist
 REMEDY = "install the version that it was saved with, or pass golden_vector=None to load it all the same"
 
@@ -20,6 +23,17 @@ REMEDY = "install the version that it was saved with, or pass golden_vector=None
 def golden_tokens(tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
     """The fixed text's token ids, at most `limit`."""
     return list(tokenizer(TEXT, truncation=True, max_length=limit)["input_ids"])
+
+
+def vocabulary_sha256(tokenizer: Any) -> str:
+    """SHA-256 of a tokenizer's pieces with their ids, without those that a user may have added.
+
+    The file of a tokenizer differs from one library version to the next; this does not.
+    """
+    vocabulary = (
+        tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False) if tokenizer.is_fast else tokenizer.get_vocab()
+    )
+    return hashlib.sha256(json.dumps(sorted(vocabulary.items())).encode()).hexdigest()
 
 
 @torch.no_grad()
@@ -47,10 +61,21 @@ def check_vector(model: Any) -> None:
     config = model.config
     if not config.golden_tokens or not config.golden_vector:
         return
-    vector = torch.tensor(golden_vector(model, config.golden_tokens))
+    vocabulary = getattr(model.backbone.config, "vocab_size", None)
+    if vocabulary and max(config.golden_tokens) >= vocabulary:
+        raise ValueError(
+            f"golden_tokens in config.json has the token {max(config.golden_tokens)}, but the backbone knows only "
+            f"{vocabulary}; fetch the checkpoint again"
+        )
+    vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
     if getattr(model.backbone, "hf_quantizer", None) is not None:
         return
-    cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector), dim=0).item()
+    if len(vector) != len(config.golden_vector):
+        raise ValueError(
+            f"golden_vector in config.json has {len(config.golden_vector)} numbers, but the model gives {len(vector)}; "
+            "fetch the checkpoint again"
+        )
+    cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector, dtype=torch.float32), dim=0).item()
     if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
         raise ValueError(
             f"this checkpoint gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text), "
@@ -59,10 +84,10 @@ def check_vector(model: Any) -> None:
 
 
 def check_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Compare the tokenizer's tokens of the fixed text with the stored ones.
+    """Compare the tokenizer's tokens of the fixed text with the stored ones, and its vocabulary.
 
     Raises:
-        ValueError: the tokenizer gives other tokens than those in the configuration.
+        ValueError: the tokenizer gives other tokens than those in the configuration, or has another vocabulary.
     """
     if not config.golden_tokens or not config.golden_vector:
         return
@@ -71,4 +96,9 @@ def check_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> None:
         raise ValueError(
             f"this checkpoint's tokenizer gives other tokens here than when it was saved: {tokens}, "
             f"not {config.golden_tokens}; {REMEDY}"
+        )
+    if config.vocabulary_sha256 not in (None, vocabulary_sha256(tokenizer)):
+        raise ValueError(
+            "the vocabulary of this checkpoint's tokenizer (tokenizer.json or the file of its vocabulary) is not its "
+            "backbone's; fetch the checkpoint again"
         )

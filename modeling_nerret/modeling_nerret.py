@@ -21,23 +21,36 @@ from transformers.utils import ModelOutput
 from .adapters import ADAPTER_WEIGHTS, add_adapter, find_adapter, read_adapter, write_adapter
 from .backbones import build_cut, family_of, position_options
 from .configuration_nerret import NerretConfig
+from .files import one_line, read_json
 from .golden import check_vector, golden_vector
 from .loading import (
+    float32_default,
     load_cut,
     quiet,
     readable_weights,
+    refuse_larger,
+    refuse_long_windows,
     refuse_missing,
     refuse_nan,
     tokenizer_fields,
     without_bars,
 )
-from .weights import find_backbone, sha256_of_weights
+from .manifest import KINDS, Manifest, check_backbone, check_files, digests_of_backbone, write_manifest
+from .weights import INDEX, WEIGHTS, commit_of, find_backbone, sha256_of_weights, weight_files
 
 # What a loader of backbones takes besides its name
 BACKBONE_OPTIONS = ("dtype", "device_map", "token", "local_files_only")
-# What a loader of adapters takes, which lie beside the head
-ADAPTER_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+# What a loader of files takes that lie beside the head
+SOURCE_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+# Kinds of file that others read
+OTHER_KINDS = ("tokenizer", "detector")
+# Kinds of file that other libraries write after the model
+FOREIGN_KINDS = ("tokenizer", "settings", "code")
+HUB_OPTIONS = ("repo_id", "commit_message", "private", "token", "create_pr", "revision")
 HEADS = ("head", "document_head")
+BUILT_IN = Path(__file__).parent / "pretrained"
+# What other models take, and this one would ignore
+FOREIGN_INPUTS = ("inputs_embeds", "position_ids", "head_mask", "output_attentions", "output_hidden_states")
 
 
 @dataclass
@@ -87,7 +100,7 @@ def pool(values: torch.Tensor, spans: torch.Tensor, pooling: str) -> torch.Tenso
     )  # (tokens of all mentions,)
     before = torch.cumsum(lengths, 0) - lengths
     token = torch.arange(len(owner), device=values.device) - before[owner] + first[owner]
-    total = torch.zeros(len(spans), values.shape[-1], device=values.device)
+    total = torch.zeros(len(spans), values.shape[-1], dtype=torch.float32, device=values.device)
     total.index_add_(0, owner, values[rows[owner], token].float())
     return total / lengths[:, None]  # (mentions, size)
 
@@ -114,10 +127,13 @@ class NerretModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+    supports_gradient_checkpointing = True
 
     def __init__(self, config: NerretConfig):
         attention = config._attn_implementation_internal  # what the user asked for; super() fills in a default
         super().__init__(config)
+        self._attention = attention
+        self._backbone_files: dict[str, str] = {}  # SHA-256 of the backbone's configuration and tokenizer
         # first, because sentence-transformers casts what follows to its dtype
         self.head = NerretHead(config)
         self.document_head = NerretHead(config, config.document_size) if config.document_size else None
@@ -169,15 +185,22 @@ class NerretModel(PreTrainedModel):
             attention_mask: (batch, tokens).
             spans: (mentions, 3): row, first token, last token + 1; `None`: one span per row, its whole text without
                 the tokenizer's special tokens.
-            kwargs: `token_type_ids` and other outputs of tokenizers, which no supported backbone needs here.
+            kwargs: `return_dict=False` for a tuple; `token_type_ids` and other outputs of tokenizers, which no
+                supported backbone needs here.
 
         Returns:
             `NerretOutput` with `embeddings` (mentions, hidden_size) and `states`.
+
+        Raises:
+            ValueError: an input that this model would ignore.
         """
+        if foreign := [name for name in FOREIGN_INPUTS if kwargs.get(name) is not None and kwargs[name] is not False]:
+            raise ValueError(f"a nerret model does not take {foreign[0]}; it takes input_ids, attention_mask and spans")
         states = self.hidden_states(input_ids, attention_mask)  # (batch, tokens, backbone size)
         if spans is None:
             spans = self._whole_texts(torch.ones_like(input_ids) if attention_mask is None else attention_mask)
-        return NerretOutput(embeddings=self.embed(states, spans), states=states)
+        output = NerretOutput(embeddings=self.embed(states, spans), states=states)
+        return output if kwargs.get("return_dict") is not False else output.to_tuple()  # type: ignore[return-value]
 
     def embed(self, states: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """Embeddings (mentions, hidden_size) of token spans (mentions, 3), from `hidden_states`' result."""
@@ -211,6 +234,25 @@ class NerretModel(PreTrainedModel):
         last = last.clamp(min=1)
         return torch.stack([torch.arange(len(first), device=first.device), torch.minimum(first, last - 1), last], 1)
 
+    def get_input_embeddings(self) -> nn.Module:
+        """The backbone's token embeddings."""
+        return self._ready().get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the backbone's token embeddings."""
+        self._ready().set_input_embeddings(value)
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: the head knows only the vectors of the backbone's own tokens.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "the vocabulary of a nerret model is its backbone's; resize the backbone's, save it, and make a new model "
+            "with NerretModel.from_backbone"
+        )
+
     @property
     def dtype(self) -> torch.dtype:
         """The backbone's, which is also what a checkpoint is loaded in; the head is always float32."""
@@ -239,6 +281,7 @@ class NerretModel(PreTrainedModel):
         dtype: torch.dtype | str | None = None,
         device_map: Any = None,
         quantization_config: Any = None,
+        attn_implementation: str | None = None,
         token: str | bool | None = None,
         local_files_only: bool = False,
         **config: Any,
@@ -254,6 +297,7 @@ class NerretModel(PreTrainedModel):
             dtype: the backbone's, its files' own by default; the head is always float32.
             device_map: where transformers places the backbone, such as `"auto"`.
             quantization_config: as in transformers; a model over a quantised backbone is saved head-only.
+            attn_implementation: how attention is computed, as in transformers, such as `"eager"`.
             token: for private repositories.
             local_files_only: do not look on the Hub.
             config: further fields of `NerretConfig`, such as `hidden_size`.
@@ -263,8 +307,10 @@ class NerretModel(PreTrainedModel):
             OSError: the backbone was not found, or its weights cannot be read.
         """
         folder = find_backbone(str(name_or_path), revision, token=token, local_files_only=local_files_only)
-        sha256 = sha256_of_weights(folder)
-        backbone, value, input_norm = load_cut(folder, layer, dtype, device_map, quantization_config)
+        revision, sha256 = commit_of(folder) or revision, sha256_of_weights(folder)
+        backbone, value, input_norm = load_cut(
+            folder, layer, dtype, device_map, quantization_config, attn_implementation
+        )
         fields = tokenizer_fields(folder, backbone.config)
         if head is not None:
             fields |= _fields_of(head)
@@ -274,7 +320,9 @@ class NerretModel(PreTrainedModel):
                 )
         fields |= {"value_size": value.out_features, "value_bias": value.bias is not None, "input_norm": input_norm}
         fields |= {"backbone": str(name_or_path), "backbone_revision": revision, "backbone_sha256": sha256}
-        model = cls(NerretConfig(layer=layer, pooling=pooling, **fields | config))
+        with float32_default():
+            model = cls(NerretConfig(layer=layer, pooling=pooling, **fields | config))
+        model._backbone_files = digests_of_backbone(folder)
         if head is not None:
             model.head.load_state_dict(head.state_dict())
         model._attach(backbone, value)
@@ -287,11 +335,11 @@ class NerretModel(PreTrainedModel):
         """Load a checkpoint of either form; a head-only one finds, checks and attaches its backbone.
 
         Args:
-            pretrained_model_name_or_path: folder or repository id.
+            pretrained_model_name_or_path: folder or repository id, or the name of a built-in checkpoint.
             args: as in transformers.
-            kwargs: as in transformers; `dtype`, `device_map`, `quantization_config` (head-only checkpoints), `token`
-                and `local_files_only` go to the backbone as well. `golden_vector=None` skips the comparison of the
-                stored vector.
+            kwargs: as in transformers; `dtype`, `device_map`, `attn_implementation`, `quantization_config` (head-only
+                checkpoints), `token` and `local_files_only` go to the backbone as well. `golden_vector=None` skips the
+                comparison of the stored vector.
 
         Returns:
             The model, or, with `output_loading_info=True`, the model and transformers' report.
@@ -299,24 +347,29 @@ class NerretModel(PreTrainedModel):
         Raises:
             ValueError: the backbone's weights are not those that the head was trained on, weights are missing, NaN or
                 of the wrong shape, or the model gives another vector than the stored one.
-            OSError: checkpoint or backbone was not found, or cannot be read.
+            OSError: checkpoint or backbone was not found, cannot be read, or a file of it has changed.
         """
+        where = built_in_folder(pretrained_model_name_or_path)
+        source = {name: kwargs[name] for name in SOURCE_OPTIONS if name in kwargs}
+        manifest = cls._check(where, source) if where is not None else Manifest()
+        if "torch_dtype" in kwargs:
+            kwargs["dtype"] = kwargs.pop("torch_dtype")
         quantization, with_report = kwargs.pop("quantization_config", None), kwargs.pop("output_loading_info", False)
-        kwargs["ignore_mismatched_sizes"] = True  # the report then says which, and they are refused below
-        with quiet(), readable_weights(pretrained_model_name_or_path):
-            pair: Any = super().from_pretrained(
-                pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
-            )
+        kwargs |= {"use_safetensors": True, "ignore_mismatched_sizes": True}  # the report names them; see below
+        with quiet(), readable_weights(where), float32_default():
+            pair: Any = super().from_pretrained(where, *args, output_loading_info=True, **kwargs)
         model, report = pair
-        refuse_missing(report, f"the checkpoint {pretrained_model_name_or_path}")
+        if getattr(model, "_hf_peft_config_loaded", False):
+            raise ValueError(f"{where} holds an adapter of a whole checkpoint, adapter_config.json; remove it")
+        refuse_missing(report, f"the checkpoint {where}")
         for head in model.heads:
-            refuse_nan(head, f"the checkpoint {pretrained_model_name_or_path}")
+            refuse_nan(head, f"the checkpoint {where}")
+        model._backbone_files = dict(manifest.backbone)
         if model.config.head_only:
             options = {name: kwargs[name] for name in BACKBONE_OPTIONS if name in kwargs}
-            model.attach_backbone(quantization_config=quantization, **options)
+            model.attach_backbone(quantization_config=quantization, attn_implementation=model._attention, **options)
             if model.config.adapter_sha256 is not None:
-                source = {name: kwargs[name] for name in ADAPTER_OPTIONS if name in kwargs}
-                model.merge_adapter(find_adapter(pretrained_model_name_or_path, **source))
+                model.merge_adapter(find_adapter(where, **source))
         elif quantization is not None:
             raise ValueError(
                 "a self-contained checkpoint cannot be quantised while it is loaded; save it with head_only=True, then "
@@ -327,12 +380,29 @@ class NerretModel(PreTrainedModel):
         check_vector(model)
         return (model, report) if with_report else model
 
+    @classmethod
+    def _check(cls, where: Any, source: dict[str, Any]) -> Manifest:
+        """Check a checkpoint's files before they are read; of a folder also the configuration."""
+        manifest = check_files(where, *(kind for kind in KINDS if kind not in OTHER_KINDS), **source)
+        folder = Path(where) / (source.get("subfolder") or "")
+        if folder.is_dir():
+            path, files = folder / "config.json", weight_files(folder)
+            try:
+                config = cls.config_class.from_dict(read_json(path))
+                refuse_larger(lambda: cls(config), files)
+            except (AttributeError, KeyError, TypeError, RuntimeError) as error:  # a value that torch does not expect
+                raise ValueError(f"{path} is no configuration of a nerret model ({one_line(error)})") from error
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+        return manifest
+
     def attach_backbone(
         self,
         name_or_path: str | Path | None = None,
         dtype: torch.dtype | str | None = None,
         device_map: Any = None,
         quantization_config: Any = None,
+        attn_implementation: str | None = None,
         token: str | bool | None = None,
         local_files_only: bool = False,
     ) -> NerretModel:
@@ -346,7 +416,11 @@ class NerretModel(PreTrainedModel):
             token,
             local_files_only,
         )
-        backbone, value, _ = load_cut(folder, self.config.layer, dtype, device_map, quantization_config)
+        if name_or_path is None:
+            check_backbone(folder, Manifest(backbone=self._backbone_files), "model")
+        backbone, value, _ = load_cut(
+            folder, self.config.layer, dtype, device_map, quantization_config, attn_implementation
+        )
         self._attach(backbone, value)
         return self.eval()
 
@@ -357,6 +431,7 @@ class NerretModel(PreTrainedModel):
             raise ValueError(
                 f"V of block {self.config.layer} has {value.out_features} numbers, but the head takes {width}"
             )
+        refuse_long_windows(backbone.config, self.config.max_tokens)
         self.backbone, self.value_projection = backbone.requires_grad_(False), value.requires_grad_(False)
         device = next(value.parameters()).device
         if device.type != "meta":  # where a part of the backbone that lies on disk seems to be
@@ -385,7 +460,7 @@ class NerretModel(PreTrainedModel):
         sha256 = hashlib.sha256(files[ADAPTER_WEIGHTS]).hexdigest()
         if self.config.adapter_sha256 not in (None, sha256):
             raise ValueError(
-                f"the adapter in {folder} has SHA-256 {sha256}, but this head was trained with "
+                f"the adapter {Path(folder, ADAPTER_WEIGHTS)} has SHA-256 {sha256}, but this head was trained with "
                 f"{self.config.adapter_sha256}; fetch the checkpoint again"
             )
         self.backbone = add_adapter(self._ready(), folder, merge=not self.quantized).requires_grad_(False)
@@ -426,14 +501,26 @@ class NerretModel(PreTrainedModel):
         config.golden_vector = None if "state_dict" in kwargs else self._golden_vector()
         if head_only:
             self._keys_to_ignore_on_save = {key for key in self.state_dict() if key.split(".")[0] not in HEADS}
+        folder, push = Path(save_directory), kwargs.pop("push_to_hub", False)
+        hub_options = {name: kwargs.pop(name) for name in HUB_OPTIONS if push and name in kwargs}
+        if push and head_only != (whole is None):
+            config.cut_config, self._keys_to_ignore_on_save = whole, omissions
+            raise ValueError("save the model in this form without push_to_hub, load it, and call its push_to_hub")
+        (folder / INDEX).unlink(missing_ok=True)  # of an earlier save
         try:
             with without_bars():
                 super().save_pretrained(save_directory, *args, **kwargs)
         finally:
             config.cut_config, self._keys_to_ignore_on_save = whole, omissions
-        _write_modules(Path(save_directory))
+        if (folder / INDEX).exists():  # and weights in one file would be taken for these
+            (folder / WEIGHTS).unlink(missing_ok=True)
+        _write_modules(folder)
         if head_only and self._adapter:
-            write_adapter(Path(save_directory), self._adapter)
+            write_adapter(folder, self._adapter)
+        kinds = ("model", "modules", "code") if self.is_remote_code() else ("model", "modules")
+        write_manifest(folder, *kinds, foreign=FOREIGN_KINDS, backbone=self._backbone_files)
+        if push:
+            self.push_to_hub(hub_options.pop("repo_id", folder.name), **hub_options)
 
     def _golden_vector(self) -> list[float] | None:
         """The vector that loading must give again; `None` if this model cannot tell."""
@@ -443,6 +530,13 @@ class NerretModel(PreTrainedModel):
         vector = golden_vector(self.eval(), self.config.golden_tokens)
         self.train(training)
         return vector
+
+
+def built_in_folder(name_or_path: Any) -> Any:
+    """The folder of a built-in checkpoint, if its name is given; else what is given."""
+    name = str(name_or_path)
+    is_name = name.isprintable() and Path(name).name == name and (BUILT_IN / name / "config.json").is_file()
+    return BUILT_IN / name if is_name else name_or_path
 
 
 def _fields_of(head: NerretHead) -> dict[str, Any]:

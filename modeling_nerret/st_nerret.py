@@ -10,11 +10,42 @@ from sentence_transformers.sentence_transformer.modules import InputModule
 from transformers import PreTrainedTokenizerBase
 
 from .loading import load_tokenizer
-from .modeling_nerret import NerretModel
+from .manifest import check_files, write_manifest
+from .modeling_nerret import NerretModel, built_in_folder
 from .spans import Span, check_span
 from .windows import Sighting, Sightings, Window, make_windows, stack
 
+OUTPUTS = ("sentence_embedding", "token_embeddings")
 ACCEPTED = 'a string (a type query) or {"text": ..., "start": ..., "end": ...} (a mention in its text)'
+
+
+class Features(dict[str, Any]):
+    """The outputs for a batch. Vectors of all tokens are computed when they are first asked for, which is rare.
+
+    Args:
+        inputs: the inputs of the batch.
+        model: the model.
+        states: (batch, tokens, backbone size).
+    """
+
+    def __init__(self, inputs: Mapping[str, Any], model: NerretModel, states: torch.Tensor):
+        super().__init__(inputs)
+        self._model, self._states = model, states
+
+    def __missing__(self, name: str) -> torch.Tensor:
+        """`token_embeddings` (batch, tokens, hidden_size): what a mention of just this token would get.
+
+        Raises:
+            ValueError: the name of another output.
+        """
+        if name != "token_embeddings":
+            raise ValueError(f"output_value is {name!r:.80}; accepted are {', '.join(map(repr, OUTPUTS))} and None")
+        batch, tokens = self._states.shape[:2]
+        rows = torch.arange(batch, device=self._states.device).repeat_interleave(tokens)
+        first = torch.arange(tokens, device=self._states.device).repeat(batch)
+        spans = torch.stack([rows, first, first + 1], dim=1)  # (batch * tokens, 3)
+        self[name] = self._model.embed(self._states, spans).view(batch, tokens, -1)
+        return self[name]
 
 
 class NerretTransformer(InputModule):
@@ -35,11 +66,23 @@ class NerretTransformer(InputModule):
         super().__init__()
         self.model = model
         self.tokenizer: Any = tokenizer
+        self._max_tokens = model.config.max_tokens
 
     @property
     def max_seq_length(self) -> int:
-        """Window length in tokens."""
-        return self.model.config.max_tokens
+        """Window length in tokens; it may be set to less than the model's own. A checkpoint keeps the model's own.
+
+        Raises:
+            ValueError: the length is no whole number, or longer than the model's own.
+        """
+        return self._max_tokens
+
+    @max_seq_length.setter
+    def max_seq_length(self, value: int) -> None:
+        least, most = 8, self.model.config.max_tokens
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"max_seq_length is {value!r:.80}; it must be a whole number from {least} to {most}")
+        self._max_tokens = value
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings."""
@@ -78,14 +121,15 @@ class NerretTransformer(InputModule):
         rows = torch.arange(len(features["first"]), device=features["first"].device)
         spans = torch.stack([rows, features["first"], features["last"]], dim=1)  # (batch, 3)
         output = self.model(features["input_ids"], features["attention_mask"], spans=spans)
-        features["sentence_embedding"] = output.embeddings
-        return features
+        return Features({**features, "sentence_embedding": output.embeddings}, self.model, output.states)
 
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:
         """Write model, tokenizer and this module's settings to a folder."""
         self.model.save_pretrained(output_path)
         self.save_tokenizer(output_path)
         self.save_config(output_path)
+        # sentence-transformers writes the list of modules next
+        write_manifest(output_path, "tokenizer", "settings", foreign=["modules"])
 
     @classmethod
     def load(  # type: ignore[override]
@@ -110,6 +154,8 @@ class NerretTransformer(InputModule):
             "revision": revision or "main",
             "local_files_only": local_files_only,
         }
+        model_name_or_path = built_in_folder(model_name_or_path)
+        check_files(model_name_or_path, "settings", "modules", **source)
         model = NerretModel.from_pretrained(model_name_or_path, **source, **(model_kwargs or {}))
         return cls(model, load_tokenizer(model_name_or_path, model.config, **source))
 

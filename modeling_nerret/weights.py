@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import TypeVar
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import GatedRepoError
 
+from .files import read_json, regular_file, sha256_of
+
 T = TypeVar("T")
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+SHARD = re.compile(r"[\w-][\w.-]*\.safetensors")
 FILES = [
     "config.json",
     "model*.safetensors",
@@ -39,7 +42,7 @@ def sha256_of_weights(folder: str | Path) -> str:
         FileNotFoundError: the folder holds no safetensors.
     """
     files = weight_files(folder)
-    digests = [_sha256(path) for path in files]
+    digests = [sha256_of(path) for path in files]
     if len(files) == 1:
         return digests[0]
     lines = (f"{digest}  {path.name}\n" for digest, path in zip(digests, files, strict=True))
@@ -51,21 +54,25 @@ def weight_files(folder: str | Path) -> list[Path]:
 
     Raises:
         FileNotFoundError: the folder holds none, or lacks one that its index names.
+        OSError: one is no regular file or lies elsewhere, or the index is damaged.
     """
     folder = Path(folder)
     if (folder / WEIGHTS).exists():
-        return [folder / WEIGHTS]
+        return [regular_file(folder / WEIGHTS, folder)]
     if not (folder / INDEX).exists():
         pickles = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights at all"
         raise FileNotFoundError(
             f"{folder} holds no {WEIGHTS} but {pickles}; nerret loads safetensors only: other files can run code"
         )
-    shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
-    files = sorted(folder / name for name in shards)
-    for path in files:
-        if not path.exists():
-            raise FileNotFoundError(f"{folder} lacks {path.name}, which its {INDEX} names")
-    return files
+    names = read_json(folder / INDEX).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise OSError(f"{folder / INDEX} names no weights; fetch it again")
+    for name in names.values():
+        if not isinstance(name, str) or not SHARD.fullmatch(name):
+            raise OSError(f"{folder / INDEX} names {name!r:.80}; only safetensors in the same folder are read")
+        if not (folder / name).exists():
+            raise FileNotFoundError(f"{folder} lacks {name}, which its {INDEX} names")
+    return [regular_file(folder / name, folder) for name in sorted(set(names.values()))]
 
 
 def find_backbone(
@@ -93,8 +100,8 @@ def find_backbone(
         digest = sha256_of_weights(folder)
         if digest != sha256:
             raise ValueError(
-                f"the weights of backbone {name_or_path!r} have SHA-256 {digest}, but this head was trained on "
-                f"{sha256}; use revision {revision!r} of the original repository"
+                f"the weights of backbone {name_or_path!r} ({weight_files(folder)[0].name}) have SHA-256 {digest}, but "
+                f"this head was trained on {sha256}; use revision {revision!r} of the original repository"
             )
     return folder
 
@@ -155,6 +162,6 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
     raise OSError(f"backbone {name_or_path!r} was not found ({reasons}); {remedy}")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def commit_of(folder: Path) -> str | None:
+    """The commit of a repository's folder in the Hugging Face cache, which is named after it; `None` for others."""
+    return folder.name if folder.parent.name == "snapshots" else None

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from .forms import form_of
 from .spans import Span, token_span, windows_by_context
 
 OVERLAP = 8  # a window shares one eighth of its tokens with the next one
@@ -108,8 +109,11 @@ def row_owners(batch: Sequence[Window], sightings: Sequence[Sequence[Sighting]])
 def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[Window]:
     """All windows of all texts, in order; a text that fits is one window.
 
+    The tokenizer reads each text in the form of `form_of`; spans and offsets are of the text itself.
+
     Raises:
-        ValueError: the tokenizer is not a fast one, so that it cannot tell which characters a token covers.
+        ValueError: a text holds a lone surrogate, or the tokenizer is not a fast one, so that it cannot tell which
+            characters a token covers.
     """
     if not tokenizer.is_fast:
         raise ValueError(
@@ -117,8 +121,11 @@ def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_t
         )
     if not texts:
         return []
+    for text in texts:
+        check_unicode(text)
+    forms = [form_of(text) for text in texts]
     tokens = tokenizer(
-        list(texts),
+        [form.text for form in forms],
         truncation=True,
         max_length=max_tokens,
         stride=max(max_tokens // OVERLAP, 1),
@@ -129,12 +136,34 @@ def make_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_t
     owners = tokens["overflow_to_sample_mapping"]
     windows: list[Window] = []
     for row, (owner, ids) in enumerate(zip(owners, tokens["input_ids"], strict=True)):
-        offsets = np.asarray(tokens["offset_mapping"][row], dtype=np.int64).reshape(-1, 2)
+        offsets = forms[owner].origin(np.asarray(tokens["offset_mapping"][row], dtype=np.int64).reshape(-1, 2))
         visible = offsets[offsets[:, 0] < offsets[:, 1]]  # without special tokens
         first, last = row == 0 or owners[row - 1] != owner, row + 1 == len(owners) or owners[row + 1] != owner
         span = (0 if first else int(visible[0, 0]), len(texts[owner]) if last else int(visible[-1, 1]))
         windows.append(Window(owner, 0 if first else windows[-1].number + 1, texts[owner], span, ids, offsets))
     return windows
+
+
+def check_unicode(text: str) -> None:
+    """Refuse a text with half of a surrogate pair, which no tokenizer can read.
+
+    Raises:
+        ValueError: the message says where.
+
+    Example:
+        >>> check_unicode("Ada \\ud83d")
+        Traceback (most recent call last):
+        ...
+        ValueError: a text is not valid Unicode: its character 4 is half of a surrogate pair, '\\ud83d'; leave it out
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        place = error.start
+        raise ValueError(
+            f"a text is not valid Unicode: its character {place} is half of a surrogate pair, {text[place]!a}; leave "
+            "it out"
+        ) from None
 
 
 def stack(windows: Sequence[Window], device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:

@@ -84,6 +84,9 @@ def test_a_changed_missing_or_merged_adapter_is_refused(tmp_path: Path) -> None:
     weights = tmp_path / "head" / "adapter" / "adapter_model.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[:-4] + b"\0\0\0\x01")
+    with pytest.raises(OSError, match=r"adapter_model\.safetensors is not whole, or was changed"):
+        NerretModel.from_pretrained(tmp_path / "head")
+    (tmp_path / "head" / "checksums.json").unlink()
     with pytest.raises(ValueError, match="SHA-256"):
         NerretModel.from_pretrained(tmp_path / "head")
     weights.unlink()

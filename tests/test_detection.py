@@ -24,7 +24,7 @@ def test_words_of_a_window_have_characters_and_tokens(tokenizer: object) -> None
     (window,) = make_windows(tokenizer, [text], 500)
     words = words_of(window)
     assert [text[start:end] for start, end in words[:, :2]] == (
-        ["O", "'", "Brien", "'", "s", "C", "+", "+", "was", "born", "in", "東", "京", ",", "1905", "."]
+        ["O", "'", "Brien", "'", "s", "C", "+", "+", "was", "born", "\t", "in", "東", "京", ",", "1905", "."]
     )
     assert (words[:, 2] <= words[:, 3]).all()
 

@@ -84,11 +84,16 @@ def test_a_model_that_runs_its_own_code_must_be_trusted(task: Task, monkeypatch:
         measure(Trial(task, "gold"), "nv", make_system("st:nvidia/NV-Embed-v2"))
 
 
-def test_gliner_passes_over_every_document_for_every_type(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gliner_passes_over_every_document_for_every_type(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gliner_config.json").write_text("{}")
+    (tmp_path / "model.safetensors").touch()
+
     class GLiNER:
         @classmethod
         def from_pretrained(cls, name: str) -> GLiNER:
-            assert name == "some/extractor"
+            assert name == str(tmp_path)
             return cls()
 
         def to(self, device: str) -> GLiNER:
@@ -103,7 +108,7 @@ def test_gliner_passes_over_every_document_for_every_type(task: Task, monkeypatc
     module.GLiNER = GLiNER  # type: ignore[attr-defined]
     module.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
     monkeypatch.setitem(sys.modules, "gliner", module)
-    outcome = measure(Trial(task, "gold"), "gliner", make_system("gliner:some/extractor"), with_mentions=True)
+    outcome = measure(Trial(task, "gold"), "gliner", make_system(f"gliner:{tmp_path}"), with_mentions=True)
     assert outcome.rankings == [["d00", "d02"], [], ["d02"], []]
     assert outcome.best_mentions[2] == {"d02": Span(10, 16)}
     assert outcome.short["person"] == (0, 6)

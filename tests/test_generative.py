@@ -12,11 +12,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from modeling_nerret import NerretModel
-from modeling_nerret.detection import WORD
 from modeling_nerret.detectors.generative import GenerativeExtractor
 from modeling_nerret.detectors.gliner import Gliner, split_long_text
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.forms import WORD
 from modeling_nerret.windows import make_windows
 from tests.tiny import SIZES, byte_bpe, save_backbone, wordpiece
 
@@ -106,11 +106,19 @@ class _Gliner:
         ]
 
 
-def test_gliners_entities_are_spans_of_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def gliner(tmp_path: Path) -> Path:
+    """A folder with the files that a GLiNER checkpoint has."""
+    (tmp_path / "gliner_config.json").write_text('{"model_name": "any/encoder", "encoder_config": {}}')
+    (tmp_path / "model.safetensors").touch()
+    return tmp_path
+
+
+def test_gliners_entities_are_spans_of_the_whole_text(gliner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gliner", SimpleNamespace(GLiNER=_Gliner))
     text = "the river in London was born in Paris and Ada wrote notes"
     windows = make_windows(wordpiece(), [text, "in the city"], 20)
-    proposals = Gliner("any/name").propose([Document("a", text), Document("b", "in the city")], windows, None)
+    proposals = Gliner(str(gliner)).propose([Document("a", text), Document("b", "in the city")], windows, None)
     spans = sorted({span for window_spans in proposals for span in window_spans})
     assert [text[start:end] for start, end, _ in spans] == ["London", "Paris", "Ada"]
     assert {span.score for span in spans} == {0.9} and proposals[-1] == []

@@ -211,7 +211,8 @@ def test_no_inputs_are_no_answers_and_many_fit(handler: Any) -> None:
 
 def test_a_model_without_a_detector_says_so(repository: Path, tmp_path: Path) -> None:
     shutil.copytree(repository, tmp_path / "bare")
-    (tmp_path / "bare" / "detector.json").unlink()
+    for name in ("detector.json", "detector.safetensors", "checksums.json"):
+        (tmp_path / "bare" / name).unlink()
     answers = _handler(tmp_path / "bare")({"inputs": [{"text": TEXT}, {"text": TEXT, **ADA}]})
     assert "has no detector" in answers[0]["error"] and "vector" in answers[1]
 

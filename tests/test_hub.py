@@ -22,6 +22,7 @@ from modeling_nerret.encoding import Encoder
 from modeling_nerret.hub_card.native import for_both_generations, write_native
 from modeling_nerret.hub_card.repository import compare, write_custom
 from modeling_nerret.hub_card.sources import ROOT, root_imports, travelling_files
+from modeling_nerret.manifest import MANIFEST
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from tests.tiny import byte_bpe, save_backbone, save_checkpoint, unigram, wordpiece
@@ -141,6 +142,7 @@ def test_published_names_load_beside_the_package(
 ) -> None:
     folder = tmp_path / "published"
     shutil.copytree(repositories / "bert-custom", folder)
+    (folder / MANIFEST).unlink()
     # written out here, because these names stand in files that were published
     (folder / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": module}]))
     config = json.loads((folder / "config.json").read_text())

@@ -33,5 +33,5 @@ def test_a_built_in_name_comes_before_a_folder(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"is not a checkpoint: it has no config\.json"):
+    with pytest.raises(OSError, match=r"is not a checkpoint: it has no file config\.json"):
         checkpoints.locate(str(tmp_path))

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, BitsAndBytesConfig
 
 from modeling_nerret import MentionProbe, NerretModel
+from modeling_nerret.manifest import MANIFEST
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.weights import sha256_of_weights
 from tests.tiny import save_backbone, save_checkpoint
@@ -28,8 +29,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copies(checkpoints: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage; its head-only checkpoint names the copied backbone."""
+    """A copy that a test may damage; its head-only checkpoint names the copied backbone, and it has no manifests."""
     shutil.copytree(checkpoints, tmp_path / "made")
+    for path in (tmp_path / "made").rglob(MANIFEST):
+        path.unlink()
     _configure(tmp_path / "made" / "head", backbone=str(tmp_path / "made" / "backbone"))
     return tmp_path / "made"
 

@@ -149,5 +149,8 @@ def test_a_changed_tokenizer_is_noticed(folder: str, tmp_path: Path) -> None:
     tokenizer = json.loads(path.read_text())
     tokenizer["post_processor"] = None
     path.write_text(json.dumps(tokenizer))
+    with pytest.raises(OSError, match=r"tokenizer\.json is not whole, or was changed"):
+        SentenceTransformer(str(tmp_path / "other"), trust_remote_code=True)
+    (tmp_path / "other" / "checksums.json").unlink()
     with pytest.raises(ValueError, match="gives other tokens here than when it was saved"):
         SentenceTransformer(str(tmp_path / "other"), trust_remote_code=True)

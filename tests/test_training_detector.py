@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from modeling_nerret.detection import SHAPES, WORD
+from modeling_nerret.detection import SHAPES
+from modeling_nerret.forms import WORD
 from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.features import WordStates
 from modeling_nerret.training.batches.words import Names, Words, stack_words

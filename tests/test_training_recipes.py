@@ -58,6 +58,8 @@ def test_the_recipe_of_a_published_checkpoint_is_read() -> None:
         ('[head]\nsets = [{ name = "corpus", names = { A = 1 } }]', 'write { LABEL = "plain name" }'),
         ("head = 3", "head is 3; write [head]"),
         ('base = "mine.toml"', "mine.toml includes itself as base (mine.toml > mine.toml)"),
+        ("base = 5", "base is 5; write the name or path of one recipe"),
+        ("x = " + "[" * 5000, "mine.toml: "),
         ('base = "other.toml"', "there is no recipe 'other.toml'; give a TOML file or one of"),
         ("seed = ", "mine.toml: "),
     ],

@@ -9,9 +9,10 @@ import torch
 from transformers import AutoTokenizer, BitsAndBytesConfig
 
 from modeling_nerret.detection import MentionProbe
+from modeling_nerret.manifest import KINDS, write_manifest
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
-from modeling_nerret.weights import find_backbone
+from modeling_nerret.weights import commit_of, find_backbone
 
 from .recipes import Recipe
 from .stages.stage import RunState
@@ -37,7 +38,8 @@ def load_start(recipe: Recipe, device: torch.device | str, cache: Path) -> RunSt
         return RunState(recipe, start.model, start.tokenizer, start.detector, cache)
     backbone = find_backbone(recipe.backbone, recipe.revision or None)
     model = NerretModel.from_backbone(backbone, layer=recipe.layer, pooling=recipe.pooling, **recipe.model, **options)
-    model.config.backbone, model.config.backbone_revision = recipe.backbone, recipe.revision or None
+    model.config.backbone = recipe.backbone
+    model.config.backbone_revision = recipe.revision or commit_of(backbone)
     if not recipe.quantization:
         model.to(device)  # type: ignore[arg-type]
     return RunState(recipe, model, AutoTokenizer.from_pretrained(backbone), None, cache)
@@ -69,3 +71,4 @@ def save_checkpoint(state: RunState, folder: Path) -> None:
     model.save_pretrained(folder, head_only=None if recipe.init else True)
     if isinstance(state.detector, MentionProbe):
         state.detector.save_pretrained(folder)
+    write_manifest(folder, *KINDS)

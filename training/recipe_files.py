@@ -74,14 +74,16 @@ def _read_layers(path: Path, children: tuple[Path, ...] = ()) -> list[Layer]:
         raise ValueError(
             f"{path.name} includes itself as base ({' > '.join(child.name for child in (*children, path))})"
         )
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML or JSON, or nested too deeply
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: a recipe is a table of keys, not {values!r:.60}")
     base = values.pop("base", "")
+    if not isinstance(base, str):
+        raise ValueError(f"{path}: base is {base!r:.60}; write the name or path of one recipe")
     bases = _read_layers(find_recipe(base, path.parent), (*children, path)) if base else []
     return [*bases, (str(path), values)]
 
@@ -98,7 +100,7 @@ def parse_override(override: str) -> dict[str, Any]:
         raise ValueError(f"--set {override!r} is not an override; write KEY=VALUE, such as head.steps=500")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
     for part in reversed(name.strip().split(".")):
         value = {part: value}

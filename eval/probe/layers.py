@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from modeling_nerret.backbones import family_of
 from modeling_nerret.configuration_nerret import POOLINGS
-from modeling_nerret.weights import find_backbone
+from modeling_nerret.weights import find_backbone, weight_files
 
 from ..ranking import best_per_document, r_precisions, rank
 from ..tasks.task import Task
@@ -120,7 +120,10 @@ def _load(model: str, settings: ProbeSettings) -> tuple[PreTrainedModel, WindowS
     """The whole backbone, and how texts are cut for it."""
     folder = find_backbone(model)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    backbone = AutoModel.from_pretrained(folder, dtype=settings.dtype, trust_remote_code=False).eval()
+    weight_files(folder)
+    backbone = AutoModel.from_pretrained(
+        folder, dtype=settings.dtype, use_safetensors=True, trust_remote_code=False
+    ).eval()
     torch.nn.Module.to(backbone, settings.device)
     backbone.config.use_cache = False
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from modeling_nerret.detectors.gliner import check_gliner
 from modeling_nerret.spans import Span
 
 from .trial import QueryScores, System, TaskScores, Trial
@@ -29,7 +30,7 @@ def gliner(name: str) -> System:
 def _extract(name: str, trial: Trial) -> TaskScores:
     from gliner import GLiNER
 
-    model = GLiNER.from_pretrained(name).to(trial.settings.device)
+    model = GLiNER.from_pretrained(str(check_gliner(name))).to(trial.settings.device)
     texts = [document.text for document in trial.task.documents]
 
     def query_scores() -> Iterator[QueryScores]:

@@ -12,7 +12,7 @@ import torch
 from modeling_nerret.configuration_nerret import POOLINGS
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
-from modeling_nerret.weights import find_backbone
+from modeling_nerret.weights import find_backbone, weight_files
 
 from ..ranking import best_per_document
 from ..vectors import Forward, MentionVectors, WindowSettings, max_tokens_of, pool_mentions, pool_phrases
@@ -57,7 +57,10 @@ def _by_last_layer(backbone: str, trial: Trial) -> TaskScores:
     from transformers import AutoModel, AutoTokenizer
 
     folder = find_backbone(backbone)
-    model = AutoModel.from_pretrained(folder, dtype=trial.settings.dtype, trust_remote_code=False).eval()
+    weight_files(folder)
+    model = AutoModel.from_pretrained(
+        folder, dtype=trial.settings.dtype, use_safetensors=True, trust_remote_code=False
+    ).eval()
     torch.nn.Module.to(model, trial.settings.device)
     max_tokens = max_tokens_of(AutoTokenizer.from_pretrained(folder), model.config)
     windows = _windows(folder, max_tokens, causal=False, trial=trial)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from ..documents import Document
-from ..loading import without_bars
 from ..spans import Span
 from ..windows import Window
 from .marks import align_marks
+from .model_files import load_model
+from .pieces import pieces_of, spans_by_window
 
 PROMPT = (
     "Copy the text word for word and put ## before and after every entity: every person, group, organisation, place, "
@@ -40,7 +41,8 @@ class GenerativeExtractor:
         dtype: data type of the weights, as in transformers.
 
     Raises:
-        ValueError: the prompt does not contain `{text}`.
+        ValueError: the prompt does not contain `{text}`, or the model is no causal language model.
+        OSError: there is no such model, or its weights are no safetensors.
     """
 
     reads_states = False
@@ -51,29 +53,22 @@ class GenerativeExtractor:
         if "{text}" not in prompt:
             raise ValueError(f"the prompt {prompt!r:.80} must contain {{text}} where the text goes")
         self.prompt, self.batch_size = prompt, batch_size
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(name_or_path, padding_side="left", trust_remote_code=False)
+        self.model, self.tokenizer = load_model(AutoModelForCausalLM, name_or_path, "causal language model", dtype)
+        self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        with without_bars():
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                name_or_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
-            )
-        self.model: Any = model.to(device).eval()
+        self.model.to(device)
 
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """The entities that the model marks in its copy of each window's text, at their places in the text."""
-        pieces = [window.text[slice(*window.span)] for window in windows]
+        pieces = pieces_of(windows)
         copies: list[str] = []
         for start in range(0, len(pieces), self.batch_size):
-            copies += self.write(pieces[start : start + self.batch_size])
-        spans_by_window = []
-        for window, piece, copy in zip(windows, pieces, copies, strict=True):
-            shift = window.span[0]
-            spans = (Span(start + shift, end + shift, score) for start, end, score in align_marks(piece, copy))
-            spans_by_window.append([span for span in spans if window.text[span.start : span.end].strip()])
-        return spans_by_window
+            copies += self.write([piece.form.text for piece in pieces[start : start + self.batch_size]])
+        proposals = ((piece, align_marks(piece.form.text, copy)) for piece, copy in zip(pieces, copies, strict=True))
+        return spans_by_window(windows, proposals)
 
     @torch.inference_mode()
     def write(self, texts: Sequence[str]) -> list[str]:

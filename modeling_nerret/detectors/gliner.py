@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..detection import WORD
 from ..documents import Document
+from ..files import read_json
+from ..forms import WORD
 from ..spans import Span
+from ..weights import WEIGHTS
 from ..windows import Window
+from .model_files import model_folder
+from .pieces import pieces_of, spans_by_window
 
 # Broad enough to cover most entities, few enough to be fast: every type makes GLiNER slower
 TYPES = (
@@ -34,6 +39,14 @@ TYPES = (
     "date or number",
 )
 INSTALL = "pip install 'nerret[gliner]'"
+CONFIG = "gliner_config.json"
+# Fields that name a model whose configuration is read from the Hub, unless another field holds it
+ENCODERS = {
+    "model_name": "encoder_config",
+    "labels_encoder": "labels_encoder_config",
+    "labels_decoder": "labels_decoder_config",
+}
+ATTENTION = frozenset({"eager", "sdpa", "flash_attention_2"})
 
 
 class Gliner:
@@ -48,6 +61,8 @@ class Gliner:
 
     Raises:
         ImportError: GLiNER is not installed; the message says how to install it.
+        ValueError: it is no GLiNER checkpoint, or needs code of a repository.
+        OSError: there is no such checkpoint, or its weights are no safetensors.
     """
 
     reads_states = False
@@ -65,25 +80,88 @@ class Gliner:
         except ImportError as error:
             raise ImportError(f"the detector gliner:{name_or_path} needs GLiNER ({error}): {INSTALL}") from None
         self.types, self.threshold, self.batch_size = list(types), threshold, batch_size
-        self.model: Any = GLiNER.from_pretrained(name_or_path).to(device).eval()
+        self.model: Any = GLiNER.from_pretrained(str(check_gliner(name_or_path))).to(device).eval()
 
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
         """The spans in each window's text that have any of the types, each with its best score."""
-        pieces = [
+        pieces = pieces_of(windows)
+        parts = [
             (number, start, end)
-            for number, window in enumerate(windows)
-            for start, end in split_long_text(window.text, *window.span, self.model.config.max_len)
+            for number, piece in enumerate(pieces)
+            for start, end in split_long_text(piece.form.text, 0, len(piece.form.text), self.model.config.max_len)
         ]
-        texts = [windows[number].text[start:end] for number, start, end in pieces]
+        texts = [pieces[number].form.text[start:end] for number, start, end in parts]
         answers = self.model.inference(texts, self.types, threshold=self.threshold, batch_size=self.batch_size)
-        best: list[dict[tuple[int, int], float]] = [{} for _ in windows]
-        for (number, shift, _), entities in zip(pieces, answers, strict=True):
-            for entity in entities:
-                edges = (entity["start"] + shift, entity["end"] + shift)
-                best[number][edges] = max(best[number].get(edges, 0.0), float(entity["score"]))
-        return [[Span(*edges, scores[edges]) for edges in sorted(scores)] for scores in best]
+        proposals = (
+            (
+                pieces[number],
+                [Span(entity["start"] + shift, entity["end"] + shift, float(entity["score"])) for entity in entities],
+            )
+            for (number, shift, _), entities in zip(parts, answers, strict=True)
+        )
+        return spans_by_window(windows, proposals)
+
+
+def check_gliner(name_or_path: str) -> Path:
+    """The folder of a GLiNER checkpoint that can be loaded without running code of anybody's repository.
+
+    GLiNER itself would fall back to pickled weights, and trusts code that the configuration of an encoder names.
+
+    Raises:
+        ValueError: it is no GLiNER checkpoint, or an encoder needs code of its repository.
+        OSError: there is no such checkpoint, its weights are no safetensors, or its encoder was not found.
+    """
+    folder = model_folder(name_or_path)
+    if not (folder / CONFIG).exists():
+        raise ValueError(f"the model {name_or_path!r:.80} is no GLiNER checkpoint: it has no {CONFIG}")
+    if not (folder / WEIGHTS).exists():
+        raise OSError(f"{folder} holds no {WEIGHTS}, the only weights that are loaded")
+    fields = read_json(folder / CONFIG)
+    configurations = [fields]
+    for name, config in ENCODERS.items():
+        if fields.get(name) and fields.get(config) is None:
+            configurations.append(_encoder_fields(str(fields[name])))
+    for configuration in configurations:
+        for key, value in _fields_of(configuration):
+            if key == "auto_map" and value:
+                raise ValueError(
+                    f"the GLiNER checkpoint {name_or_path!r:.80} runs only with code from a repository, which nerret "
+                    "never executes; choose another"
+                )
+            if "attn_implementation" in key and not ATTENTION.issuperset(_texts_of(value)):
+                raise ValueError(
+                    f"the GLiNER checkpoint {name_or_path!r:.80} names {value!r:.40} as its {key}; accepted are "
+                    f"{', '.join(sorted(ATTENTION))}"
+                )
+    return folder
+
+
+def _encoder_fields(name: str) -> dict[str, Any]:
+    """The configuration that GLiNER reads of a model that it builds its own upon."""
+
+    def read(folder: Path) -> dict[str, Any]:
+        return read_json(folder / "config.json")
+
+    return read(model_folder(name, ["config.json"], read))
+
+
+def _fields_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """All fields of a configuration, at every depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key), inner
+            yield from _fields_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields_of(inner)
+
+
+def _texts_of(value: Any) -> list[str]:
+    """The strings in a value: it is one, or an object with one for each part of a model."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return [str(text) for text in values if isinstance(text, (str, dict, list))]
 
 
 def split_long_text(text: str, start: int, end: int, limit: int) -> list[tuple[int, int]]:

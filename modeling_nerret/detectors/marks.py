@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from ..detection import WORD
+from ..forms import WORD
 from ..spans import Span
 
 HASHES = re.compile(r"#{2,}")
@@ -20,11 +22,15 @@ QUOTES = str.maketrans("‘’“”«»„", '\'\'"""""')
 
 
 class _Word(NamedTuple):
-    """A word at characters `[start, end)`. Two words are the same if their keys are equal."""
+    """A word at characters `[start, end)`. Two words are the same if their keys are equal.
+
+    `places` are the first characters of its letters, each with its combining marks, and then `end`.
+    """
 
     start: int
     end: int
     key: str
+    places: list[int]
 
 
 def align_marks(text: str, copy: str) -> list[Span]:
@@ -43,20 +49,20 @@ def align_marks(text: str, copy: str) -> list[Span]:
     text_words, copy_words = _words(text), _words(plain)
     alignment = _align(text_words, copy_words)
     spans: set[tuple[int, int]] = set()
-    strays: list[list[str]] = []  # keys of the words of each mention that has no place yet
+    strays: list[tuple[int, int, list[_Word]]] = []  # start, end and words of each mention that has no place yet
     for start, end in mentions:
         if not any(map(str.isalnum, plain[start:end])):
             continue
         numbers = [number for number, word in enumerate(copy_words) if word.start < end and word.end > start]
+        words = [copy_words[number] for number in numbers]
         targets = [alignment.get(number, -1) for number in numbers]
         if targets[0] >= 0 and targets == list(range(targets[0], targets[0] + len(targets))):
-            first = copy_words[numbers[0]], text_words[targets[0]]
-            last = copy_words[numbers[-1]], text_words[targets[-1]]
-            spans.add(_characters(start, end, first, last))
+            spans.add(_characters(start, end, words, text_words[targets[0] : targets[-1] + 1]))
         else:
-            strays.append([copy_words[number].key for number in numbers])
-    for keys in strays:
-        free = next((span for span in _occurrences(text_words, keys) if span not in spans), None)
+            strays.append((start, end, words))
+    for start, end, words in strays:
+        places = (_characters(start, end, words, occurrence) for occurrence in _occurrences(text_words, words))
+        free = next((place for place in places if place not in spans), None)
         if free is not None:
             spans.add(free)
     return [Span(start, end) for start, end in sorted(spans)]
@@ -111,7 +117,12 @@ def _sides(copy: str, run: re.Match[str]) -> tuple[bool, bool]:
 
 
 def _words(text: str) -> list[_Word]:
-    return [_Word(*match.span(), _key(match.group())) for match in WORD.finditer(text)]
+    return [_word(text, *match.span()) for match in WORD.finditer(text)]
+
+
+def _word(text: str, start: int, end: int) -> _Word:
+    places = [place for place in range(start, end) if place == start or not unicodedata.combining(text[place])]
+    return _Word(start, end, _key(text[start:end]), [*places, end])
 
 
 def _key(word: str) -> str:
@@ -120,31 +131,31 @@ def _key(word: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter)) or word
 
 
-def _characters(start: int, end: int, first: tuple[_Word, _Word], last: tuple[_Word, _Word]) -> tuple[int, int]:
+def _characters(start: int, end: int, copies: Sequence[_Word], words: Sequence[_Word]) -> tuple[int, int]:
     """Characters of the text for `[start, end)` of the copy.
 
-    A mark inside a word keeps its place if both forms of the word have the same length. Else the whole word counts.
+    A mark inside a word keeps its place if both forms of the word have as many letters. Else the whole word counts.
 
     Args:
         start: first character in the copy.
         end: the character after the last.
-        first: the first word, in the copy and in the text.
-        last: the last word, in the copy and in the text.
+        copies: the words in the copy.
+        words: the same words in the text.
     """
-    left = start - first[0].start if _length(first[0]) == _length(first[1]) else 0
-    right = last[0].end - end if _length(last[0]) == _length(last[1]) else 0
-    return first[1].start + max(left, 0), last[1].end - max(right, 0)
+    left, right = _place(start, copies[0], words[0]), _place(end, copies[-1], words[-1])
+    return words[0].start if left is None else left, words[-1].end if right is None else right
 
 
-def _length(word: _Word) -> int:
-    return word.end - word.start
+def _place(place: int, copy: _Word, word: _Word) -> int | None:
+    """The character of a word of the text for a place in its copy; `None` if they differ in their letters."""
+    if len(copy.places) != len(word.places):
+        return None
+    return word.places[min(bisect_left(copy.places, place), len(word.places) - 1)]
 
 
-def _occurrences(words: list[_Word], keys: list[str]) -> list[tuple[int, int]]:
-    """Characters of every place where the words with these keys follow each other."""
-    size = len(keys)
-    return [
-        (words[index].start, words[index + size - 1].end)
-        for index in range(len(words) - size + 1)
-        if [word.key for word in words[index : index + size]] == keys
-    ]
+def _occurrences(words: list[_Word], copies: list[_Word]) -> Iterator[list[_Word]]:
+    """Every run of words with the same keys as these."""
+    size, keys = len(copies), [word.key for word in copies]
+    for index in range(len(words) - size + 1):
+        if [word.key for word in words[index : index + size]] == keys:
+            yield words[index : index + size]

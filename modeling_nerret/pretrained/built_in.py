@@ -22,6 +22,22 @@ def built_in() -> list[str]:
     return sorted(path.parent.name for path in BUILT_IN.glob("*/config.json"))
 
 
+def checkpoint_path(name: str = DEFAULT) -> str:
+    """The folder of a checkpoint that ships inside the package, for libraries that load from a folder.
+
+    Raises:
+        ValueError: no built-in checkpoint has this name.
+
+    Example:
+        >>> from modeling_nerret import checkpoint_path
+        >>> checkpoint_path().endswith("nerret-minilm")
+        True
+    """
+    if name not in built_in():
+        raise ValueError(f"there is no built-in checkpoint {name!r:.80}; built in are {', '.join(built_in())}")
+    return str(BUILT_IN / name)
+
+
 def describe(name: str) -> str:
     """A built-in checkpoint in one line: its backbone, layer, pooling and vector size.
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from ..adapters import FOLDER as ADAPTER
 from ..detection import MentionProbe
 from ..loading import load_tokenizer
+from ..manifest import read_manifest
 from ..modeling_nerret import NerretModel
 from ..weights import HubError, ask_hub
 from .built_in import BUILT_IN, DEFAULT, built_in
@@ -55,8 +56,8 @@ def locate(name: str, revision: str | None = None, local_files_only: bool = Fals
     path = Path(name)
     if (path / "config.json").is_file():
         return path
-    if path.exists():
-        raise OSError(f"{name!r} is not a checkpoint: it has no config.json")
+    if path.exists() or path.is_symlink():
+        raise OSError(f"{name!r} is not a checkpoint: it has no file config.json")
     try:
         return Path(ask_hub(partial(snapshot_download, name, revision=revision, local_files_only=local_files_only)))
     except HubError as error:
@@ -82,10 +83,10 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
         name: built-in name, local path, or repository id on the Hub.
         device: where the model and the detector run. With `device_map` or `quantization_config`, transformers
             places the model, and the detector follows it.
-        options: `dtype`, `device_map` or `quantization_config` of the backbone.
+        options: `dtype`, `device_map`, `attn_implementation` or `quantization_config` of the backbone.
 
     Raises:
-        OSError: the checkpoint or its backbone is missing or unreadable.
+        OSError: the checkpoint or its backbone is missing or unreadable, or a file of it has changed.
         ValueError: the head was trained on another backbone, or the stored test vector comes out differently.
     """
     folder = locate(name)
@@ -93,6 +94,8 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
     if not {"device_map", "quantization_config"} & options.keys():  # transformers has placed these
         model.to(device)
     tokenizer = load_tokenizer(folder, model.config)
-    has_detector = (folder / MentionProbe.config_name).exists()
+    manifest = read_manifest(folder)
+    names = {*(manifest.files if manifest else ()), *(path.name for path in folder.iterdir())}
+    has_detector = MentionProbe.config_name in names
     detector = MentionProbe.from_pretrained(folder).to(model.device) if has_detector else None
     return Checkpoint(name, fingerprint(folder), model, tokenizer, detector)

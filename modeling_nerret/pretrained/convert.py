@@ -15,9 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 from ..configuration_nerret import NerretConfig
+from ..files import regular_file
 from ..loading import readable_weights, refuse_nan
 from ..modeling_nerret import NerretHead, NerretModel
-from ..weights import find_backbone
+from ..weights import commit_of, find_backbone
 
 TENSORS = ("net.0.weight", "net.0.bias", "net.3.weight", "net.3.bias")
 
@@ -46,8 +47,7 @@ def convert(path: Path, backbone: str, layer: int, out: Path, revision: str | No
         raise FileExistsError(f"{out} is not empty; name a new folder")
     head = read_head(path)
     folder = find_backbone(backbone, revision)
-    if folder.parent.name == "snapshots":  # in the Hugging Face cache a folder is named after its commit
-        revision = folder.name
+    revision = commit_of(folder) or revision
     model = NerretModel.from_backbone(backbone, layer, head, pooling="end", revision=revision)
     model.save_pretrained(out, head_only=True)
     return model
@@ -78,6 +78,7 @@ def read_head(path: Path) -> NerretHead:
 
 def _read(path: Path) -> Any:
     """The content of a file: tensors by name if it is a published head."""
+    regular_file(path)
     if path.suffix == ".safetensors":
         with readable_weights(path):
             return load_file(path)

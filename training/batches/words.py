@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from modeling_nerret.detection import WORD
+from modeling_nerret.forms import WORD
 from modeling_nerret.spans import Span
 
 from ..data.annotated import Annotated
