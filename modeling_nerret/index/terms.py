@@ -14,6 +14,8 @@ import numpy as np
 import regex
 from snowballstemmer import stemmer
 
+from ..characters import INVISIBLES
+
 LONGEST = 100  # characters of a term; longer words are compared by their beginnings
 K1, B = 1.2, 0.75  # of BM25, as nearly everybody sets them
 
@@ -22,7 +24,6 @@ _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myan
 _PIECE = regex.compile(rf"[{_SPACELESS}]+|[^{_SPACELESS}]+")
 _IS_SPACELESS = regex.compile(rf"[{_SPACELESS}]")
 _IS_HAN = regex.compile(r"\p{Han}")
-_INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "þ": "th", "ð": "d"})
 _STEMMER = stemmer("english")
 _COMMON = """
@@ -40,7 +41,7 @@ def terms_of(text: str) -> list[str]:
         (['run', 'hors', 'malmo', 'near', 'lisbon'], ['数', '数学', '学', '学者', '者'])
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+        text = unicodedata.normalize("NFKC", INVISIBLES.sub("", text))
     return [term for word in _WORD.findall(text) for term in _terms(word)]
 
 
@@ -51,7 +52,7 @@ def _terms(word: str) -> tuple[str, ...]:
     if not letters.isascii():
         decomposed = unicodedata.normalize("NFKD", letters)
         letters = regex.sub(r"[\u0300-\u036f]", "", decomposed).translate(_LETTERS)
-    if letters in COMMON:
+    if letters in COMMON or not letters:  # nothing is left of an accent by itself
         return ()
     if not _IS_SPACELESS.search(letters):
         return (_STEMMER.stemWord(letters[:LONGEST]),)
