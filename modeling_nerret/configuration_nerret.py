@@ -188,6 +188,9 @@ class NerretConfig(PretrainedConfig):
 
         Of the file only what belongs to a checkpoint is taken: no attention implementation, no kernel, no quantisation.
         """
+        model_type = config_dict.get("model_type", cls.model_type)
+        if model_type != cls.model_type:
+            raise ValueError(f"model_type is {model_type!r:.80}; it must be {cls.model_type!r} (in config.json)")
         stock = PretrainedConfig()
         fields = {
             name: value

@@ -40,6 +40,7 @@ NAN = float("nan")
         ("golden_vector", ([NAN], ["a"], {}, [None], [0.1] * 17)),
         ("cut_config", ([], "bert", {}, {"model_type": 5})),
         ("dtype", ("load", "float8", 5)),
+        ("model_type", ("bert", ["nerret"], {}, None)),
     ],
 )
 def test_every_field_is_checked_for_type_and_range(name: str, values: tuple[Any, ...]) -> None:

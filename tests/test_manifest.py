@@ -218,3 +218,16 @@ def test_settings_that_are_no_json_object_are_one_sentence(content: str, tmp_pat
     (tmp_path / "config.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(OSError, match=r"config\.json (is not valid JSON|holds a JSON list)"):
         read_json(tmp_path / "config.json")
+
+
+def test_an_upload_is_of_the_complete_checkpoint(
+    tiny_checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads: list[tuple[str, dict[str, Any]]] = []
+    model = NerretModel.from_pretrained(tiny_checkpoint)
+    monkeypatch.setattr(NerretModel, "push_to_hub", lambda self, name, **options: uploads.append((name, options)))
+    model.save_pretrained(tmp_path / "a", push_to_hub=True, repo_id="someone/model", private=True)
+    assert uploads == [("someone/model", {"private": True})] and (tmp_path / "a" / MANIFEST).exists()
+    with pytest.raises(ValueError, match="in this form without push_to_hub"):
+        model.save_pretrained(tmp_path / "b", push_to_hub=True, head_only=True)
+    assert not model.config.head_only and not (tmp_path / "b").exists()
