@@ -86,10 +86,10 @@ def test_a_compaction_killed_while_it_removes_files_is_finished_by_the_next(
 
 def test_a_reader_of_old_files_goes_on_after_a_compaction(index: Store) -> None:
     assert ids(index) == {"a"}
-    other = Store(index.path)
+    twin = Store(index.path)
     for name in "bcd":
-        fill(other, document_with_vectors(name))
-    with other.writing() as changes:
+        fill(twin, document_with_vectors(name))
+    with twin.writing() as changes:
         changes.compact()
     assert ids(index) == set("abcd")
 

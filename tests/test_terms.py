@@ -1,4 +1,4 @@
-"""Lexical search: texts that look alike have the same terms, every script is cut, and only common words are left out."""
+"""Lexical search: texts that look alike have equal terms, every script is cut, and only common words are left out."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from .store import Store
 from .tables import as_array, count_terms, rows_of
 from .terms import join, terms_of
 
-LENGTH = 0.02  # how far a vector's length may be from 1: it is stored in half precision
+LENGTH = 0.02  # how far a vector's length may be from 1: it is sums in half precision
 MOST = 20  # faults of one kind that are named
 
 
@@ -53,10 +53,10 @@ class Check:
         """Files that are missing, changed or of nobody."""
         commit, files = self.snapshot.commit, table_files(self.path)
         checksums = read_checksums(self.path, commit)
-        if commit.cleaning:
+        if commit.cleanup:
             yield f"a compaction was interrupted; finish it with: nerret compact {self.path}"
         for name, expected in checksums.items():
-            if name not in files and commit.cleaning:
+            if name not in files and commit.cleanup:
                 continue
             if name not in files:
                 yield f"{name} is missing; {REMEDY}"
@@ -131,23 +131,23 @@ class Check:
     def _spans(self, lengths: dict[int, int]) -> Iterator[str]:
         """Mentions and windows outside their texts, and vectors that are no unit vectors."""
         for table in ("mentions", "windows"):
-            outside = damaged = 0
+            outside = faults = 0
             for batch in _batches(self.snapshot.tables[table]):
                 places = zip(*(batch[name].to_pylist() for name in ("key", "start", "end")), strict=True)
                 outside += sum(not 0 <= start < end <= lengths[key] for key, start, end in places)
                 norms = np.linalg.norm(as_array(batch["vector"]).astype(np.float32), axis=1)  # (rows,)
-                damaged += int((~(np.abs(norms - 1) < LENGTH)).sum())
+                faults += int((~(np.abs(norms - 1) < LENGTH)).sum())
             if outside:
                 yield f"{outside} {table} lie outside their texts; {REMEDY}"
-            if damaged:
-                yield f"{damaged} vectors of {table} have not the length 1; {REMEDY}"
+            if faults:
+                yield f"{faults} vectors of {table} have not the length 1; {REMEDY}"
 
     def _terms(self, counts: Counter[str]) -> Iterator[str]:
         rows = rows_of(self.snapshot.tables["terms"], ["term", "documents"])
-        stored: Counter[str] = Counter()
+        sums: Counter[str] = Counter()
         for term, count in zip(rows["term"].to_pylist(), rows["documents"].to_pylist(), strict=True):
-            stored[term] += count
-        wrong = [term for term in counts.keys() | stored.keys() if counts[term] != stored[term]]
+            sums[term] += count
+        wrong = [term for term in counts.keys() | sums.keys() if counts[term] != sums[term]]
         if wrong:
             yield f"{len(wrong)} words are counted wrongly, such as {min(wrong)!r:.60}; {REMEDY}"
 

@@ -37,7 +37,7 @@ class Commit:
         since_compaction: number of commits since the last compaction.
         checksums: name of the file with the checksums.
         bytes: how much of that file counts.
-        cleaning: whether files of earlier commits are being removed, so that checksums of missing files may remain.
+        cleanup: whether files of earlier commits are being removed, so that checksums of missing files may remain.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Commit:
     since_compaction: int
     checksums: str
     bytes: int
-    cleaning: bool = False
+    cleanup: bool = False
 
 
 class Checksum(NamedTuple):
@@ -85,7 +85,7 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
     "since_compaction": _is_count,
     "checksums": lambda value: isinstance(value, str) and bool(re.fullmatch(r"checksums-\d{1,20}\.jsonl", value)),
     "bytes": _is_count,
-    "cleaning": lambda value: isinstance(value, bool),
+    "cleanup": lambda value: isinstance(value, bool),
 }
 
 
@@ -153,20 +153,20 @@ def remove_halves(path: Path, checksums: Mapping[str, Checksum]) -> None:
             file.unlink()
 
 
-def check_files(path: Path, commit: Commit, known: set[str]) -> None:
+def check_files(path: Path, commit: Commit, names: set[str]) -> None:
     """Look at the size of each file of the tables, and at the content of the small ones.
 
     Args:
         path: the index folder.
         commit: the commit that names the files.
-        known: names of files that were looked at before; those of this call are added.
+        names: names of files that were looked at before; those of this call are added.
 
     Raises:
         ValueError: a file has changed since it was written.
         FileNotFoundError: a file is missing; after a compaction, those of older commits are.
     """
     for name, expected in read_checksums(path, commit).items():
-        if name in known:
+        if name in names:
             continue
         file = path / name
         try:
@@ -175,9 +175,9 @@ def check_files(path: Path, commit: Commit, known: set[str]) -> None:
             if not is_right or (expected.size <= SMALL and checksum(file) != expected):
                 raise ValueError(f"{file} is damaged: it has changed since it was written; {REMEDY}")
         except FileNotFoundError:
-            if not commit.cleaning:
+            if not commit.cleanup:
                 raise FileNotFoundError(f"{name} is missing") from None
-        known.add(name)
+        names.add(name)
 
 
 def make_durable(path: Path, files: Iterable[Path]) -> None:

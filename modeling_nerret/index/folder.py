@@ -126,10 +126,10 @@ def write_sealed(file: Path, fields: Mapping[str, Any]) -> None:
     """
     new = file.with_name(file.name + NEW)
     new.unlink(missing_ok=True)
-    sealed = dict(fields) | {"sha256": _seal(fields)}
+    content = dict(fields) | {"sha256": _seal(fields)}
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # no link is followed
     with os.fdopen(os.open(new, flags, mode_of_files(file.parent)), "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(sealed, indent=2) + "\n")
+        stream.write(json.dumps(content, indent=2) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
     new.replace(file)

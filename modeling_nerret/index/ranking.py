@@ -71,8 +71,8 @@ class Ranking:
             scores = self._scores(limit)
             is_all = limit == most or (self.query.mode == "lexical" and len(scores) < limit)
             if where is not None and self.keys is None:
-                passing = snapshot.passing(where, scores)
-                scores = {key: score for key, score in scores.items() if key in passing}
+                matches = snapshot.passing(where, scores)
+                scores = {key: score for key, score in scores.items() if key in matches}
             if len(scores) >= k or is_all:
                 return [rank for rank in self._top(scores, k) if least is None or rank.score >= least]
             if where is not None and limit == first:

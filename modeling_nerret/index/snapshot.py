@@ -181,10 +181,10 @@ class Snapshot:
 
     def passing(self, where: Filter, keys: Collection[int]) -> set[int]:
         """Those of some documents that pass a filter."""
-        passing: set[int] = set()
+        matches: set[int] = set()
         for part in chunks(sorted(keys)):
-            passing |= where.passing(set(part), self._selector(is_in("key", part)))
-        return passing
+            matches |= where.passing(set(part), self._selector(is_in("key", part)))
+        return matches
 
     def check(self, where: Filter) -> None:
         """Refuse a filter on a field that no document has, or that compares texts with numbers.

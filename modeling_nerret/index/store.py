@@ -67,7 +67,7 @@ class Store:
         self.manifest = read_manifest(self.path)
         self._stamp: tuple[int, ...] = ()
         self._snapshot: Snapshot | None = None
-        self._known: set[str] = set()  # names of files whose sizes are right
+        self._names: set[str] = set()  # names of files whose sizes are right
         self.read(lambda snapshot: snapshot.commit)  # so that damage is said at once
 
     @classmethod
@@ -143,7 +143,7 @@ class Store:
         stamp, snapshot = self._read_stamp(), self._snapshot
         if snapshot is None or stamp != self._stamp:
             commit = read_commit(self.path)
-            check_files(self.path, commit, self._known)
+            check_files(self.path, commit, self._names)
             snapshot = Snapshot(connect(self.path), commit)
             self._snapshot, self._stamp = snapshot, stamp
         return snapshot

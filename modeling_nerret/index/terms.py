@@ -50,8 +50,8 @@ def _terms(word: str) -> tuple[str, ...]:
     """The terms of a word; cached, because texts repeat words."""
     letters = word.casefold()
     if not letters.isascii():
-        decomposed = unicodedata.normalize("NFKD", letters)
-        letters = regex.sub(r"[\u0300-\u036f]", "", decomposed).translate(_LETTERS)
+        marks = unicodedata.normalize("NFKD", letters)
+        letters = regex.sub(r"[\u0300-\u036f]", "", marks).translate(_LETTERS)
     if letters in COMMON or not letters:  # nothing is left of an accent by itself
         return ()
     if not _IS_SPACELESS.search(letters):
@@ -74,15 +74,13 @@ def join(terms: list[str]) -> str:
     return "".join(f" {term} " for term in terms)
 
 
-def bm25(
-    frequencies: np.ndarray, lengths: np.ndarray, containing: np.ndarray, documents: int, words: int
-) -> np.ndarray:
+def bm25(frequencies: np.ndarray, lengths: np.ndarray, owners: np.ndarray, documents: int, words: int) -> np.ndarray:
     """BM25 scores of texts for the terms of a query (Robertson and Zaragoza, 2009, with Lucene's idf).
 
     Args:
         frequencies: how often each term stands in each text. (terms, texts)
         lengths: number of terms of each text. (texts,)
-        containing: how many of all documents contain each term. (terms,)
+        owners: how many of all documents contain each term. (terms,)
         documents: how many documents there are.
         words: how many terms all of them have.
 
@@ -93,7 +91,7 @@ def bm25(
         >>> bm25(np.array([[2, 0]]), np.array([4, 4]), np.array([1]), documents=2, words=8).round(3)
         array([0.953, 0.   ])
     """
-    idf = np.log1p((documents - containing + 0.5) / (containing + 0.5))  # (terms,)
+    idf = np.log1p((documents - owners + 0.5) / (owners + 0.5))  # (terms,)
     norms = K1 * (1 - B + B * lengths * documents / max(words, 1))  # (texts,)
     scores: np.ndarray = (idf[:, None] * frequencies * (K1 + 1) / (frequencies + norms)).sum(0)  # (texts,)
     return scores

@@ -47,7 +47,7 @@ from .tables import (
 APPROXIMATE_FROM = 20_000  # mentions; below, an exact scan is fast enough
 ROUNDS = 5  # of optimising a table; merging files is one, updating indexes another, and the last finds nothing to do
 TRIM_FROM = 500  # documents of a commit; it takes longer than a commit of one
-SPARE_COMMITS = 100  # so many, and another for each 2,000 documents, until the many small files are merged
+SPARE_COMMITS = 100  # so many, and another for each 2,000 documents, until the many small files are counts
 SPARE_DOCUMENTS, SPARE_SHARE = 2_000, 0.1  # documents, at least and of all, that may be in no index of words
 
 
@@ -121,7 +121,7 @@ class Writer:
         self._merge_terms()
         for table in self._tables.values():
             _optimize(table)
-        self._commit(since_compaction=0, cleaning=True)
+        self._commit(since_compaction=0, cleanup=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of other users: writers are locked out, readers try again
             for table in self._tables.values():
@@ -191,9 +191,9 @@ class Writer:
         rows = rows_of(table, ["term", "documents"])
         if rows.num_rows:
             sums = rows.group_by("term").aggregate([("documents", "sum")])
-            merged = dict(zip(sums["term"].to_pylist(), sums["documents_sum"].to_pylist(), strict=True))
+            counts = dict(zip(sums["term"].to_pylist(), sums["documents_sum"].to_pylist(), strict=True))
             table.delete("true")
-            table.add(term_rows(merged, table.schema))
+            table.add(term_rows(counts, table.schema))
 
     def _commit(self, **changes: Any) -> None:
         """Wait until everything that was written would survive a power cut, then make it the last commit."""
@@ -216,7 +216,7 @@ class Writer:
         }
         fresh = replace(self.commit, checksums=f"checksums-{self.commit.number + 1}.jsonl", bytes=0)
         self._checksums = present
-        self._replace(fresh, cleaning=False, bytes=add_checksums(self.path, fresh, present))
+        self._replace(fresh, cleanup=False, bytes=add_checksums(self.path, fresh, present))
         former.unlink(missing_ok=True)
 
     def _replace(self, commit: Commit, **changes: Any) -> None:
