@@ -111,9 +111,9 @@ def _cut_power(path: Path, generator: random.Random) -> None:
     """Damage the files that no commit names, as if they had not reached the disk."""
     if not (path / "commit.json").exists():
         return
-    named = read_checksums(path, read_commit(path))
+    checksums = read_checksums(path, read_commit(path))
     for name, file in table_files(path).items():
-        if name not in named:
+        if name not in checksums:
             content = file.read_bytes()
             file.write_bytes(content[: len(content) // 2 * generator.randrange(2)])
 

@@ -131,14 +131,14 @@ class Check:
     def _spans(self, lengths: dict[int, int]) -> Iterator[str]:
         """Mentions and windows outside their texts, and vectors that are no unit vectors."""
         for table in ("mentions", "windows"):
-            outside = faults = 0
+            strays = faults = 0
             for batch in _batches(self.snapshot.tables[table]):
                 places = zip(*(batch[name].to_pylist() for name in ("key", "start", "end")), strict=True)
-                outside += sum(not 0 <= start < end <= lengths[key] for key, start, end in places)
+                strays += sum(not 0 <= start < end <= lengths[key] for key, start, end in places)
                 norms = np.linalg.norm(as_array(batch["vector"]).astype(np.float32), axis=1)  # (rows,)
                 faults += int((~(np.abs(norms - 1) < LENGTH)).sum())
-            if outside:
-                yield f"{outside} {table} lie outside their texts; {REMEDY}"
+            if strays:
+                yield f"{strays} {table} lie outside their texts; {REMEDY}"
             if faults:
                 yield f"{faults} vectors of {table} have not the length 1; {REMEDY}"
 
