@@ -10,6 +10,7 @@ import pytest
 from modeling_nerret.cli import main
 from modeling_nerret.index.retriever import EntityRetriever
 from modeling_nerret.index.store import Store
+from modeling_nerret.index.writer import Writer
 
 
 class Command:
@@ -96,15 +97,16 @@ def test_a_broken_line_keeps_what_was_committed(command: Command, monkeypatch: p
 
 def test_sigterm_keeps_what_was_committed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
-    write = Store.write
+    write = Writer.write
 
-    def write_and_end(store: Store, documents: list) -> None:
-        write(store, documents)
-        if len(store) == 4:
+    def write_and_end(writer: Writer, documents: list) -> int:
+        replaced = write(writer, documents)
+        if len(Store(writer.path)) == 4:
             signal.raise_signal(signal.SIGTERM)
+        return replaced
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "write", write_and_end)
+        patch.setattr(Writer, "write", write_and_end)
         assert command.run("a.txt", "".join(f"Ada {number}\n" for number in range(8))) == 143
     assert command.error == "nerret: ended by SIGTERM; finished work is kept, run the command again to go on\n"
     assert command.run("a.txt") == 0
