@@ -70,7 +70,7 @@ def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
     words = [f"word{number}" for number in range(5000)] + QUERIES * 50
     spans = [Span(4 * number, 4 * number + 3) for number in range(PER_DOCUMENT)]
     start = time.perf_counter()
-    with store.writing():
+    with store.writing() as writer:
         for first in range(0, size // PER_DOCUMENT, 5000):
             rows = range(first, min(first + 5000, size // PER_DOCUMENT))
             noise = random.normal(scale=NOISE / real.shape[1] ** 0.5, size=(len(rows) * PER_DOCUMENT, real.shape[1]))
@@ -79,12 +79,12 @@ def _fill(store: Store, real: np.ndarray, size: int) -> Iterator[np.ndarray]:
             texts = [" ".join(random.choice(words, 20)) for _ in rows]
             groups = vectors.reshape(len(rows), PER_DOCUMENT, -1)
             documents = [Document(f"{row:06}", text) for row, text in zip(rows, texts, strict=True)]
-            store.write(
+            writer.write(
                 [EncodedDocument(document, spans, group) for document, group in zip(documents, groups, strict=True)]
             )
             yield vectors
         end = time.perf_counter()
-        store.compact()
+        writer.compact()
     show("writing", seconds=end - start, compact_seconds=time.perf_counter() - end)
 
 
@@ -96,8 +96,7 @@ def _measure(retriever: EntityRetriever, vectors: np.ndarray) -> dict[str, float
     queries = retriever.encoder.embed_queries(QUERIES)
     figures["query_embedding_ms"] = _times(lambda query: retriever.encoder.embed_queries([query]))[0]
     exact = (vectors @ queries.T).reshape(-1, PER_DOCUMENT, len(QUERIES)).max(1).T  # (queries, documents)
-    store, by_query = retriever._store, dict(zip(QUERIES, queries, strict=True))
-    assert store is not None
+    snapshot, by_query = Store(retriever.path).snapshot(), dict(zip(QUERIES, queries, strict=True))
     for k in (10, 1000):
         best = np.argsort(-exact, 1, kind="stable")[:, :k]
         lists = [[int(name) for name, _ in retriever.rank(query, k, mode="vector")] for query in QUERIES]
@@ -105,7 +104,7 @@ def _measure(retriever: EntityRetriever, vectors: np.ndarray) -> dict[str, float
         recalls = [len(set(ranking) & set(truth.tolist())) / k for ranking, truth in zip(lists, best, strict=True)]
         figures[f"recall@{k}"] = float(np.mean(recalls))
         for name, act in {
-            "store": lambda query, k=k: store.nearest(by_query[query], max(2 * k, 200)),
+            "store": lambda query, k=k: snapshot.nearest(by_query[query], max(2 * k, 200)),
             "rank": lambda query, k=k: retriever.rank(query, k, mode="vector"),
             "search": lambda query, k=k: retriever.search(query, k, mode="vector"),
             "hybrid": lambda query, k=k: retriever.search(query, k),

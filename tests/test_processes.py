@@ -14,6 +14,7 @@ import pytest
 
 from modeling_nerret import EntityRetriever
 from modeling_nerret.encoding import Report
+from modeling_nerret.index.check import Check
 from modeling_nerret.index.store import Store
 
 DOCUMENTS = [
@@ -115,3 +116,17 @@ def test_addresses_are_no_folders(
         with pytest.raises(ValueError, match="is an address; an index is a folder of this computer"):
             use()
     assert not any(tmp_path.iterdir())
+
+
+def test_a_run_with_nothing_to_add_finishes_a_compaction(
+    retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("modeling_nerret.index.writer.Writer._forget_files", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            retriever.compact()
+    assert Check(retriever.path).faults()
+    assert retriever.add([]).documents == 0 and Check(retriever.path).faults() == []

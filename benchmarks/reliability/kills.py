@@ -82,12 +82,12 @@ def main() -> None:
             if number % 3 == 2 and moment != "ran to its end":
                 moment = f"{moment}, power cut"
                 _cut_power(path, generator)
-            ids = _look(path, ids, counts[moment])
+            ids = _look(path, ids, counts[moment], is_whole=moment == "ran to its end")
             print(f"{number + 1}: {moment}, {len(ids)} documents", file=sys.stderr, flush=True)
             if moment == "ran to its end":
                 path, ids = folder / f"index{number + 1}", set()
         _run(corpus, path, model)
-        _look(path, {str(number) for number in range(DOCUMENTS)}, counts["run again to its end"])
+        _look(path, {str(number) for number in range(DOCUMENTS)}, counts["run again to its end"], is_whole=True)
     finally:
         shutil.rmtree(folder)
     names = ("times", "documents lost", "faults", "could not be opened")
@@ -118,8 +118,11 @@ def _cut_power(path: Path, generator: random.Random) -> None:
             file.write_bytes(content[: len(content) // 2 * generator.randrange(2)])
 
 
-def _look(path: Path, before: set[str], counts: Counter[str]) -> set[str]:
-    """Count what is lost or wrong in an index that held the documents `before`; returns those that it holds."""
+def _look(path: Path, before: set[str], counts: Counter[str], is_whole: bool) -> set[str]:
+    """Count what is lost or wrong in an index that held the documents `before`; returns those that it holds.
+
+    One that `is_whole` has a vector index.
+    """
     counts["times"] += 1
     if is_vacant(path):
         counts["documents lost"] += len(before)
@@ -135,7 +138,7 @@ def _look(path: Path, before: set[str], counts: Counter[str]) -> set[str]:
     mentions = snapshot.mentions(sorted(snapshot.keys(sorted(ids)).values()))
     counts["faults"] += sum(len(places) != MENTIONS for places in mentions.values())
     rest = [fault for fault in Check(path).faults(deep=True) if "nerret compact" not in fault]
-    counts["faults"] += len(rest) + (len(ids) == DOCUMENTS and not vector_index(snapshot.tables["mentions"]))
+    counts["faults"] += len(rest) + (is_whole and not vector_index(snapshot.tables["mentions"]))
     print(*rest, sep="\n", end="", file=sys.stderr)
     return ids
 

@@ -127,6 +127,8 @@ class EntityRetriever:
         groups = _commits(self.encoder.encode(stream, report))
         first = next(groups, None)  # before an index is made, so that bad input leaves nothing behind
         if first is None:
+            if self._store is not None:
+                self._store.finish()
             return report
         with self._writable().writing() as writer:
             report.replaced += writer.write(first)

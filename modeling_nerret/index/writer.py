@@ -107,7 +107,8 @@ class Writer:
         documents = self._tables["documents"].count_rows()
         vectors = (self._tables[name] for name in ("mentions", "windows"))
         return (
-            self.commit.since_compaction > SPARE_COMMITS + documents // 2_000
+            self.commit.cleanup
+            or self.commit.since_compaction > SPARE_COMMITS + documents // 2_000
             or self._unindexed_documents() > max(SPARE_DOCUMENTS, SPARE_SHARE * documents)
             or any(unindexed_rows(table, vector_index(table)) >= APPROXIMATE_FROM for table in vectors)
         )
