@@ -95,8 +95,8 @@ class Snapshot:
         if keys is not None:
             search, limit = search.where(is_in("key", keys or [-1]), prefilter=True), max(len(keys), 1)
         rows = search.limit(limit).to_arrow()
-        words = rows["words"]
-        frequencies = [pc.count_substring(words, f" {term} ").to_numpy() for term in terms]  # (texts,) for each term
+        words = rows["words"].to_pylist()
+        frequencies = [[text.count(f" {term} ") for text in words] for term in terms]
         counts = self._documents_with(terms)
         scores = bm25(
             np.asarray(frequencies).reshape(len(terms), rows.num_rows),
