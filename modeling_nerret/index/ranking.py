@@ -98,12 +98,12 @@ class Ranking:
         self._complete(mentions, candidates, "mentions")
         if config.document_weight:
             self._complete(windows, candidates, "windows")
-        scores = {}
-        for key in candidates:
-            word, whole = words.get(key, 0.0), windows.get(key, 0.0)
-            score = max(mentions[key], config.document_floor * whole) + config.document_weight * whole
-            scores[key] = float(np.float32(score + config.lexical_weight * word / (word + config.lexical_half)))
-        return scores
+        mention = np.array([mentions[key] for key in candidates])  # (documents,), as the next two
+        word = np.array([words.get(key, 0.0) for key in candidates])
+        whole = np.array([windows.get(key, 0.0) for key in candidates])
+        scores = np.maximum(mention, config.document_floor * whole) + config.document_weight * whole
+        scores += config.lexical_weight * word / (word + config.lexical_half)
+        return dict(zip(candidates, scores.astype(np.float32).tolist(), strict=True))
 
     def _complete(self, scores: dict[int, float], keys: Sequence[int], of: str) -> None:
         """Score those of `keys` that have no score yet; 0 for a document without a mention (or window)."""

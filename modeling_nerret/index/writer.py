@@ -48,7 +48,7 @@ APPROXIMATE_FROM = 20_000  # mentions; below, an exact scan is fast enough
 ROUNDS = 5  # of optimising a table; merging files is one, updating indexes another, and the last finds nothing to do
 TRIM_FROM = 500  # documents of a commit; it takes longer than a commit of one
 SPARE_COMMITS = 100  # so many, and another for each 2,000 documents, until the many small files are counts
-SPARE_DOCUMENTS, SPARE_SHARE = 2_000, 0.1  # documents, at least and of all, that may be in no index of words
+SPARE_DOCUMENTS, SPARE_SHARE = 500, 0.1  # documents, at least and of all, that may be in no index of words
 
 
 class Writer:
