@@ -67,6 +67,7 @@ class Store:
         self.manifest = read_manifest(self.path)
         self._stamp: tuple[int, ...] = ()
         self._snapshot: Snapshot | None = None
+        self._database: Any = None
         self._names: set[str] = set()  # names of files whose sizes are right
         self.read(lambda snapshot: snapshot.commit)  # so that damage is said at once
 
@@ -149,7 +150,8 @@ class Store:
         if snapshot is None or stamp != self._stamp:
             commit = read_commit(self.path)
             check_files(self.path, commit, self._names)
-            snapshot = Snapshot(connect(self.path), commit)
+            self._database = self._database or connect(self.path)  # it keeps what it has read of the engine's indexes
+            snapshot = Snapshot(self._database, commit)
             self._snapshot, self._stamp = snapshot, stamp
         return snapshot
 
@@ -178,7 +180,7 @@ class Store:
                     f"find out what is wrong with: nerret check {self.path}"
                 ) from failure
             time.sleep(pauses.pop(0))
-            self._snapshot = None
+            self._snapshot = self._database = None
 
     def _remove_halves(self) -> None:
         """Remove what a power cut has left, if nobody writes: the engine cannot open a table beside half a file."""
