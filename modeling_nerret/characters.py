@@ -11,6 +11,8 @@ INVISIBLE = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 INVISIBLES = re.compile(f"[{INVISIBLE}]+")
+# What leaves its place empty: these, white space, controls, and the blanks of Braille and Hangul
+BLANK = rf"\s\x00-\x08\x0e-\x1b\x7f-\x9f\u2800\u3164\uffa0{INVISIBLE}"
 
 # Pictures. Symbols that are written as text too (arrows, planets, notes) are pictures if U+FE0F follows
 PICTURE = (
@@ -23,8 +25,8 @@ EMOJI = (
     rf"(?:[{PICTURE}{INVISIBLE}]|(?<=\u200d)[^\w\s]|[^\w\s]\ufe0f)*"
 )
 _LINE_END = r"(?>\r\n|[\n\r\x85\u2028])"
-# What ends a passage, with the white space after it: a blank line, a tab, a vertical tab, a form feed, a separator of
+# What ends a passage, with the blanks after it: a blank line, a tab, a vertical tab, a form feed, a separator of
 # files, groups, records, units or paragraphs. A single line end does not, since texts are wrapped
-SEPARATOR = rf"(?:{_LINE_END}(?:(?!{_LINE_END})[\s{INVISIBLE}])*{_LINE_END}|[\t\v\f\x1c-\x1f\u2029])[\s{INVISIBLE}]*"
+SEPARATOR = rf"(?:{_LINE_END}(?:(?!{_LINE_END})[{BLANK}])*{_LINE_END}|[\t\v\f\x1c-\x1f\u2029])[{BLANK}]*"
 # What no mention contains
 BREAK = re.compile(f"{SEPARATOR}|{EMOJI}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import index
 from typing import Any, TypeVar
 
@@ -91,8 +92,8 @@ def as_documents(source: Any, spans: bool = False) -> Iterator[Document]:
     """Checked documents of a source, one by one.
 
     Args:
-        source: an iterable of mappings or `Document`s, a DataFrame of pandas or polars, an Arrow table, or a
-            `datasets.Dataset`.
+        source: an iterable of mappings or `Document`s, a DataFrame of pandas or polars, an Arrow table, a
+            `datasets.Dataset`, or an iterable of such tables.
         spans: see `Document.from_dict`.
 
     Raises:
@@ -127,7 +128,7 @@ def as_ids(ids: Any) -> list[str]:
 
 
 def _entries(source: Any) -> Iterable[Any]:
-    """The rows of a table, or the items of another iterable."""
+    """The rows of a table or of several, or the items of another iterable."""
     remedy = "accepted is an iterable of documents, a DataFrame, an Arrow table or a datasets.Dataset"
     columns = _columns(source)
     if columns is None:
@@ -135,7 +136,7 @@ def _entries(source: Any) -> Iterable[Any]:
             raise ValueError(f"{remedy}, not one {type(source).__name__}; put a document in a list, choose a split")
         if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
             raise ValueError(f"{remedy}, not {type(source).__name__}; `nerret index` reads files")
-        return source
+        return chain.from_iterable(_entries(item) if _columns(item) is not None else (item,) for item in source)
     if len(set(map(str, columns))) < len(columns) or not {"id", "text"} <= set(columns):
         raise ValueError(
             'a table has a column "id", a column "text" and no two of one name; '

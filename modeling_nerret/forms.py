@@ -52,7 +52,7 @@ _PLACES = re.compile(
     rf"(?P<separator>{SEPARATOR})|(?P<emoji>{EMOJI})|(?P<invisible>[{INVISIBLE}]+)"
     rf"|(?P<letter>[^{_TAIL}][{_TAIL}]{{1,30}}+)(?![{_TAIL}])"
 )
-_PLAIN = re.compile(r"[ -~]*(?:\r?\n[ -~]+)*\n?")  # texts without any of these
+_PLAIN = re.compile(r"[ -~]*(?:\r?\n *[!-~][ -~]*)*\n?")  # texts without any of these
 # Scripts that spell with joiners and spaces of no width: Arabic, those of India and its east, Mongolian
 _SPELLED = re.compile("[\u0600-\u08ff\u0900-\u109f\u1780-\u18af\ua840-\uabff\U00010a00-\U00011fff]")
 _JOINERS = frozenset("\u200b\u200c\u200d")

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from .characters import BREAK, INVISIBLES
+from .characters import BLANK, BREAK
 from .forms import MARKS, WORD
 from .spans import Span
 
 # Of 71,178 gold mentions of ten sets, 4 have more characters and 5 more words: rules, formulas and whole sentences
 LONGEST, MOST_WORDS = 200, 40
 _MARK = re.compile(f"[{MARKS}]")
+_BLANK = re.compile(f"[{BLANK}]")
 
 
 def accept(text: str, proposals: Iterable[Span]) -> list[Span]:
@@ -70,7 +71,7 @@ def _is_mark(letter: str) -> bool:
 
 
 def _is_blank(letter: str) -> bool:
-    return letter.isspace() or INVISIBLES.match(letter) is not None
+    return _BLANK.match(letter) is not None
 
 
 def possible(text: str, words: np.ndarray, most: int) -> np.ndarray:

@@ -221,6 +221,25 @@ def test_utf16_without_a_mark_is_named(tmp_path: Path, name: str, encoding: str)
         read(write(tmp_path / "a.json", CONTENTS["a.json"].encode(encoding)))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["София Жермен", "Σοφία Ζερμαίν", "गणित की रानी", "อาดา เลิฟเลซ", "آدا لوفليس", "蘇菲·熱爾曼"]
+)
+def test_no_script_in_utf16_without_a_mark_is_taken_for_utf8(tmp_path: Path, encoding: str, text: str) -> None:
+    documents, faults = read(write(tmp_path / "a.txt", f"{text}\n{text}\n".encode(encoding)))
+    assert not documents and len(faults) >= 2
+
+
+def test_some_control_characters_are_no_damage(tmp_path: Path) -> None:
+    lines = ["\x1b[1mAda\x1b[0m met \x1b[1mBabbage\x1b[0m", "a\tb\t\tc\t", "Ada\0", "1\x0c"]
+    assert texts(write(tmp_path / "a.txt", "\n".join(lines))) == lines
+
+
+def test_an_array_in_a_file_of_lines_says_what_such_a_file_is_called(tmp_path: Path) -> None:
+    _, faults = read(write(tmp_path / "a.jsonl", '[{"text": "Ada"},\n{"text": "Oslo"}]\n'))
+    assert "with one JSON value over many lines is called .json" in faults[0]
+
+
 def test_text_that_ends_inside_a_character(tmp_path: Path) -> None:
     for data in ("Ada\nOslo".encode("utf-16")[:-1], "Ada\nOslö".encode()[:-1]):
         documents, faults = read(write(tmp_path / "a.txt", data))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_nerret.forms import WORD, form_of
+from modeling_nerret.forms import WORD, _edits, form_of
 from modeling_nerret.windows import make_windows
 from tests.tiny import byte_bpe, unigram, wordpiece
 
@@ -63,6 +63,8 @@ def test_an_ordinary_text_is_its_own_form(text: str) -> None:
         ("Ana Ruiz \n\t\n\nJo Ek", "Ana Ruiz  ; Jo Ek"),
         ("Ana\tLisbon\r\n\r\nJo", "Ana ; Lisbon ; Jo"),
         ("Ana\fBo\vJo\x1cEk\u2029Mia", "Ana ; Bo ; Jo ; Ek ; Mia"),
+        ("Ana Ruiz\n  \nJo Ek", "Ana Ruiz ; Jo Ek"),
+        ("Ana\n\0\nBo\n\u2800\nJo\n\x1b \n\u3164Ek", "Ana ; Bo ; Jo ; Ek"),
         ("\tIt rained.\n\n\tThe sun shone.\n\n", "\tIt rained.\n\n\tThe sun shone.\n\n"),
         ("Lisbon😀 👩🏽\u200d🚀Ana 1️⃣Bo ❤️", "Lisbon ;   ; Ana  ; Bo  ; "),
         ("😀", "😀"),
@@ -104,6 +106,12 @@ def test_every_place_of_a_form_stands_for_one_of_the_text(text: str) -> None:
     for letter, start, end in zip(form.text, form.starts, form.ends, strict=True):
         if letter not in " ;":
             assert unicodedata.normalize("NFC", text[start:end]).find(letter) >= 0
+
+
+@settings(max_examples=400, deadline=None)
+@given(text=st.text(st.sampled_from("aB. \r\n\t"), max_size=12))
+def test_forms_are_the_same_without_the_short_cut_for_plain_text(text: str) -> None:
+    assert form_of(text).text != text or not list(_edits(text))
 
 
 @settings(max_examples=400, deadline=None)

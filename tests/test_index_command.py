@@ -85,6 +85,22 @@ def test_ids_that_come_later_make_the_earlier_ones_stale(command: Command) -> No
     assert "2 documents removed" in command.error and command.texts() == ["Ada", "Oslo"]
 
 
+def test_given_mentions_that_changed_are_a_change(command: Command) -> None:
+    record = '{"id": "a", "text": "Ada met Babbage.", "mentions": %s}\n'
+    flags, ada, babbage = ("--detector", "given"), '{"start": 0, "end": 3}', '{"start": 8, "end": 15}'
+    command.run("a.jsonl", record % "[]")
+    assert "1 documents added" in command.error
+    for mentions, counts in (
+        (f"[{ada}]", "1 replaced, 0 unchanged"),
+        (f"[{ada}, {babbage}]", "1 replaced, 0 unchanged"),
+        (f"[{babbage}, {ada}, {ada}]", "0 replaced, 1 unchanged"),
+        (f"[{babbage}]", "1 replaced, 0 unchanged"),
+        ("null", "1 replaced, 0 unchanged"),
+    ):
+        assert command.run("a.jsonl", record % mentions, *flags) == 0 and counts in command.error
+    assert "; 1 documents, 0 mentions" in command.error
+
+
 def test_a_broken_line_keeps_what_was_committed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modeling_nerret.index.retriever.COMMIT_DOCUMENTS", 2)
     monkeypatch.setattr("modeling_nerret.encoding.BUFFER_DOCUMENTS", 2)

@@ -25,6 +25,7 @@ from tests.tiny import save_backbone, wordpiece
 
 SEPARATORS = [
     *("\n\n", "\r\n\r\n", "\r\r", "\n \t\n", "\n\u200b\n", "\n\ufeff \r\n", "\x85\x85", "\u2028\u2028", "\n\n\n\n"),
+    *("\n  \n", "\n\0\n", "\n\x1b\r\n", "\n\u2800\u2800\n", "\n\u3164\n\uffa0"),
     *("\t", "\f", "\v", "\x1c", "\x1d", "\x1e", "\x1f", "\u2029", " \t ", "\n\f"),
     *("😀", " 👩🏽\u200d🚀 ", "🇵🇹🇪🇸", "❤️", "1️⃣"),
 ]
@@ -49,6 +50,7 @@ def test_a_name_goes_on_after_a_single_line_end(separator: str) -> None:
     [
         (" Ada \n", 0, 6, "Ada"),
         ("\ufeff\u202aAda\u202c\u200b", 0, 7, "Ada"),
+        ("\x07\u2800Ada\u3164\0", 0, 7, "Ada"),
         ("Jose\u0301 left", 0, 4, "Jose\u0301"),
         ("Pe\u0301rez", 2, 6, "e\u0301rez"),
         ("हिन्दी", 0, 1, "हि"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import signal
 from collections.abc import Iterator
@@ -193,6 +194,9 @@ def test_an_error_late_in_a_stream_rolls_the_whole_call_back(
         ("", {}, "a type query is a few words"),
         ("  ", {}, "a type query is a few words"),
         ("city", {"k": 0}, "k is 0"),
+        ("city", {"min_score": math.nan}, "min_score is nan"),
+        ("city", {"min_score": np.float32("nan")}, "min_score is .*nan"),
+        ("city", {"min_score": True}, "min_score is True"),
         ("city", {"mode": "magic"}, "accepted are hybrid, vector, document, lexical"),
         ("city " * 200, {}, "over 64 tokens"),
         ("city", {"where": {"year": {"~": 1}}}, "unknown comparison"),

@@ -88,8 +88,8 @@ def test_stray_bytes_in_arguments(index: str, command: list[str], capsys: pytest
     assert capsys.readouterr().err.endswith("\\udce9' is not valid UTF-8\n")
 
 
-def shell(command: str) -> subprocess.CompletedProcess:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+def shell(command: str, **changes: str) -> subprocess.CompletedProcess:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | changes
     arguments = ["sh", "-c", f"{NERRET} {command}"]
     return subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=environment)
 
@@ -111,6 +111,14 @@ def test_streams_that_are_closed_or_full(command: str, code: int, error: str) ->
         pytest.skip("there is no /dev/full")
     result = shell(command)
     assert (result.returncode, result.stderr) == (code, error)
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "search --help", "models"])
+def test_a_full_output_without_a_buffer(command: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    result = shell(f"{command} > /dev/full", PYTHONUNBUFFERED="1")
+    assert (result.returncode, result.stderr) == (1, "nerret: [Errno 28] No space left on device\n")
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -307,6 +307,9 @@ SOURCES = {
     "arrow batch": pa.RecordBatch.from_pylist(ROWS),
     "datasets": datasets.Dataset.from_list(ROWS),
     "datasets with numpy": datasets.Dataset.from_list(ROWS).with_format("numpy"),
+    "parts": pa.Table.from_pylist(ROWS).to_reader(max_chunksize=1),
+    "frames": (FRAME.iloc[[row]] for row in range(2)),
+    "datasets with arrow": datasets.Dataset.from_list(ROWS).with_format("arrow"),
     "datasets streamed": datasets.Dataset.from_list(ROWS).to_iterable_dataset(),
 }
 
@@ -345,7 +348,7 @@ def test_a_table_with_a_cell_that_is_not_unicode_is_refused_with_its_place() -> 
         list(as_documents(table))
 
 
-@pytest.mark.parametrize("entry", ["Ada", 5, None, ("id", "text"), FRAME])
+@pytest.mark.parametrize("entry", ["Ada", 5, None, ("id", "text"), FRAME.iloc[0]])
 def test_other_entries_are_refused(entry: Any) -> None:
     with pytest.raises(ValueError, match="a document is"):
         list(as_documents([entry]))

@@ -10,7 +10,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
 from .signals import Termination, terminations
@@ -105,6 +105,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help and version; argparse would pass over a standard output that cannot be written."""
+        if file is sys.stdout:
+            print(message, end="", file=file)
+        else:
+            super()._print_message(message, file)
 
 
 def _parser(name: str | None) -> argparse.ArgumentParser:

@@ -113,22 +113,27 @@ def _documents(
 def _changes(
     documents: Iterable[Document], retriever: EntityRetriever, counts: Counter[str], progress: tqdm[Any]
 ) -> Iterator[Document]:
-    """The documents that the index does not hold in this form."""
+    """The documents that the index does not hold in this form; given spans are a part of it."""
+    from ..detection import GivenSpans
     from ..documents import in_groups
 
+    spans = isinstance(retriever.detector, GivenSpans)
+
     for group in in_groups(documents, lambda document: len(document.text), GROUP_CHARACTERS, GROUP_DOCUMENTS):
-        old = retriever.lookup([document.id for document in group])
-        changes = [document for document in group if not _is_same(old.get(document.id), document)]
+        old = retriever.lookup([document.id for document in group], spans)
+        changes = [document for document in group if not _is_same(old.get(document.id), document, spans)]
         counts["unchanged"] += len(group) - len(changes)
         progress.update(len(group))
         yield from changes
 
 
-def _is_same(old: Document | None, document: Document) -> bool:
+def _is_same(old: Document | None, document: Document, spans: bool) -> bool:
     """Whether the index holds exactly this; metadata is compared as JSON, the form in which it is stored."""
     from ..metadata import to_json
 
     if old is None or old.text != document.text:
+        return False
+    if spans and {span[:2] for span in old.mentions} != {span[:2] for span in document.mentions}:
         return False
     return to_json(old.metadata) == to_json(document.metadata)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from ..metadata import as_decimal, as_number
 from .filters import ORDER, Tests, Where, branches_of, check_count
+from .readers.jsonl import distinct
 
 _CONDITION = re.compile(r"(.*?)(\s+in\s+|\s+contains\s+|==|!=|>=|<=|=|>|<)(.*)", re.DOTALL)
+_SIGNS = ("=", "<", ">", "!", "~")
 _JSON = re.compile(r"\s*(\{|\[\s*\{)")
 
 
@@ -44,7 +46,7 @@ def _parse_condition(condition: str) -> list[Tests]:
     if not _JSON.match(condition):
         return [_parse_comparison(part.strip()) for part in condition.split("||")]
     try:
-        where = json.loads(condition)
+        where = json.loads(condition, object_pairs_hook=distinct)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"--where {condition!r:.80} begins as JSON and is none ({error})") from None
     return branches_of(where)
@@ -56,6 +58,11 @@ def _parse_comparison(text: str) -> Tests:
         raise ValueError('a --where is empty; write "field=value", or != >= <= > < in contains instead of =')
     if match is None:
         return {text: {"exists": True}}
+    if match[2][-1] in _SIGNS and match[3][:1] in _SIGNS:  # such as <> and =>
+        raise ValueError(
+            f"--where {text!r:.80} has an unknown comparison {match[2] + match[3][:1]!r}; accepted are = != >= <= > < "
+            "in contains, with a space before a value that begins with such a sign"
+        )
     name, sign, value = (part.strip() for part in match.groups())
     operator = "==" if sign == "=" else sign
     if operator == "in":

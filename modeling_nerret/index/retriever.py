@@ -105,7 +105,8 @@ class EntityRetriever:
         interruption, and after an error of the stream itself. A document that is refused rolls the whole call back.
 
         Args:
-            documents: mappings or `Document`s, or a table with a row for each: of pandas, polars, pyarrow or datasets.
+            documents: mappings or `Document`s, or a table with a row for each: of pandas, polars, pyarrow or datasets;
+                also an iterable of tables.
 
         Returns:
             How many documents were added and replaced, how many characters, windows and mentions were read, and how
@@ -158,14 +159,18 @@ class EntityRetriever:
         with self._store.writing() as writer:
             return writer.delete(names)
 
-    def lookup(self, ids: Any) -> dict[str, Document]:
+    def lookup(self, ids: Any, spans: bool = False) -> dict[str, Document]:
         """Documents by id, of one or several; ids that no document has are left out.
+
+        Args:
+            ids: as for `delete`.
+            spans: whether to read the documents' mentions too.
 
         Raises:
             ValueError: an id is no string and no whole number.
         """
         names = as_ids(ids)
-        return self._store.lookup(names) if self._store else {}
+        return self._store.lookup(names, spans) if self._store else {}
 
     def ids(self, prefix: str = "") -> list[str]:
         """Ids of all documents, or of those whose ids begin with `prefix`, in alphabetical order."""
@@ -240,7 +245,8 @@ class EntityRetriever:
             raise ValueError(f"the model {self.checkpoint.name!r} has no document head; use mode='hybrid' or 'vector'")
         if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
-        if min_score is not None and not isinstance(min_score, (int, float, np.number)):
+        is_number = isinstance(min_score, (int, float, np.number)) and not isinstance(min_score, bool)
+        if min_score is not None and not (is_number and min_score == min_score):
             raise ValueError(f"min_score is {min_score!r}; it must be a number")
         refuse_fork()
         conditions = None if where is None or where == {} else Filter(where)

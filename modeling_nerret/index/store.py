@@ -11,10 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..documents import Document
+from ..spans import Span
 from .commits import (
     Commit,
     add_checksums,
@@ -104,13 +106,15 @@ class Store:
         counts = {"documents": len(self), "mentions": self.count_mentions(), "bytes": size}
         return {"path": str(self.path), "model": self.manifest["model"], **counts, "format": FORMAT}
 
-    def lookup(self, ids: Sequence[str]) -> dict[str, Document]:
-        """Documents by id; ids that no document has are left out."""
+    def lookup(self, ids: Sequence[str], spans: bool = False) -> dict[str, Document]:
+        """Documents by id, with their mentions if `spans`; ids that no document has are left out."""
 
         def documents(snapshot: Snapshot) -> dict[str, Document]:
-            return {
-                document.id: document for document in snapshot.documents(list(snapshot.keys(ids).values())).values()
-            }
+            documents = snapshot.documents(list(snapshot.keys(ids).values()))
+            mentions = snapshot.mentions(list(documents)) if spans else {}
+            for key, places in mentions.items():
+                documents[key] = replace(documents[key], mentions=tuple(Span(start, end) for start, end, _ in places))
+            return {document.id: document for document in documents.values()}
 
         return self.read(documents)
 

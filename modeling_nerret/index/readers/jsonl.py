@@ -54,6 +54,6 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _reason(error: json.JSONDecodeError, unit: str) -> str:
     if error.msg == "Extra data":
         return f"a {unit} holds one object, but more follows"
-    if error.doc.strip() in ("[", "{"):
+    if error.doc.strip() == "{" or error.doc.lstrip().startswith("["):
         return "an object ends on its line; a file with one JSON value over many lines is called .json"
     return error.msg

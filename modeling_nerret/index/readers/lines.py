@@ -19,7 +19,8 @@ _MARKS = (  # the mark of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MARK_BYTES = 4  # of the longest mark
-_MANY_NULS = 0.1  # of the characters
+_CONTROLS = re.compile("[\0-\x08\x0e-\x1a]")
+_MANY, _HEAD = 0.05, 200  # of the characters; so many are looked at
 _DAMAGE = re.compile("[\ud800-\udfff]")
 _MARKING = "nerret.mark"
 
@@ -111,9 +112,13 @@ def find_fault(text: str, encoding: str = "utf-8") -> str:
         >>> find_fault("Oslo"), find_fault("G\\udcffttingen")[:36]
         ('', 'the bytes from 1 are not valid UTF-8')
     """
-    nuls = text.count("\0")
-    if nuls > 1 and nuls >= _MANY_NULS * len(text):
-        return "it is full of NUL bytes, as UTF-16 without a byte-order mark is; save the file as UTF-8"
+    head = text[:_HEAD]
+    for kind, count, part in (
+        ("NUL bytes", text.count("\0"), text),
+        ("control characters", len(_CONTROLS.findall(head)), head),  # what is Cyrillic or Arabic has few NUL bytes
+    ):
+        if count > 1 and count >= _MANY * len(part):
+            return f"it is full of {kind}, as UTF-16 without a byte-order mark is; save the file as UTF-8"
     if text.isascii() or not (damage := _DAMAGE.search(text)):
         return ""
     if encoding != "utf-8":
