@@ -21,6 +21,7 @@ TEXTS = {
     "han": "大宮駅のエミー・ネーターは数学者であり続けた",
     "thai": "กรุงเทพมหานครเป็นเมืองหลวง",
     "indic": "हिन्दी भाषा",
+    "korean": "그는 서울에서 살았다",
     "long": "x" * 300 + " end",
     "code": "C++ in foo_bar, file.txt, covid-19, 1,905 and O'Brien's",
 }
@@ -48,6 +49,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ("ネーター", "han"),
         ("เมือง", "thai"),
         ("हिन्दी", "indic"),
+        ("서울", "korean"),
         ("x" * 300, "long"),
         ("foo", "code"),
         ("covid", "code"),

@@ -55,11 +55,11 @@ def main() -> None:
             size = generator.randrange(60, 1_900)  # KiB
             _mount(disk, size)
             try:
-                outcome, lost, faults = _fill(corpus, disk / "index", model, disk)
+                outcome, losses, faults = _fill(corpus, disk / "index", model, disk)
             finally:
                 subprocess.run(["umount", disk], check=True)
             counts[outcome] += 1
-            counts["documents lost"] += lost
+            counts["documents lost"] += losses
             counts["faults"] += faults
             print(f"{number + 1}: {size} KiB, {outcome}", file=sys.stderr, flush=True)
     print_table([{"full disks": options.count} | {name: counts[name] for name in OUTCOMES}])
@@ -85,12 +85,12 @@ def _fill(corpus: Path, index: Path, model: str, disk: Path) -> tuple[str, int, 
     _mount(disk, 200_000, "remount")
     if before:
         faults += len([fault for fault in Check(index).faults(deep=True) if "nerret compact" not in fault])
-    again = _run(corpus, index, model)
+    rerun = _run(corpus, index, model)
     after = _ids(index)
-    lost = len(before - after) + (DOCUMENTS - len(after))
-    if again.returncode or lost:
-        print(again.stderr, file=sys.stderr)
-    return outcome, lost, faults + len(Check(index).faults(deep=True))
+    losses = len(before - after) + (DOCUMENTS - len(after))
+    if rerun.returncode or losses:
+        print(rerun.stderr, file=sys.stderr)
+    return outcome, losses, faults + len(Check(index).faults(deep=True))
 
 
 def _run(corpus: Path, index: Path, model: str) -> subprocess.CompletedProcess[str]:

@@ -1,8 +1,8 @@
 """Terms: what lexical search compares, instead of the letters as they stand in a text.
 
-Case, accents and invisible characters make no difference, nor do English endings. Scripts without spaces between words
-are cut into pairs of letters, and Chinese characters also count by themselves. Nothing is left out but the commonest
-English words.
+Case, accents and invisible characters make no difference, nor do English endings. Scripts without spaces between words,
+and Korean, are cut into pairs of letters, and Chinese characters also count by themselves. Nothing is left out but the
+commonest English words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ LONGEST = 100  # characters of a term; longer words are compared by their beginn
 K1, B = 1.2, 0.75  # of BM25, as nearly everybody sets them
 
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
-_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# Korean has spaces, but joins particles to words
+_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _PIECE = regex.compile(rf"[{_SPACELESS}]+|[^{_SPACELESS}]+")
 _IS_SPACELESS = regex.compile(rf"[{_SPACELESS}]")
 _IS_HAN = regex.compile(r"\p{Han}")
@@ -51,7 +52,7 @@ def _terms(word: str) -> tuple[str, ...]:
     letters = word.casefold()
     if not letters.isascii():
         marks = unicodedata.normalize("NFKD", letters)
-        letters = regex.sub(r"[\u0300-\u036f]", "", marks).translate(_LETTERS)
+        letters = unicodedata.normalize("NFC", regex.sub(r"[\u0300-\u036f]", "", marks)).translate(_LETTERS)
     if letters in COMMON or not letters:  # nothing is left of an accent by itself
         return ()
     if not _IS_SPACELESS.search(letters):
