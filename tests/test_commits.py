@@ -289,15 +289,15 @@ def test_an_index_that_is_gone_or_exchanged_is_told(index: Store, tmp_path: Path
         len(index)
     with pytest.raises(ValueError, match="nothing is there"):
         fill(index, unit_vectors("b"))
-    other = Store.create(index.path, SIZE, model="other", fingerprint="o")
+    stranger = Store.create(index.path, SIZE, model="other", fingerprint="o")
     with pytest.raises(ValueError, match="made anew with another model"):
         len(index)
     with pytest.raises(ValueError, match="made anew with another model"):
         fill(index, unit_vectors("b"))
-    assert len(other) == 0
-    (other.path / "commit.json").unlink()
+    assert len(stranger) == 0
+    (stranger.path / "commit.json").unlink()
     with pytest.raises(ValueError, match=r"commit\.json is missing"):
-        len(other)
+        len(stranger)
 
 
 @pytest.mark.parametrize("size", [0, 10])
@@ -325,10 +325,10 @@ def test_tables_with_documents_are_no_remains(index: Store) -> None:
     "error", [PermissionError(13, "Permission denied", "/corpus"), RuntimeError("No space left on the page")]
 )
 def test_errors_of_the_caller_stay_as_they_are(index: Store, error: Exception) -> None:
-    with pytest.raises(type(error)) as raised, index.writing() as changes:
+    with pytest.raises(type(error)) as info, index.writing() as changes:
         changes.write([unit_vectors("b")])
         raise error
-    assert raised.value is error and ids(index) == {"a", "b"}
+    assert info.value is error and ids(index) == {"a", "b"}
 
 
 def test_documents_stay_if_the_compaction_after_them_fails(

@@ -455,5 +455,5 @@ def test_an_empty_index_keeps_its_model(tmp_path: Path, tiny_checkpoint: str) ->
     retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
     retriever.add(DOCUMENTS)
     retriever.delete(retriever.ids())
-    again = EntityRetriever(tmp_path / "index")
-    assert again.checkpoint.name == retriever.checkpoint.name and again.search("city") == []
+    copy = EntityRetriever(tmp_path / "index")
+    assert copy.checkpoint.name == retriever.checkpoint.name and copy.search("city") == []

@@ -64,7 +64,7 @@ class Ranking:
     def best(self) -> list[Rank]:
         """The best `k` documents; ties in order of their ids."""
         snapshot, where, least = self.snapshot, self.query.where, self.query.min_score
-        most = max(snapshot.size, snapshot.count_mentions(), snapshot.count_windows(), 1)
+        most = max(snapshot.size, snapshot.mention_count, snapshot.window_count, 1)
         k = min(self.query.k, most)
         limit = first = min(max(2 * k, 200), most)
         while True:

@@ -69,15 +69,15 @@ class EntityRetriever:
         on_long: str = "window",
     ):
         self.path = as_path(path)
-        self._opened = None if is_vacant(self.path) else Store(self.path)
+        self._index = None if is_vacant(self.path) else Store(self.path)
         if model is None:
-            model = DEFAULT if self._opened is None else self._opened.manifest["model"]
+            model = DEFAULT if self._index is None else self._index.manifest["model"]
         if isinstance(model, str):
             model = _fixed(model)
-            self._check_model(model, None, self._opened)
+            self._check_model(model, None, self._index)
             model = load_checkpoint(model, device)
         self.checkpoint: Checkpoint = model
-        self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, self._opened)
+        self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, self._index)
         self.detector = detector or self.checkpoint.detector
         self.encoder = Encoder(
             self.checkpoint.model, self.checkpoint.tokenizer, self.detector or GivenSpans(), batch_tokens, on_long
@@ -91,11 +91,11 @@ class EntityRetriever:
     @property
     def _store(self) -> Store | None:
         """The index, if there is one; another process may have made it after this object."""
-        if self._opened is None and has_index(self.path):
+        if self._index is None and has_index(self.path):
             store = Store(self.path)
             self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, store)
-            self._opened = store
-        return self._opened
+            self._index = store
+        return self._index
 
     def __len__(self) -> int:
         """Number of documents."""
@@ -278,7 +278,7 @@ class EntityRetriever:
             names = {"model": self.checkpoint.name, "fingerprint": self.checkpoint.fingerprint}
             store = Store.create(self.path, size, **names)
             self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, store)  # another process may be first
-            self._opened = store
+            self._index = store
         return store
 
     def _check_model(self, name: str, fingerprint: str | None, store: Store | None) -> None:

@@ -52,13 +52,20 @@ class Snapshot:
         """Number of documents."""
         return int(self._documents.count_rows())
 
-    def count_mentions(self) -> int:
+    @cached_property
+    def mention_count(self) -> int:
         """Number of mentions."""
         return int(self.tables["mentions"].count_rows())
 
-    def count_windows(self) -> int:
+    @cached_property
+    def window_count(self) -> int:
         """Number of windows."""
         return int(self.tables["windows"].count_rows())
+
+    @cached_property
+    def _approximate(self) -> set[str]:
+        """Names of the tables with a vector index."""
+        return {name for name in ("mentions", "windows") if vector_index(self.tables[name])}
 
     def nearest(
         self, vector: np.ndarray, limit: int, keys: Collection[int] | None = None, of: str = "mentions"
@@ -73,7 +80,7 @@ class Snapshot:
         query = query.select(["key", "vector", "_distance"])
         if keys is not None:
             query = query.where(is_in("key", keys or [-1]), prefilter=True).bypass_vector_index()
-        elif vector_index(table):
+        elif of in self._approximate:
             query = query.minimum_nprobes(NPROBES).maximum_nprobes(0)  # 0: more, if these hold too few
         rows = query.to_arrow()
         owners, scores = rows["key"].to_numpy(), dot(rows["vector"], vector)
@@ -133,7 +140,7 @@ class Snapshot:
 
         The vectors are (mentions, size) float32. An unchanged index gives the same ones every time.
         """
-        count = self.count_mentions()
+        count = self.mention_count
         offsets = np.linspace(0, count - 1, min(limit, count), dtype=int).tolist()
         rows = self.tables["mentions"].take_offsets(offsets).to_arrow()
         places = zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), strict=True)

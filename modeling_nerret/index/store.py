@@ -100,7 +100,7 @@ class Store:
 
     def count_mentions(self) -> int:
         """Number of mentions."""
-        return self.read(Snapshot.count_mentions)
+        return self.read(lambda snapshot: snapshot.mention_count)
 
     def info(self) -> dict[str, Any]:
         """Path, model, numbers of documents and mentions, bytes on disk."""
