@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,116 @@ def test_exact_values_are_what_check_expects(index: Store) -> None:
     document = Document.from_dict({"id": "x", "text": "Ada in London", "n": 2**60 + 1, "tags": ["a", None], "f": 1e-9})
     fill(index, replace(unit_vectors("x"), document=document))
     assert Check(index.path).faults(deep=True) == []
+
+
+def test_a_reader_that_is_overtaken_by_a_compaction_sees_its_commit(
+    index: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, read_commit = Store(index.path), store.read_commit
+    fill(index, unit_vectors("b"))
+
+    def read_late(path: Path) -> Any:
+        commit = read_commit(path)
+        monkeypatch.setattr(store, "read_commit", read_commit)
+        with index.writing() as changes:
+            changes.compact()  # removes the files that this commit names, and their checksums
+        return commit
+
+    monkeypatch.setattr(store, "read_commit", read_late)
+    assert len(reader) == 2
+
+
+def test_sizes_are_told_while_files_vanish(index: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = os.walk
+
+    def walk_late(path: Path) -> Iterator[Any]:
+        for folder, folders, files in walk(path):
+            yield folder, folders, [*files, "gone"]
+
+    monkeypatch.setattr(os, "walk", walk_late)
+    assert index.info()["bytes"] > 1000
+
+
+def test_check_waits_for_writers_and_keeps_them_out(index: Store) -> None:
+    with index.writing(), pytest.raises(RuntimeError, match="already writes"):
+        Check(index.path).faults()
+    check = Check(index.path)
+    with index.writing() as changes:  # after the check was made, before it looks
+        changes.write([unit_vectors("b")])
+        changes.compact()
+    assert check.faults(deep=True) == [] and check.snapshot.size == 2
+
+
+def test_an_index_that_is_gone_or_exchanged_is_told(index: Store, tmp_path: Path) -> None:
+    index.path.rename(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"is no nerret index \(nothing is there\)"):
+        len(index)
+    with pytest.raises(ValueError, match="nothing is there"):
+        fill(index, unit_vectors("b"))
+    stranger = Store.create(index.path, SIZE, model="other", fingerprint="o")
+    with pytest.raises(ValueError, match="made anew with another model"):
+        len(index)
+    with pytest.raises(ValueError, match="made anew with another model"):
+        fill(index, unit_vectors("b"))
+    assert len(stranger) == 0
+    (stranger.path / "commit.json").unlink()
+    with pytest.raises(ValueError, match=r"commit\.json is missing"):
+        len(stranger)
+
+
+@pytest.mark.parametrize("size", [0, 10])
+def test_a_power_cut_while_an_index_is_made_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    path = tmp_path / "new"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store, "make_durable", interrupt)
+        Store.create(path, SIZE, model="m", fingerprint="f")
+    for file in table_files(path).values():
+        file.write_bytes(file.read_bytes()[:size])
+    fill(Store.create(path, 2 * SIZE, model="n", fingerprint="g"))
+    assert Check(path).faults(deep=True) == []
+
+
+def test_tables_with_documents_are_no_remains(index: Store) -> None:
+    for name in ("commit.json", "nerret.json"):
+        (index.path / name).unlink()
+    with pytest.raises(ValueError, match="exists and is no nerret index"):
+        Store.create(index.path, SIZE, model="m", fingerprint="f")
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "/corpus"), RuntimeError("No space left on the page")]
+)
+def test_errors_of_the_caller_stay_as_they_are(index: Store, error: Exception) -> None:
+    with pytest.raises(type(error)) as info, index.writing() as changes:
+        changes.write([unit_vectors("b")])
+        raise error
+    assert info.value is error and ids(index) == {"a", "b"}
+
+
+def test_documents_stay_if_the_compaction_after_them_fails(
+    index: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(writer, "SPARE_COMMITS", 0)
+    monkeypatch.setattr(writer, "_optimize", fail)
+    fill(index, unit_vectors("b"))
+    fill(index, unit_vectors("c"))
+    assert "all changes are stored" in caplog.text and "the disk is full" in caplog.text
+    with pytest.raises(OSError, match="the disk is full"), index.writing() as changes:
+        changes.compact()
+    monkeypatch.undo()
+    with index.writing() as changes:
+        changes.compact()
+    assert ids(Store(index.path)) == {"a", "b", "c"} and Check(index.path).faults(deep=True) == []
+
+
+def test_a_table_that_does_not_settle_keeps_its_old_versions(index: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "ROUNDS", 1)
+    fill(index, unit_vectors("b"))
+    with index.writing() as changes:
+        changes.compact()
+    assert ids(Store(index.path)) == {"a", "b"} and Check(index.path).faults(deep=True) == []

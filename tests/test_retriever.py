@@ -445,3 +445,19 @@ def test_a_text_without_given_mentions_is_ranked_too(document_checkpoint: Checkp
 def test_document_mode_needs_a_document_head(tiny_checkpoint: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no document head; use mode='hybrid' or 'vector'"):
         EntityRetriever(tmp_path / "index", tiny_checkpoint).search("city", mode="document")
+
+
+def test_an_index_that_another_process_has_made_is_seen(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    early = EntityRetriever(tmp_path / "index", checkpoint)
+    assert early.search("city") == [] and len(early) == 0
+    EntityRetriever(tmp_path / "index", checkpoint).add(DOCUMENTS)
+    assert len(early) == len(DOCUMENTS) and early.search("city", k=1)
+    assert early.delete("a") == 1
+
+
+def test_an_empty_index_keeps_its_model(tmp_path: Path, tiny_checkpoint: str) -> None:
+    retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
+    retriever.add(DOCUMENTS)
+    retriever.delete(retriever.ids())
+    copy = EntityRetriever(tmp_path / "index")
+    assert copy.checkpoint.name == retriever.checkpoint.name and copy.search("city") == []

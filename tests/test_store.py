@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from modeling_nerret.index import tables
 from modeling_nerret.index import writer as writer_module
 from modeling_nerret.index.filters import Filter
 from modeling_nerret.index.folder import is_vacant
+from modeling_nerret.index.ranking import MODES, Query, Ranking
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.tables import vector_index
 from modeling_nerret.spans import Span
@@ -363,6 +365,37 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> No
     scores, mentions = store.snapshot().nearest(query, 400), store.snapshot().mentions(range(1, 102), query)
     assert len({scores[key] for key in range(1, 102, 3)}) == 1
     assert all(scores[key] == max(score for _, _, score in mentions[key]) for key in scores)
+
+
+def ranks(store: Store, mode: str, k: int, vector: Any) -> list[tuple[str, float]]:
+    weights = SimpleNamespace(document_weight=0.3, document_floor=0.8, lexical_weight=0.3, lexical_half=3.0)
+    query = Query("ada paris", vector, k, mode)
+    return [(rank.id, rank.score) for rank in Ranking(store.snapshot(), weights, query).best()]
+
+
+def document_with_window(name: str, text: str, vector: Any) -> EncodedDocument:
+    vectors = np.asarray([vector], dtype=np.float32)
+    return EncodedDocument(Document(name, text, {}), [Span(0, 3)], vectors, [Span(0, len(text))], vectors)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ties_are_in_order_of_their_ids_however_many_there_are(store: Store, mode: str) -> None:
+    names = [f"d{number:03}" for number in range(450)]
+    fill(store, *(document_with_window(name, "Ada in London", np.eye(SIZE)[0]) for name in reversed(names)))
+    assert [name for name, _ in ranks(store, mode, 10, np.eye(SIZE)[0])] == names[:10]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_scores_do_not_depend_on_how_many_are_asked_for(store: Store, mode: str) -> None:
+    random = np.random.default_rng(0)
+    texts = [
+        " ".join(random.choice(["Ada", "Paris", "London", "Rome"], size=random.integers(1, 6))) for _ in range(600)
+    ]
+    vectors = random.normal(size=(600, SIZE)) / 3
+    fill(store, *(document_with_window(f"d{row}", text, vectors[row]) for row, text in enumerate(texts)))
+    everything = ranks(store, mode, 600, np.eye(SIZE)[0])
+    assert ranks(store, mode, 10, np.eye(SIZE)[0]) == everything[:10]
+    assert ranks(store, mode, 120, np.eye(SIZE)[0]) == everything[:120]
 
 
 def index_corpus(path: Path, sender: Connection) -> None:

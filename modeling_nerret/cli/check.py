@@ -24,6 +24,6 @@ def run(options: argparse.Namespace) -> int:
     faults = check.faults(options.deep)
     for fault in faults:
         print(fault)
-    documents = f"{check.snapshot.size:,} documents, {check.snapshot.count_mentions():,} mentions"
+    documents = f"{check.snapshot.size:,} documents, {check.snapshot.mention_count:,} mentions"
     print(f"{options.index}: {documents}, {len(faults) or 'no'} faults found", file=sys.stderr)
     return 1 if faults else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 from ..documents import Document
 from ..metadata import flatten, to_json
 from .commits import checksum, read_checksums, table_files
-from .folder import REMEDY, as_path, read_manifest
+from .folder import REMEDY, as_path, read_manifest, write_lock
 from .snapshot import Snapshot
 from .store import Store
 from .tables import as_array, count_terms, rows_of
@@ -24,7 +25,7 @@ MOST = 20  # faults of one kind that are named
 
 
 class Check:
-    """Looks for faults in an index.
+    """Looks for faults in an index; nobody can write to it meanwhile.
 
     Args:
         path: the index folder.
@@ -44,10 +45,17 @@ class Check:
 
         Args:
             deep: also read every document, mention and vector, which takes minutes for a large index.
+
+        Raises:
+            RuntimeError: another process writes to the index.
         """
-        faults = list(self._files())
-        faults += self._counts()
-        return faults + (list(self._contents()) if deep and not faults else [])
+        with ExitStack() as stack:
+            with suppress(OSError):  # where no lock can be made, nobody writes
+                stack.enter_context(write_lock(self.path))
+            self.snapshot = self.store.snapshot()
+            faults = list(self._files())
+            faults += self._counts()
+            return faults + (list(self._contents()) if deep and not faults else [])
 
     def _files(self) -> Iterator[str]:
         """Files that are missing, changed or of nobody."""

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,16 @@ _REMEDIES = {  # words of the storage engine and of the system: what is wrong an
 }
 
 
+def count_bytes(path: Path) -> int:
+    """Bytes of all files in a folder, without those that vanish meanwhile."""
+    size = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += Path(folder, name).lstat().st_size
+    return size
+
+
 def as_path(path: str | Path) -> Path:
     """An index's path as an absolute one, so that a change of the working folder changes nothing; `~` is the home.
 
@@ -58,10 +69,27 @@ def is_vacant(path: Path) -> bool:
     return not names or (LOCK in names and names <= remains and not _has_documents(path))
 
 
+def remove_remains(path: Path) -> None:
+    """Remove what a killed attempt to make an index has left; it may be half a file, or for a model of another size.
+
+    Only the holder of the write lock may call it.
+
+    Raises:
+        ValueError: there is something else.
+    """
+    if not is_vacant(path):
+        raise ValueError(f"{path} exists and is no nerret index; choose a new path")
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
 def _has_documents(path: Path) -> bool:
-    """Whether anything was committed after the empty tables of a new index."""
-    if not (path / COMMIT).exists():
-        return False
+    """Whether anything was written after the empty tables of a new index."""
+    if not (path / COMMIT).exists():  # its tables have no data, unless the file was lost
+        return any(any(folder.iterdir()) for folder in path.glob("*.lance/data"))
     try:
         return bool(read_sealed(path / COMMIT).get("number") != 0)
     except ValueError:

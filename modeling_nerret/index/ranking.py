@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .filters import Filter
-from .snapshot import Snapshot
+from .snapshot import Scores, Snapshot
 
 MODES = ("hybrid", "vector", "document", "lexical")
 
@@ -64,24 +65,26 @@ class Ranking:
     def best(self) -> list[Rank]:
         """The best `k` documents; ties in order of their ids."""
         snapshot, where, least = self.snapshot, self.query.where, self.query.min_score
-        most = max(snapshot.size, snapshot.count_mentions(), snapshot.count_windows(), 1)
+        most = max(snapshot.size, snapshot.mention_count, snapshot.window_count, 1)
         k = min(self.query.k, most)
         limit = first = min(max(2 * k, 200), most)
         while True:
             scores = self._scores(limit)
-            is_all = limit == most or (self.query.mode == "lexical" and len(scores) < limit)
+            rest = -math.inf if limit == most else scores.rest
             if where is not None and self.keys is None:
                 matches = snapshot.passing(where, scores)
-                scores = {key: score for key, score in scores.items() if key in matches}
-            if len(scores) >= k or is_all:
+                scores = Scores({key: score for key, score in scores.items() if key in matches}, rest)
+            level = sorted(scores.values())[-k] if len(scores) >= k > 0 else -math.inf
+            if rest == -math.inf or level > rest:
                 return [rank for rank in self._top(scores, k) if least is None or rank.score >= least]
             if where is not None and limit == first:
                 self.keys = snapshot.few(where)
                 k = k if self.keys is None else min(k, len(self.keys))
-            limit = min(4 * limit, most)  # several mentions of a document took the places, or the filter did
+            # several mentions of a document took the places, or the filter did, or scores are as high as the last
+            limit = min(4 * limit, most)
 
-    def _scores(self, limit: int) -> dict[int, float]:
-        """Scores by key of the documents that have one of the `limit` nearest mentions or windows, or best texts."""
+    def _scores(self, limit: int) -> Scores:
+        """Scores of the documents that have one of the `limit` nearest mentions or windows, or best texts."""
         query, config = self.query, self.config
         if query.mode == "lexical":
             return self.snapshot.matching(query.text, limit, self.keys)
@@ -91,19 +94,27 @@ class Ranking:
         if query.mode == "vector":
             return mentions
         words = self.snapshot.matching(query.text, limit, self.keys)
-        windows: dict[int, float] = {}
+        windows = Scores({})
         if config.document_weight:
             windows = self.snapshot.nearest(query.vector, limit, self.keys, of="windows")
         candidates = sorted({*mentions, *words, *windows})
+        rests = [part.rest for part in (mentions, words, windows)]
         self._complete(mentions, candidates, "mentions")
         if config.document_weight:
             self._complete(windows, candidates, "windows")
-        mention = np.array([mentions[key] for key in candidates])  # (documents,), as the next two
-        word = np.array([words.get(key, 0.0) for key in candidates])
-        whole = np.array([windows.get(key, 0.0) for key in candidates])
+        if words.rest > -math.inf:
+            words |= self.snapshot.words(query.text, [key for key in candidates if key not in words])
+        parts = [np.array([part.get(key, 0.0) for key in candidates]) for part in (mentions, words, windows)]
+        scores = dict(zip(candidates, self._sum(*parts).tolist(), strict=True))
+        # a document that is in none of the lists has at most their least scores, or none
+        rest = self._sum(*(np.array(max(rest, 0.0)) for rest in rests)).item() if max(rests) > -math.inf else -math.inf
+        return Scores(scores, rest)
+
+    def _sum(self, mention: np.ndarray, word: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Hybrid scores of documents: all arrays are (documents,), the scores float32."""
+        config = self.config
         scores = np.maximum(mention, config.document_floor * whole) + config.document_weight * whole
-        scores += config.lexical_weight * word / (word + config.lexical_half)
-        return dict(zip(candidates, scores.astype(np.float32).tolist(), strict=True))
+        return (scores + config.lexical_weight * word / (word + config.lexical_half)).astype(np.float32)
 
     def _complete(self, scores: dict[int, float], keys: Sequence[int], of: str) -> None:
         """Score those of `keys` that have no score yet; 0 for a document without a mention (or window)."""

@@ -17,7 +17,7 @@ from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
 from .engine import refuse_fork
 from .filters import Filter
-from .folder import as_path, is_vacant
+from .folder import as_path, has_index, is_vacant
 from .hits import Hit, Mention
 from .ranking import MODES, Query, Rank, Ranking
 from .snapshot import Snapshot
@@ -69,15 +69,15 @@ class EntityRetriever:
         on_long: str = "window",
     ):
         self.path = as_path(path)
-        self._store = None if is_vacant(self.path) else Store(self.path)
+        self._index = None if is_vacant(self.path) else Store(self.path)
         if model is None:
-            model = self._store.manifest["model"] if self._store else DEFAULT
+            model = DEFAULT if self._index is None else self._index.manifest["model"]
         if isinstance(model, str):
             model = _fixed(model)
-            self._check_model(model, None)
+            self._check_model(model, None, self._index)
             model = load_checkpoint(model, device)
         self.checkpoint: Checkpoint = model
-        self._check_model(self.checkpoint.name, self.checkpoint.fingerprint)
+        self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, self._index)
         self.detector = detector or self.checkpoint.detector
         self.encoder = Encoder(
             self.checkpoint.model, self.checkpoint.tokenizer, self.detector or GivenSpans(), batch_tokens, on_long
@@ -88,9 +88,19 @@ class EntityRetriever:
         """Pickle the path and the model's name, not the open files and weights."""
         return type(self), (self.path, self.checkpoint.name, *self._arguments)
 
+    @property
+    def _store(self) -> Store | None:
+        """The index, if there is one; another process may have made it after this object."""
+        if self._index is None and has_index(self.path):
+            store = Store(self.path)
+            self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, store)
+            self._index = store
+        return self._index
+
     def __len__(self) -> int:
         """Number of documents."""
-        return len(self._store) if self._store else 0
+        store = self._store
+        return 0 if store is None else len(store)
 
     def info(self) -> dict[str, Any]:
         """Path, model, numbers of documents and mentions, bytes on disk."""
@@ -170,11 +180,13 @@ class EntityRetriever:
             ValueError: an id is no string and no whole number.
         """
         names = as_ids(ids)
-        return self._store.lookup(names, spans) if self._store else {}
+        store = self._store
+        return {} if store is None else store.lookup(names, spans)
 
     def ids(self, prefix: str = "") -> list[str]:
         """Ids of all documents, or of those whose ids begin with `prefix`, in alphabetical order."""
-        return self._store.read(lambda snapshot: snapshot.ids_from(prefix)) if self._store else []
+        store = self._store
+        return [] if store is None else store.read(lambda snapshot: snapshot.ids_from(prefix))
 
     def search(
         self,
@@ -268,18 +280,20 @@ class EntityRetriever:
         return Hit(document.id, score, document.text, matches, document.metadata)
 
     def _writable(self) -> Store:
-        if self._store is None:
+        store = self._store
+        if store is None:
             size = self.checkpoint.model.config.hidden_size
             names = {"model": self.checkpoint.name, "fingerprint": self.checkpoint.fingerprint}
-            self._store = Store.create(self.path, size, **names)
-            self._check_model(self.checkpoint.name, self.checkpoint.fingerprint)  # another process may have made it
-        return self._store
+            store = Store.create(self.path, size, **names)
+            self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, store)  # another process may be first
+            self._index = store
+        return store
 
-    def _check_model(self, name: str, fingerprint: str | None) -> None:
+    def _check_model(self, name: str, fingerprint: str | None, store: Store | None) -> None:
         """Refuse a model other than the index's; by its name, if the fingerprint is not known yet."""
-        if self._store is None:
+        if store is None:
             return
-        manifest = self._store.manifest
+        manifest = store.manifest
         if fingerprint == manifest["fingerprint"] or (fingerprint is None and name == manifest["model"]):
             return
         if fingerprint is None and (Path(name).exists() or Path(manifest["model"]).exists()):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..documents import Document
@@ -23,6 +25,19 @@ from .terms import bm25, terms_of
 
 MOST_ANSWERS = 1_000  # about conditions of filters that are remembered
 NPROBES = 64  # partitions (of some 8,000 mentions) that a search reads at least
+
+
+class Scores(dict[int, float]):
+    """Scores by a document's key.
+
+    Args:
+        scores: the scores.
+        rest: what any other document can have at most; `-inf` if no other has a score.
+    """
+
+    def __init__(self, scores: Mapping[int, float], rest: float = -math.inf):
+        super().__init__(scores)
+        self.rest = rest
 
 
 class Snapshot:
@@ -52,17 +67,24 @@ class Snapshot:
         """Number of documents."""
         return int(self._documents.count_rows())
 
-    def count_mentions(self) -> int:
+    @cached_property
+    def mention_count(self) -> int:
         """Number of mentions."""
         return int(self.tables["mentions"].count_rows())
 
-    def count_windows(self) -> int:
+    @cached_property
+    def window_count(self) -> int:
         """Number of windows."""
         return int(self.tables["windows"].count_rows())
 
+    @cached_property
+    def _approximate(self) -> set[str]:
+        """Names of the tables with a vector index."""
+        return {name for name in ("mentions", "windows") if vector_index(self.tables[name])}
+
     def nearest(
         self, vector: np.ndarray, limit: int, keys: Collection[int] | None = None, of: str = "mentions"
-    ) -> dict[int, float]:
+    ) -> Scores:
         """Documents' keys with the dot product of their nearest mention, of the `limit` nearest mentions.
 
         With `of="windows"` the same of windows. The vector index chooses by 4-bit vectors, so the last of the `limit`
@@ -73,15 +95,16 @@ class Snapshot:
         query = query.select(["key", "vector", "_distance"])
         if keys is not None:
             query = query.where(is_in("key", keys or [-1]), prefilter=True).bypass_vector_index()
-        elif vector_index(table):
+        elif of in self._approximate:
             query = query.minimum_nprobes(NPROBES).maximum_nprobes(0)  # 0: more, if these hold too few
         rows = query.to_arrow()
         owners, scores = rows["key"].to_numpy(), dot(rows["vector"], vector)
         order = np.argsort(-scores, kind="stable")
         documents, first = np.unique(owners[order], return_index=True)
-        return dict(zip(documents.tolist(), scores[order][first].tolist(), strict=True))
+        rest = float(scores.min()) if len(scores) == limit else -math.inf
+        return Scores(dict(zip(documents.tolist(), scores[order][first].tolist(), strict=True)), rest)
 
-    def matching(self, query: str, limit: int, keys: Collection[int] | None = None) -> dict[int, float]:
+    def matching(self, query: str, limit: int, keys: Collection[int] | None = None) -> Scores:
         """Documents' keys with their BM25 score for some words: the best `limit`, or of `keys` those that have a word.
 
         The engine finds the documents. How rare a term is, it knows only as of its last compaction; so they are scored
@@ -89,12 +112,26 @@ class Snapshot:
         """
         terms = sorted(set(terms_of(query)))
         if not terms or not self.size:
-            return {}
+            return Scores({})
         search: Any = self._documents.search(" ".join(terms), query_type="fts")
         search = search.select(["key", "words", "length", "_score"])
         if keys is not None:
             search, limit = search.where(is_in("key", keys or [-1]), prefilter=True), max(len(keys), 1)
         rows = search.limit(limit).to_arrow()
+        scores = self._score_words(terms, rows)
+        is_cut = keys is None and rows.num_rows == limit
+        return Scores(scores, min(scores.values()) if is_cut else -math.inf)
+
+    def words(self, query: str, keys: Sequence[int]) -> dict[int, float]:
+        """BM25 scores of some documents for some words, by key; 0 for a document without any of them."""
+        terms = sorted(set(terms_of(query)))
+        scores: dict[int, float] = {}
+        for rows in rows_in(self._documents, ["key", "words", "length"], "key", keys):
+            scores |= self._score_words(terms, rows)
+        return scores
+
+    def _score_words(self, terms: Sequence[str], rows: pa.Table) -> dict[int, float]:
+        """BM25 scores by key of documents with their columns `words` and `length`."""
         words = rows["words"].to_pylist()
         frequencies = [[text.count(f" {term} ") for text in words] for term in terms]
         counts = self._documents_with(terms)
@@ -133,7 +170,7 @@ class Snapshot:
 
         The vectors are (mentions, size) float32. An unchanged index gives the same ones every time.
         """
-        count = self.count_mentions()
+        count = self.mention_count
         offsets = np.linspace(0, count - 1, min(limit, count), dtype=int).tolist()
         rows = self.tables["mentions"].take_offsets(offsets).to_arrow()
         places = zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), strict=True)

@@ -8,9 +8,10 @@ document. `snapshot.py` reads them as they stood at one commit, `writer.py` chan
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,12 +36,15 @@ from .folder import (
     COMMIT,
     FORMAT,
     MANIFEST,
+    REMEDY,
     as_path,
+    count_bytes,
     has_index,
     is_vacant,
     make_private,
     plain_errors,
     read_manifest,
+    remove_remains,
     write_lock,
     write_sealed,
 )
@@ -49,6 +53,7 @@ from .tables import make_tables
 from .writer import Writer
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds before a failed reading is tried again
 PATIENCE = 30.0  # seconds for all attempts, while another process goes on committing
@@ -67,9 +72,8 @@ class Store:
     def __init__(self, path: str | Path):
         self.path = as_path(path)
         self.manifest = read_manifest(self.path)
-        self._stamp: tuple[int, ...] = ()
-        self._snapshot: Snapshot | None = None
         self._database: Any = None
+        self._latest: tuple[tuple[int, ...], Snapshot] | None = None  # with its stamp, so that threads see both or none
         self._names: set[str] = set()  # names of files whose sizes are right
         self.read(lambda snapshot: snapshot.commit)  # so that damage is said at once
 
@@ -88,6 +92,7 @@ class Store:
             make_private(path)
             with write_lock(path):
                 if not has_index(path):
+                    remove_remains(path)
                     _make(path, size)
                     write_sealed(path / MANIFEST, {"format": FORMAT, "size": size, **manifest})
         return cls(path)
@@ -98,12 +103,11 @@ class Store:
 
     def count_mentions(self) -> int:
         """Number of mentions."""
-        return self.read(Snapshot.count_mentions)
+        return self.read(lambda snapshot: snapshot.mention_count)
 
     def info(self) -> dict[str, Any]:
         """Path, model, numbers of documents and mentions, bytes on disk."""
-        size = sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
-        counts = {"documents": len(self), "mentions": self.count_mentions(), "bytes": size}
+        counts = {"documents": len(self), "mentions": self.count_mentions(), "bytes": count_bytes(self.path)}
         return {"path": str(self.path), "model": self.manifest["model"], **counts, "format": FORMAT}
 
     def lookup(self, ids: Sequence[str], spans: bool = False) -> dict[str, Document]:
@@ -125,17 +129,22 @@ class Store:
         Raises:
             RuntimeError: another process still holds the lock after `timeout` seconds.
             OSError: the disk is full or the folder read-only; what was committed is kept.
+            ValueError: the index is gone, or another one is in its place.
         """
         refuse_fork()
-        with plain_errors(self.path), write_lock(self.path, timeout):
-            writer = Writer(self.path)
+        self._check_manifest()  # a folder that is gone has no lock
+        with ExitStack() as stack:
+            with plain_errors(self.path):  # not around what the caller does: its errors are not the index's
+                stack.enter_context(write_lock(self.path, timeout))
+                self._check_manifest()
+                writer = Writer(self.path)
             try:
                 yield writer
             except ValueError:
                 writer.roll_back()
                 raise
             if writer.is_behind:
-                writer.compact()
+                _compact(writer)
 
     def finish(self) -> None:
         """Compact the index if a killed writer should have done it, and if nobody else writes."""
@@ -150,14 +159,21 @@ class Store:
             ForkError: in a forked process.
         """
         refuse_fork()
-        stamp, snapshot = self._read_stamp(), self._snapshot
-        if snapshot is None or stamp != self._stamp:
-            commit = read_commit(self.path)
-            check_files(self.path, commit, self._names)
-            self._database = self._database or connect(self.path)  # it keeps what it has read of the engine's indexes
-            snapshot = Snapshot(self._database, commit)
-            self._snapshot, self._stamp = snapshot, stamp
-        return snapshot
+        while True:
+            stamp, latest = self._read_stamp(), self._latest
+            if latest and latest[0] == stamp:
+                return latest[1]
+            try:
+                self._check_manifest()
+                commit = read_commit(self.path)
+                check_files(self.path, commit, self._names)
+            except ValueError:
+                if self._read_stamp() == stamp:
+                    raise
+                continue  # a later commit has taken the files away
+            database = self._database or connect(self.path)  # it keeps what it has read of the engine's indexes
+            snapshot = Snapshot(database, commit)
+            self._database, self._latest = database, (stamp, snapshot)
 
     def read(self, query: Callable[[Snapshot], T]) -> T:
         """What `query` gives for the last commit. It is asked again if files vanish, as in a compaction they do.
@@ -184,17 +200,34 @@ class Store:
                     f"find out what is wrong with: nerret check {self.path}"
                 ) from failure
             time.sleep(pauses.pop(0))
-            self._snapshot = self._database = None
+            self._latest = self._database = None
 
     def _remove_halves(self) -> None:
         """Remove what a power cut has left, if nobody writes: the engine cannot open a table beside half a file."""
         with suppress(OSError, RuntimeError), write_lock(self.path, 0):
             remove_halves(self.path, read_checksums(self.path, read_commit(self.path)))
 
+    def _check_manifest(self) -> None:
+        """Refuse to go on if the folder is gone, or was made anew, perhaps with another model."""
+        if read_manifest(self.path) != self.manifest:
+            raise ValueError(f"{self.path} was removed and made anew with another model; open it again")
+
     def _read_stamp(self) -> tuple[int, ...]:
         """What tells one commit's file from another's."""
-        status = (self.path / COMMIT).stat()
+        try:
+            status = (self.path / COMMIT).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            read_manifest(self.path)  # says what is there instead
+            raise ValueError(f"{self.path / COMMIT} is missing; {REMEDY}") from None
         return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _compact(writer: Writer) -> None:
+    """Compact after a change; if that fails, the change itself is stored all the same."""
+    try:
+        writer.compact()
+    except (OSError, RuntimeError) as error:
+        logger.warning("all changes are stored, but the index could not be compacted: %s", error)
 
 
 def _make(path: Path, size: int) -> None:

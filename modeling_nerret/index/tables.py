@@ -47,7 +47,7 @@ WORDS = FTS(
 
 
 def make_tables(path: Path, size: int) -> dict[str, int]:
-    """Make the empty tables for vectors of `size` numbers; keep those that a killed attempt has left.
+    """Make the empty tables for vectors of `size` numbers.
 
     Returns:
         The version of each.
@@ -58,7 +58,7 @@ def make_tables(path: Path, size: int) -> dict[str, int]:
         fields = dict(columns)
         if columns is _SPANS:
             fields["vector"] = pa.list_(pa.float16(), size)
-        table = database.create_table(name, schema=pa.schema(list(fields.items())), exist_ok=True)
+        table = database.create_table(name, schema=pa.schema(list(fields.items())))
         for column in INDEXED[name]:
             table.create_index(column, config=BTree(), replace=True)
         if name == "documents":

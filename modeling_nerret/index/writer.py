@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ from .commits import (
     write_commit,
 )
 from .engine import IvfRq, connect
-from .folder import TABLES
+from .folder import TABLES, plain_errors
 from .memory import trim_memory
 from .tables import (
     chunks,
@@ -80,8 +80,7 @@ class Writer:
         repeats = {name for name, key in old_keys.items() if key >= self._first.next_key}
         if repeats:
             raise ValueError(f"the id {min(repeats)!r} stands twice; ids must differ")
-        with ThreadPoolExecutor(1) as pool:  # so that Ctrl-C waits for commits that have begun
-            pool.submit(self._write, documents, list(old_keys.values())).result()
+        self._finish(self._write, documents, list(old_keys.values()))
         if len(documents) >= TRIM_FROM:
             trim_memory()
         return len(old_keys)
@@ -90,16 +89,12 @@ class Writer:
         """Remove documents; returns how many there were."""
         keys = list(self._keys(ids).values())
         if keys:
-            with ThreadPoolExecutor(1) as pool:
-                pool.submit(self._write, [], keys).result()
+            self._finish(self._write, [], keys)
         return len(keys)
 
     def roll_back(self) -> None:
         """Undo everything that this writer has committed."""
-        for name, table in self._tables.items():
-            if table.version != self._first.versions[name]:
-                table.restore(self._first.versions[name])
-        self._commit(words=self._first.words, next_key=self._first.next_key)
+        self._finish(self._roll_back)
 
     @property
     def is_behind(self) -> bool:
@@ -114,20 +109,25 @@ class Writer:
         )
 
     def compact(self) -> None:
-        """Update the indexes, merge small files, and remove what deletions and killed writers left on disk."""
-        for name in ("mentions", "windows"):
-            table = self._tables[name]
-            if table.count_rows() >= APPROXIMATE_FROM and not vector_index(table):
-                table.create_index("vector", config=IvfRq(distance_type="dot", num_bits=4))
-        self._merge_terms()
-        for table in self._tables.values():
-            _optimize(table)
-        self._commit(since_compaction=0, cleanup=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of other users: writers are locked out, readers try again
-            for table in self._tables.values():
-                table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-        self._forget_files()
+        """Update the indexes, merge small files, and remove what deletions and killed writers left on disk.
+
+        Raises:
+            OSError: the disk is full; nothing is lost.
+        """
+        with plain_errors(self.path):
+            for name in ("mentions", "windows"):
+                table = self._tables[name]
+                if table.count_rows() >= APPROXIMATE_FROM and not vector_index(table):
+                    table.create_index("vector", config=IvfRq(distance_type="dot", num_bits=4))
+        self._finish(self._merge_terms)
+        with plain_errors(self.path):
+            is_settled = all([_optimize(table) for table in self._tables.values()])
+        self._finish(self._clean_up if is_settled else self._commit, since_compaction=0)
+
+    def _finish(self, act: Callable[..., None], *arguments: Any, **options: Any) -> None:
+        """Do something that Ctrl-C must not cut in two: the engine would go on after the lock is released."""
+        with plain_errors(self.path), ThreadPoolExecutor(1) as pool:
+            pool.submit(act, *arguments, **options).result()
 
     def _open(self) -> dict[str, Any]:
         """The tables as the last commit left them; what an interrupted writer has added is undone."""
@@ -153,6 +153,12 @@ class Writer:
         for rows in rows_in(self._tables["documents"], ["id", "key"], "id", list(dict.fromkeys(ids))):
             keys |= zip(rows["id"].to_pylist(), rows["key"].to_pylist(), strict=True)
         return keys
+
+    def _roll_back(self) -> None:
+        for name, table in self._tables.items():
+            if table.version != self._first.versions[name]:
+                table.restore(self._first.versions[name])
+        self._commit(words=self._first.words, next_key=self._first.next_key)
 
     def _write(self, documents: Sequence[EncodedDocument], old_keys: Sequence[int]) -> None:
         """Commit some documents in the place of those with `old_keys`."""
@@ -208,6 +214,15 @@ class Writer:
         since = self.commit.since_compaction + 1
         self._replace(self.commit, **({"versions": versions, "bytes": size, "since_compaction": since} | changes))
 
+    def _clean_up(self, **changes: Any) -> None:
+        """Commit, then remove the files that only earlier commits need."""
+        self._commit(cleanup=True, **changes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of other users: writers are locked out, readers try again
+            for table in self._tables.values():
+                table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        self._forget_files()
+
     def _forget_files(self) -> None:
         """Begin a new file of checksums, without those of files that are gone."""
         former = self.path / self.commit.checksums
@@ -231,16 +246,17 @@ class Writer:
         return unindexed_rows(table, next(names, None))
 
 
-def _optimize(table: Any) -> None:
-    """Merge a table's files and update its indexes, until there is nothing left to do.
+def _optimize(table: Any) -> bool:
+    """Merge a table's files and update its indexes, until there is nothing left to do; returns whether that is so.
 
-    So that removing old versions, which does all this once more, makes no new version and keeps the committed one.
+    Removing old versions does all this once more. If it made a new version, it would remove the committed one.
     """
     for _ in range(ROUNDS):
         version = table.version
         table.optimize()
         if table.version == version:
-            break
+            return True
+    return False
 
 
 def _distinct_ids(documents: Sequence[EncodedDocument]) -> list[str]:
