@@ -14,7 +14,7 @@ from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PretrainedCon
 from transformers.utils import cached_file, logging
 
 from .backbones import cut, cut_backbone, family_of, unknown_family
-from .configuration_nerret import backbone_fields
+from .configuration_nerret import backbone_fields, stock_faults
 from .files import one_line, read_json, regular_file
 from .golden import FOREIGN_TEXT, check_tokens, golden_tokens, vocabulary_sha256
 from .manifest import UNLESS_MISSING, check_backbone, check_files, files_of_kind
@@ -103,6 +103,22 @@ def read_config(folder: Path, quantisation: bool = False) -> PretrainedConfig:
         )
     if model_type not in CONFIG_MAPPING:
         raise unknown_family(model_type)
+    return stock_config(path, fields)
+
+
+def stock_config(path: Path, fields: dict[str, Any]) -> PretrainedConfig:
+    """A configuration of one of transformers' own models, without what only the caller chooses.
+
+    Args:
+        path: where the fields were read, for messages.
+        fields: the fields, with a `model_type` that transformers knows.
+
+    Raises:
+        ValueError: a value is not accepted.
+    """
+    for fault in stock_faults(fields):
+        raise ValueError(f"{path}: {fault}; fetch it again")
+    model_type = fields["model_type"]
     try:
         return CONFIG_MAPPING[model_type].from_dict(backbone_fields(fields))
     except Exception as error:  # whatever transformers makes of a value that it does not expect
@@ -185,7 +201,10 @@ def refuse_missing(report: Any, subject: str) -> None:
         ValueError: the message names a few.
     """
     for name, shape, expected in sorted(report["mismatched_keys"]):
-        raise ValueError(f"{subject}: {name} is {tuple(shape)}, but the configuration needs {tuple(expected)}")
+        raise ValueError(
+            f"{subject}: {name} is {tuple(shape)}, but the configuration needs {tuple(expected)}: its config.json and "
+            "its weights do not belong together"
+        )
     absent, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if absent:
         surplus = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
@@ -262,7 +281,10 @@ def readable_tokenizer(where: Any) -> Iterator[None]:
     """
     files = files_of_kind(folder, "tokenizer") if (folder := Path(where)).is_dir() else {}
     for name, path in files.items():
-        read_json(path) if name.endswith(".json") else regular_file(path)
+        settings = read_json(path) if name.endswith(".json") else {"file": regular_file(path)}
+        length = settings.get("model_max_length")
+        if length is not None and not (isinstance(length, int | float) and length >= 1):
+            raise OSError(f"{path}: model_max_length is {length!r:.80}; it must be a number of tokens; fetch it again")
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError):
