@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerBase
 TEXT = "Ada Lovelace, a mathematician, met Charles Babbage in London in 1833."
 FOREIGN_TEXT = TEXT + " Ünïcode, 恐竜, динозавр ☃"  # characters that a vocabulary may lack
 NUMBERS = 16  # of the vector; a change that spares the first 16 of hundreds of mixed numbers does not exist
-REMEDY = "install the version that it was saved with, or pass golden_vector=None to load it all the same"
+LOAD_ANYWAY = "pass golden_vector=None to load it all the same"
+REMEDY = f"install the version that it was saved with, or {LOAD_ANYWAY}"
 
 
 def golden_tokens(tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
@@ -77,9 +78,14 @@ def check_vector(model: Any) -> None:
         )
     cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector, dtype=torch.float32), dim=0).item()
     if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
+        fault = f"gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text)"
+        if config.transformers_version == transformers.__version__:
+            raise ValueError(
+                f"this checkpoint {fault}: its config.json or weights were changed; fetch it again, or {LOAD_ANYWAY}"
+            )
         raise ValueError(
-            f"this checkpoint gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text), "
-            f"with transformers {config.transformers_version}; here is {transformers.__version__}: {REMEDY}"
+            f"this checkpoint {fault}, with transformers {config.transformers_version} in its config.json; here is "
+            f"{transformers.__version__}: {REMEDY}"
         )
 
 

@@ -68,6 +68,8 @@ def test_changed_backbone_weights(copies: Path) -> None:
         ({"value_size": 64}, r"head\.0\.weight is \(24, 32\), but the configuration needs \(24, 64\)"),
         ({"hidden_size": 9}, r"head\.3\.bias is \(16,\), but the configuration needs \(9,\)"),
         ({"pooling": "cls"}, "accepted are 'end', 'mean'"),
+        ({"pooling": "end"}, r"gives other vectors .*its config\.json or weights were changed"),
+        ({"hidden_size": 9}, r"config\.json and its weights do not belong together"),
         ({"layers": 3}, "unknown field 'layers' .*did you mean 'layer'"),
         ({"backbone": None}, "names no backbone"),
     ],
