@@ -46,7 +46,9 @@ def golden_vector(model: Any, tokens: list[int]) -> list[float]:
     """
     vector = model(torch.tensor([tokens], device=model.device)).embeddings[0, :NUMBERS]  # (NUMBERS,)
     if not torch.isfinite(vector).all():
-        raise ValueError("this model gives vectors with NaN or infinite numbers; its weights are damaged")
+        raise ValueError(
+            "this model gives vectors with NaN or infinite numbers; its weights (model.safetensors) are damaged"
+        )
     return [round(number, 6) for number in vector.tolist()]
 
 
@@ -81,7 +83,8 @@ def check_vector(model: Any) -> None:
         fault = f"gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text)"
         if config.transformers_version == transformers.__version__:
             raise ValueError(
-                f"this checkpoint {fault}: its config.json or weights were changed; fetch it again, or {LOAD_ANYWAY}"
+                f"this checkpoint {fault}: its config.json or model.safetensors was changed; fetch it "
+                f"again, or {LOAD_ANYWAY}"
             )
         raise ValueError(
             f"this checkpoint {fault}, with transformers {config.transformers_version} in its config.json; here is "
@@ -100,8 +103,8 @@ def check_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     tokens = golden_tokens(tokenizer, len(config.golden_tokens))
     if tokens != config.golden_tokens:
         raise ValueError(
-            f"this checkpoint's tokenizer gives other tokens here than when it was saved: {tokens}, "
-            f"not {config.golden_tokens}; {REMEDY}"
+            f"this checkpoint's tokenizer (tokenizer.json, tokenizer_config.json) gives other tokens here than when it "
+            f"was saved: {tokens}, not {config.golden_tokens}; {REMEDY}"
         )
     if config.vocabulary_sha256 not in (None, vocabulary_sha256(tokenizer)):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ TEXT_PART = {r"^(model\.)?language_model\.(model\.)?": ""}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
 # Bars of transformers for work that takes a moment
 WEIGHTS_BARS = ("Loading weights", "Writing model shards")
+FLOATS = ("F16", "BF16", "F32", "F64")
 # Numbers of a model that are not in its weights, such as positions
 SLACK = 1 << 25
 # Families whose first position number is the padding token's id + 1
@@ -72,7 +73,7 @@ def load_cut(
         raise ValueError(
             f"no backbone can be built from {folder / 'config.json'} and its weights: {one_line(error)}"
         ) from error
-    refuse_missing(report, f"the backbone {folder}")
+    refuse_missing(report, f"the backbone {folder} (model.safetensors)")
     return backbone, *cut_backbone(backbone, layer)
 
 
@@ -202,8 +203,8 @@ def refuse_missing(report: Any, subject: str) -> None:
     """
     for name, shape, expected in sorted(report["mismatched_keys"]):
         raise ValueError(
-            f"{subject}: {name} is {tuple(shape)}, but the configuration needs {tuple(expected)}: its config.json and "
-            "its weights do not belong together"
+            f"{subject}: {name} is {tuple(shape)!s:.80}, but the configuration needs {tuple(expected)}: its "
+            "config.json and its weights do not belong together"
         )
     absent, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if absent:
@@ -242,6 +243,19 @@ def refuse_nan(module: nn.Module, subject: str) -> None:
     for name, weight in module.named_parameters():
         if weight.is_floating_point() and weight.device.type != "meta" and not torch.isfinite(weight).all():
             raise ValueError(f"{subject}: the weight {name} holds NaN or infinite numbers")
+
+
+def refuse_integers(files: Iterable[Path]) -> None:
+    """Refuse weights that are no floating-point numbers, which torch would convert without a word.
+
+    Raises:
+        ValueError: the message names the first.
+    """
+    for path in files:
+        with safe_open(path, "pt") as weights:
+            for name in weights.keys():  # noqa: SIM118 - it is no mapping
+                if (kind := weights.get_slice(name).get_dtype()) not in FLOATS:
+                    raise ValueError(f"{path}: the weight {name} is of type {kind}; accepted are {', '.join(FLOATS)}")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from .loading import (
     load_cut,
     quiet,
     readable_weights,
+    refuse_integers,
     refuse_larger,
     refuse_long_windows,
     refuse_missing,
@@ -371,9 +372,9 @@ class NerretModel(PreTrainedModel):
         model, report = pair
         if getattr(model, "_hf_peft_config_loaded", False):
             raise ValueError(f"{where} holds an adapter of a whole checkpoint, adapter_config.json; remove it")
-        refuse_missing(report, f"the checkpoint {where}")
+        refuse_missing(report, f"the checkpoint {where} (model.safetensors)")
         for head in model.heads:
-            refuse_nan(head, f"the checkpoint {where}")
+            refuse_nan(head, f"the checkpoint {where} (model.safetensors)")
         model._backbone_files = dict(manifest.backbone)
         if model.config.head_only:
             options = {name: kwargs[name] for name in BACKBONE_OPTIONS if name in kwargs}
@@ -400,6 +401,8 @@ class NerretModel(PreTrainedModel):
             try:
                 config = cls.config_class.from_dict(read_json(path))
                 refuse_larger(lambda: cls(config), files)
+                with readable_weights(folder):
+                    refuse_integers(files)
             except (AttributeError, KeyError, TypeError, RuntimeError) as error:  # a value that torch does not expect
                 raise ValueError(f"{path} is no configuration of a nerret model ({one_line(error)})") from error
             except ValueError as error:
