@@ -14,6 +14,8 @@ import torch
 import transformers
 from transformers import PreTrainedTokenizerBase
 
+from .files import one_line
+
 TEXT = "Ada Lovelace, a mathematician, met Charles Babbage in London in 1833."
 FOREIGN_TEXT = TEXT + " Ünïcode, 恐竜, динозавр ☃"  # characters that a vocabulary may lack
 NUMBERS = 16  # of the vector; a change that spares the first 16 of hundreds of mixed numbers does not exist
@@ -70,7 +72,12 @@ def check_vector(model: Any) -> None:
             f"golden_tokens in config.json has the token {max(config.golden_tokens)}, but the backbone knows only "
             f"{vocabulary}; fetch the checkpoint again"
         )
-    vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
+    try:
+        vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:  # of a value that was not used until now
+        raise ValueError(
+            f"this checkpoint cannot be run; its config.json was changed ({one_line(error)}); fetch it again"
+        ) from error
     if getattr(model.backbone, "hf_quantizer", None) is not None:
         return
     if len(vector) != len(config.golden_vector):

@@ -79,6 +79,7 @@ def _configure(folder: Path, **fields: Any) -> None:
         {"num_attention_heads": 3},
         {"num_hidden_layers": 10**9},
         {"num_labels": 10**9},
+        {"chunk_size_feed_forward": "x"},
         {"layer_norm_eps": NAN},
         {"hidden_act": "system"},
         {"hidden_act": ["gelu"]},
