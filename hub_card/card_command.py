@@ -66,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
             are another system's, or a licence is missing.
         OSError: OUT exists, the checkpoint was not found, or the Hub refused.
     """
+    from modeling_nerret.files import read_text
+
     from .build import About, build
     from .push import check_id, list_upload, push
     from .results import read_results
@@ -85,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         benchmarks=options.benchmark,
         set_licences=dict(options.training_set),
         licence=options.license,
-        notes=options.notes.read_text(encoding="utf-8") if options.notes else "",
+        notes=read_text(options.notes) if options.notes else "",
     )
     print(build(options.checkpoint, options.out, about))
     if options.push and options.dry_run:

@@ -16,15 +16,19 @@ KINDS = (".css", ".jinja", ".json", ".md", ".model", ".png", ".py", ".safetensor
 RESULTS = ".eval_results"  # holds YAML
 SECRET_NAME = re.compile(
     r"(^|[^a-z])(secrets?|credentials?|passwords?|passwd|api.?keys?|private.?keys?|(access|auth|hf).?tokens?|"
-    r"service.?account|kaggle|id_(rsa|dsa|ecdsa|ed25519))([^a-z]|$)|^tokens?\b",
+    r"service.?account|kaggle|id_(rsa|dsa|ecdsa|ed25519))([^a-z]|$)|^tokens?\b"
+    r"|(?<![a-z])(?<!special_)(?<!added_)tokens?(\.|$)",
     re.IGNORECASE,
 )
-# A private key, a token of the Hub, of GitHub or of OpenAI, a key of AWS
+# A private key; a token of the Hub, of GitHub, GitLab, OpenAI, Slack or Google; a key of AWS; a named secret's value
 SECRET_TEXT = re.compile(
-    rb"-----BEGIN [A-Z ]*PRIVATE KEY|\bhf_[A-Za-z0-9]{30}|\bgh[pousr]_[A-Za-z0-9]{36}|\bsk-[A-Za-z0-9_-]{40}"
-    rb"|\bAKIA[0-9A-Z]{16}\b"
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY|\bhf_[A-Za-z0-9]{30}|\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22}"
+    rb"|\bglpat-[A-Za-z0-9_-]{20}|\bsk-[A-Za-z0-9_-]{40}|\bxox[abeoprs]-[A-Za-z0-9-]{10}|\bAIza[A-Za-z0-9_-]{35}"
+    rb"|\bA(KI|SI)A[0-9A-Z]{16}\b"
+    rb"|(secret_access_key|client_secret|api_?key|password|(access|auth|refresh|hf)_token)['\"]?\s*[:=]\s*['\"][^'\"]{6}",
 )
-TEXT_SIZE = 2_000_000  # bytes up to which a file is read for secrets; vocabularies and weights are larger
+# Bytes up to which a file is read for secrets: of weights, and of all else
+WEIGHTS_SIZE, TEXT_SIZE = 2_000_000, 100_000_000
 
 
 class Contents(NamedTuple):
@@ -70,15 +74,16 @@ def _reason(path: Path, name: Path) -> str:
         return "a hidden name"
     if not path.name.isprintable():
         return "a name that cannot be printed"
+    if any(map(SECRET_NAME.search, name.parts)):
+        return "a name that secrets have"
     if stat.S_ISDIR(mode):
         return ""
     if not stat.S_ISREG(mode):
         return "no ordinary file"
-    if SECRET_NAME.search(path.name):
-        return "a name that secrets have"
     kinds = (".yaml", ".yml") if RESULTS in name.parts[:-1] else KINDS
     if path.name not in NAMES and path.suffix not in kinds:
         return "a kind of file that the repository does not need"
-    if path.stat().st_size <= TEXT_SIZE and SECRET_TEXT.search(path.read_bytes()):
+    most = WEIGHTS_SIZE if path.suffix == ".safetensors" else TEXT_SIZE
+    if path.stat().st_size <= most and SECRET_TEXT.search(path.read_bytes()):
         return "it holds what looks like a key or a token"
     return ""

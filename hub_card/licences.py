@@ -106,7 +106,7 @@ def training_sets(recipes: Sequence[dict[str, Any]], licences: Mapping[str, str]
         licences: licences of sets that are not among `TRAINING_SETS`, by name.
 
     Raises:
-        ValueError: the licence of a set is unknown, or forbids a shipped checkpoint.
+        ValueError: the licence of a set is unknown, or forbids a shipped checkpoint; or a recipe is none.
 
     Example:
         >>> recipe = {"head": {"sets": [{"name": "corpus"}]}, "joint": {"steps": 0, "sets": [{"name": "btc"}]}}
@@ -132,7 +132,10 @@ def _set_names(fields: Any) -> list[str]:
     """Names of the sets in one part of a recipe, and of the sets whose texts they use."""
     if not isinstance(fields, dict) or fields.get("steps") == 0:
         return []
-    return [name for entry in fields.get("sets", []) for name in (entry["name"], *_text_sets(entry["name"]))]
+    sets = fields.get("sets") or []
+    if not isinstance(sets, list) or not all(isinstance(e, dict) and isinstance(e.get("name"), str) for e in sets):
+        raise ValueError(f"recipe.json: sets is {sets!r:.60}; it must be a list of sets, each with its name")
+    return [name for entry in sets for name in (entry["name"], *_text_sets(entry["name"]))]
 
 
 def _text_sets(name: str) -> list[str]:

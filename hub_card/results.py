@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-KEYS = ("system", "spans", "corpus", "n_documents", "n_types", "macro_r_precision", "per_type", "seconds")
+from modeling_nerret.files import read_json_value
+
+FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("system", "spans", "corpus"), str),
+    **dict.fromkeys(("n_documents", "n_types"), int),
+    **dict.fromkeys(("macro_r_precision", "seconds"), int | float),
+    "per_type": dict,
+}
 SPANS = {"gold": "mentions given", "predicted": "mentions found"}
 LOSSES = 3  # types to name in each column where another system is better
 
@@ -60,10 +66,11 @@ def read_results(paths: Sequence[Path], system: str) -> list[Result]:
 
     Raises:
         ValueError: a file is no list of results, or the checkpoint is not among the systems.
+        OSError: a file is missing, no regular file, or no JSON.
     """
     results: list[Result] = []
     for path in paths:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = read_json_value(path)
         if not isinstance(entries, list) or not all(map(_is_result, entries)):
             raise ValueError(f"{path} holds no results; give a file that `nerret eval --out` wrote")
         results += entries
@@ -74,7 +81,11 @@ def read_results(paths: Sequence[Path], system: str) -> list[Result]:
 
 
 def _is_result(entry: Any) -> bool:
-    return isinstance(entry, dict) and entry.keys() >= set(KEYS)
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(name), kind) for name, kind in FIELDS.items())
+        and all(isinstance(scores, dict) and "r_precision" in scores for scores in entry["per_type"].values())
+    )
 
 
 def columns(results: Sequence[Result]) -> list[Column]:

@@ -72,6 +72,16 @@ CUT_SIZES = (
     "word_embed_proj_dim",
 )
 CUT_LIMIT = 1 << 31
+# Counts for each of which transformers makes an object, before anything is loaded
+CUT_COUNTS = {
+    "decoder_layers": 1_000,
+    "encoder_layers": 1_000,
+    "n_layer": 1_000,
+    "n_layers": 1_000,
+    "num_hidden_layers": 1_000,
+    "num_labels": 100_000,
+    "num_layers": 1_000,
+}
 
 
 class NerretConfig(PretrainedConfig):
@@ -294,19 +304,31 @@ def _cut_faults(config: NerretConfig) -> Iterator[str]:
         return
     if fields.get("num_hidden_layers", config.layer) != config.layer:
         yield f"layer is {config.layer}, but cut_config has {fields['num_hidden_layers']!r:.80} blocks"
-    for name, value in _leaves(backbone_fields(fields), "cut_config"):
-        size = name.rpartition(".")[2] in CUT_SIZES and value is not None
-        if size and not _is_count(value, 1, CUT_LIMIT):
-            yield f"{name} is {value!r:.80}; it must be a whole number from 1 to {CUT_LIMIT}"
-        elif isinstance(value, int | float) and not abs(value) <= 1e15:  # NaN is not, either
-            yield f"{name} is {value!r:.80}; it must be a finite number"
+    yield from stock_faults(fields, "cut_config.", limit=1e15)
 
 
-def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def stock_faults(fields: dict[str, Any], prefix: str = "", limit: float = math.inf) -> Iterator[str]:
+    """What is wrong with the numbers of a configuration of transformers: a model of such sizes takes for ever to build.
+
+    Example:
+        >>> list(stock_faults({"num_labels": 10**9, "hidden_size": 8}))
+        ['num_labels is 1000000000; it must be a whole number from 0 to 100000']
+    """
+    for name, value in _leaves(backbone_fields(fields)):
+        key = name.rpartition(".")[2]
+        least, most = (0, CUT_COUNTS[key]) if key in CUT_COUNTS else (1, CUT_LIMIT)
+        whole = key in CUT_COUNTS or key in CUT_SIZES
+        if whole and value is not None and not _is_count(value, least, most):
+            yield f"{prefix}{name} is {value!r:.80}; it must be a whole number from {least} to {most}"
+        elif isinstance(value, int | float) and not abs(value) <= limit:  # NaN is not, either
+            yield f"{prefix}{name} is {value!r:.80}; it must be a finite number"
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """The values in nested objects and lists, with their dotted names."""
     if isinstance(value, dict):
         for key, part in value.items():
-            yield from _leaves(part, f"{name}.{key}")
+            yield from _leaves(part, f"{name}.{key}" if name else key)
     elif isinstance(value, list | tuple):
         for part in value:
             yield from _leaves(part, name)
@@ -338,7 +360,7 @@ def _check_dtype(fields: dict[str, Any]) -> None:
         ValueError: the message says what is accepted.
     """
     for name in ("dtype", "torch_dtype"):
-        if isinstance(fields.get(name), str | int | list | dict) and fields[name] not in DTYPES:
+        if isinstance(fields.get(name), str | int | float | list | dict) and fields[name] not in DTYPES:
             raise ValueError(f"{name} is {fields[name]!r:.80}; accepted are {', '.join(map(repr, DTYPES))}")
 
 

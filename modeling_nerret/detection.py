@@ -24,7 +24,7 @@ from .characters import BREAK, INVISIBLES, PICTURE, SEPARATOR
 from .documents import Document
 from .files import one_line, read_json, regular_file
 from .forms import WORD, form_of
-from .loading import float32_default, readable_weights, refuse_nan
+from .loading import float32_default, readable_weights, refuse_integers, refuse_nan
 from .manifest import check_files, write_manifest
 from .mentions import accept, possible
 from .spans import Span
@@ -230,11 +230,14 @@ class MentionProbe(nn.Module):
         settings = read_json(settings_path)
         try:
             with readable_weights(folder), float32_default():
+                refuse_integers([weights_path])
                 probe = cls(ProbeConfig(**settings))
                 probe.load_state_dict(load_file(weights_path))
         except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{settings_path} is no MentionProbe's: {one_line(error)}") from error
-        refuse_nan(probe, f"the detector in {folder}")
+            raise ValueError(
+                f"{settings_path} is no MentionProbe's, or not that of {cls.weights_name}: {one_line(error)}"
+            ) from error
+        refuse_nan(probe, f"the detector {weights_path}")
         return probe.eval()
 
 

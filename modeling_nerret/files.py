@@ -52,16 +52,38 @@ def read_json(path: str | Path) -> dict[str, Any]:
     Raises:
         OSError: the file is missing, no regular file, or no JSON object.
     """
+    content = read_json_value(path)
+    if not isinstance(content, dict):
+        raise OSError(f"{path} holds a JSON {type(content).__name__}, not an object; {REMEDY}")
+    return content
+
+
+def read_json_value(path: str | Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: the file is missing, no regular file, or no JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deeply
+        raise OSError(f"{path} is not valid JSON ({one_line(error)}); {REMEDY}") from error
+
+
+def read_text(path: str | Path) -> str:
+    """The text in a file of moderate size.
+
+    Raises:
+        OSError: the file is missing, no regular file, or too large.
+        ValueError: it is not UTF-8.
+    """
     path = regular_file(path)
     if path.stat().st_size > SETTINGS_BYTES:
         raise OSError(f"{path} has {path.stat().st_size:,} bytes, too many for settings; {REMEDY}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deeply
-        raise OSError(f"{path} is not valid JSON ({one_line(error)}); {REMEDY}") from error
-    if not isinstance(content, dict):
-        raise OSError(f"{path} holds a JSON {type(content).__name__}, not an object; {REMEDY}")
-    return content
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}; convert it") from None
 
 
 def sha256_of(path: Path) -> str:

@@ -14,10 +14,13 @@ import torch
 import transformers
 from transformers import PreTrainedTokenizerBase
 
+from .files import one_line
+
 TEXT = "Ada Lovelace, a mathematician, met Charles Babbage in London in 1833."
 FOREIGN_TEXT = TEXT + " Ünïcode, 恐竜, динозавр ☃"  # characters that a vocabulary may lack
 NUMBERS = 16  # of the vector; a change that spares the first 16 of hundreds of mixed numbers does not exist
-REMEDY = "install the version that it was saved with, or pass golden_vector=None to load it all the same"
+LOAD_ANYWAY = "pass golden_vector=None to load it all the same"
+REMEDY = f"install the version that it was saved with, or {LOAD_ANYWAY}"
 
 
 def golden_tokens(tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
@@ -45,7 +48,9 @@ def golden_vector(model: Any, tokens: list[int]) -> list[float]:
     """
     vector = model(torch.tensor([tokens], device=model.device)).embeddings[0, :NUMBERS]  # (NUMBERS,)
     if not torch.isfinite(vector).all():
-        raise ValueError("this model gives vectors with NaN or infinite numbers; its weights are damaged")
+        raise ValueError(
+            "this model gives vectors with NaN or infinite numbers; its weights (model.safetensors) are damaged"
+        )
     return [round(number, 6) for number in vector.tolist()]
 
 
@@ -67,7 +72,12 @@ def check_vector(model: Any) -> None:
             f"golden_tokens in config.json has the token {max(config.golden_tokens)}, but the backbone knows only "
             f"{vocabulary}; fetch the checkpoint again"
         )
-    vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
+    try:
+        vector = torch.tensor(golden_vector(model, config.golden_tokens), dtype=torch.float32)
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:  # of a value that was not used until now
+        raise ValueError(
+            f"this checkpoint cannot be run; its config.json was changed ({one_line(error)}); fetch it again"
+        ) from error
     if getattr(model.backbone, "hf_quantizer", None) is not None:
         return
     if len(vector) != len(config.golden_vector):
@@ -77,9 +87,15 @@ def check_vector(model: Any) -> None:
         )
     cosine = torch.cosine_similarity(vector, torch.tensor(config.golden_vector, dtype=torch.float32), dim=0).item()
     if not 1 - cosine < (1e-4 if model.backbone.dtype == torch.float32 else 0.02):
+        fault = f"gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text)"
+        if config.transformers_version == transformers.__version__:
+            raise ValueError(
+                f"this checkpoint {fault}: its config.json or model.safetensors was changed; fetch it "
+                f"again, or {LOAD_ANYWAY}"
+            )
         raise ValueError(
-            f"this checkpoint gives other vectors here than when it was saved (cosine {cosine:.4f} on its test text), "
-            f"with transformers {config.transformers_version}; here is {transformers.__version__}: {REMEDY}"
+            f"this checkpoint {fault}, with transformers {config.transformers_version} in its config.json; here is "
+            f"{transformers.__version__}: {REMEDY}"
         )
 
 
@@ -94,8 +110,8 @@ def check_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     tokens = golden_tokens(tokenizer, len(config.golden_tokens))
     if tokens != config.golden_tokens:
         raise ValueError(
-            f"this checkpoint's tokenizer gives other tokens here than when it was saved: {tokens}, "
-            f"not {config.golden_tokens}; {REMEDY}"
+            f"this checkpoint's tokenizer (tokenizer.json, tokenizer_config.json) gives other tokens here than when it "
+            f"was saved: {tokens}, not {config.golden_tokens}; {REMEDY}"
         )
     if config.vocabulary_sha256 not in (None, vocabulary_sha256(tokenizer)):
         raise ValueError(

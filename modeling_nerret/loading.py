@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PretrainedCon
 from transformers.utils import cached_file, logging
 
 from .backbones import cut, cut_backbone, family_of, unknown_family
-from .configuration_nerret import backbone_fields
+from .configuration_nerret import backbone_fields, stock_faults
 from .files import one_line, read_json, regular_file
 from .golden import FOREIGN_TEXT, check_tokens, golden_tokens, vocabulary_sha256
 from .manifest import UNLESS_MISSING, check_backbone, check_files, files_of_kind
@@ -25,6 +25,7 @@ TEXT_PART = {r"^(model\.)?language_model\.(model\.)?": ""}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
 # Bars of transformers for work that takes a moment
 WEIGHTS_BARS = ("Loading weights", "Writing model shards")
+FLOATS = ("F16", "BF16", "F32", "F64")
 # Numbers of a model that are not in its weights, such as positions
 SLACK = 1 << 25
 # Families whose first position number is the padding token's id + 1
@@ -72,7 +73,7 @@ def load_cut(
         raise ValueError(
             f"no backbone can be built from {folder / 'config.json'} and its weights: {one_line(error)}"
         ) from error
-    refuse_missing(report, f"the backbone {folder}")
+    refuse_missing(report, f"the backbone {folder} (model.safetensors)")
     return backbone, *cut_backbone(backbone, layer)
 
 
@@ -103,6 +104,22 @@ def read_config(folder: Path, quantisation: bool = False) -> PretrainedConfig:
         )
     if model_type not in CONFIG_MAPPING:
         raise unknown_family(model_type)
+    return stock_config(path, fields)
+
+
+def stock_config(path: Path, fields: dict[str, Any]) -> PretrainedConfig:
+    """A configuration of one of transformers' own models, without what only the caller chooses.
+
+    Args:
+        path: where the fields were read, for messages.
+        fields: the fields, with a `model_type` that transformers knows.
+
+    Raises:
+        ValueError: a value is not accepted.
+    """
+    for fault in stock_faults(fields):
+        raise ValueError(f"{path}: {fault}; fetch it again")
+    model_type = fields["model_type"]
     try:
         return CONFIG_MAPPING[model_type].from_dict(backbone_fields(fields))
     except Exception as error:  # whatever transformers makes of a value that it does not expect
@@ -185,7 +202,10 @@ def refuse_missing(report: Any, subject: str) -> None:
         ValueError: the message names a few.
     """
     for name, shape, expected in sorted(report["mismatched_keys"]):
-        raise ValueError(f"{subject}: {name} is {tuple(shape)}, but the configuration needs {tuple(expected)}")
+        raise ValueError(
+            f"{subject}: {name} is {tuple(shape)!s:.80}, but the configuration needs {tuple(expected)}: its "
+            "config.json and its weights do not belong together"
+        )
     absent, foreign = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if absent:
         surplus = f"; it holds others instead, such as {', '.join(foreign[:3])}" if foreign else ""
@@ -225,6 +245,19 @@ def refuse_nan(module: nn.Module, subject: str) -> None:
             raise ValueError(f"{subject}: the weight {name} holds NaN or infinite numbers")
 
 
+def refuse_integers(files: Iterable[Path]) -> None:
+    """Refuse weights that are no floating-point numbers, which torch would convert without a word.
+
+    Raises:
+        ValueError: the message names the first.
+    """
+    for path in files:
+        with safe_open(path, "pt") as weights:
+            for name in weights.keys():  # noqa: SIM118 - it is no mapping
+                if (kind := weights.get_slice(name).get_dtype()) not in FLOATS:
+                    raise ValueError(f"{path}: the weight {name} is of type {kind}; accepted are {', '.join(FLOATS)}")
+
+
 @contextmanager
 def readable_weights(where: Any) -> Iterator[None]:
     """Turn the error for a truncated or foreign weights file into an OSError that says what to do.
@@ -262,7 +295,10 @@ def readable_tokenizer(where: Any) -> Iterator[None]:
     """
     files = files_of_kind(folder, "tokenizer") if (folder := Path(where)).is_dir() else {}
     for name, path in files.items():
-        read_json(path) if name.endswith(".json") else regular_file(path)
+        settings = read_json(path) if name.endswith(".json") else {"file": regular_file(path)}
+        length = settings.get("model_max_length")
+        if length is not None and not (isinstance(length, int | float) and length >= 1):
+            raise OSError(f"{path}: model_max_length is {length!r:.80}; it must be a number of tokens; fetch it again")
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError):

@@ -41,6 +41,8 @@ KINDS = {
         "merges.txt",
         "*.model",
         "*.tiktoken",
+        "tekken*.json",
+        "*.jinja",
     ),
     "detector": ("detector.json", "detector.safetensors"),
     "settings": ("config_sentence_transformers.json", "sentence_bert_config.json", "nerret_st_config.json"),

@@ -28,6 +28,7 @@ from .loading import (
     load_cut,
     quiet,
     readable_weights,
+    refuse_integers,
     refuse_larger,
     refuse_long_windows,
     refuse_missing,
@@ -50,7 +51,15 @@ HUB_OPTIONS = ("repo_id", "commit_message", "private", "token", "create_pr", "re
 HEADS = ("head", "document_head")
 BUILT_IN = Path(__file__).parent / "pretrained"
 # What other models take, and this one would ignore
-FOREIGN_INPUTS = ("inputs_embeds", "position_ids", "head_mask", "output_attentions", "output_hidden_states")
+FOREIGN_INPUTS = (
+    "head_mask",
+    "inputs_embeds",
+    "labels",
+    "output_attentions",
+    "output_hidden_states",
+    "past_key_values",
+    "position_ids",
+)
 
 
 @dataclass
@@ -192,10 +201,12 @@ class NerretModel(PreTrainedModel):
             `NerretOutput` with `embeddings` (mentions, hidden_size) and `states`.
 
         Raises:
-            ValueError: an input that this model would ignore.
+            ValueError: an input that this model would ignore, or a span outside its row's tokens.
         """
         if foreign := [name for name in FOREIGN_INPUTS if kwargs.get(name) is not None and kwargs[name] is not False]:
             raise ValueError(f"a nerret model does not take {foreign[0]}; it takes input_ids, attention_mask and spans")
+        if spans is not None:
+            _check_spans(spans, *input_ids.shape)
         states = self.hidden_states(input_ids, attention_mask)  # (batch, tokens, backbone size)
         if spans is None:
             spans = self._whole_texts(torch.ones_like(input_ids) if attention_mask is None else attention_mask)
@@ -352,8 +363,8 @@ class NerretModel(PreTrainedModel):
         where = built_in_folder(pretrained_model_name_or_path)
         source = {name: kwargs[name] for name in SOURCE_OPTIONS if name in kwargs}
         manifest = cls._check(where, source) if where is not None else Manifest()
-        if "torch_dtype" in kwargs:
-            kwargs["dtype"] = kwargs.pop("torch_dtype")
+        if (former := kwargs.pop("torch_dtype", None)) is not None and kwargs.setdefault("dtype", former) != former:
+            raise ValueError(f"dtype is {kwargs['dtype']!r} and torch_dtype, its former name, {former!r}; give one")
         quantization, with_report = kwargs.pop("quantization_config", None), kwargs.pop("output_loading_info", False)
         kwargs |= {"use_safetensors": True, "ignore_mismatched_sizes": True}  # the report names them; see below
         with quiet(), readable_weights(where), float32_default():
@@ -361,9 +372,9 @@ class NerretModel(PreTrainedModel):
         model, report = pair
         if getattr(model, "_hf_peft_config_loaded", False):
             raise ValueError(f"{where} holds an adapter of a whole checkpoint, adapter_config.json; remove it")
-        refuse_missing(report, f"the checkpoint {where}")
+        refuse_missing(report, f"the checkpoint {where} (model.safetensors)")
         for head in model.heads:
-            refuse_nan(head, f"the checkpoint {where}")
+            refuse_nan(head, f"the checkpoint {where} (model.safetensors)")
         model._backbone_files = dict(manifest.backbone)
         if model.config.head_only:
             options = {name: kwargs[name] for name in BACKBONE_OPTIONS if name in kwargs}
@@ -390,6 +401,8 @@ class NerretModel(PreTrainedModel):
             try:
                 config = cls.config_class.from_dict(read_json(path))
                 refuse_larger(lambda: cls(config), files)
+                with readable_weights(folder):
+                    refuse_integers(files)
             except (AttributeError, KeyError, TypeError, RuntimeError) as error:  # a value that torch does not expect
                 raise ValueError(f"{path} is no configuration of a nerret model ({one_line(error)})") from error
             except ValueError as error:
@@ -530,6 +543,26 @@ class NerretModel(PreTrainedModel):
         vector = golden_vector(self.eval(), self.config.golden_tokens)
         self.train(training)
         return vector
+
+
+def _check_spans(spans: torch.Tensor, batch: int, tokens: int) -> None:
+    """Refuse spans (mentions, 3) that would count from the end, or that hold no token, whose mean is NaN.
+
+    Raises:
+        ValueError: the message says which and what is accepted.
+    """
+    if spans.ndim != 2 or spans.shape[1] != 3 or spans.is_floating_point() or spans.dtype == torch.bool:
+        raise ValueError(
+            f"spans are {tuple(spans.shape)} of {spans.dtype}; accepted are whole numbers (mentions, 3): row, first "
+            "token, last token + 1"
+        )
+    rows, first, last = spans.unbind(1)
+    wrong = (rows < 0) | (rows >= batch) | (first < 0) | (last <= first) | (last > tokens)  # (mentions,)
+    if wrong.any():
+        raise ValueError(
+            f"the span {spans[wrong][0].tolist()} (row, first token, last token + 1) is none of {batch} rows of "
+            f"{tokens} tokens"
+        )
 
 
 def built_in_folder(name_or_path: Any) -> Any:

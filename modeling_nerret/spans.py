@@ -31,6 +31,8 @@ def check_span(text: str, start: int, end: int) -> None:
         ValueError: span [4, 4) is not a mention of a text of 12 characters: needed is 0 <= start < end <= 12
     """
     try:
+        if bool in map(type, (start, end)):
+            raise TypeError
         start, end = index(start), index(end)  # whole numbers of numpy too
     except TypeError:
         raise ValueError(f"span [{start!r}, {end!r}) is not a pair of whole numbers of characters") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any
 
 import torch
@@ -80,9 +81,9 @@ class NerretTransformer(InputModule):
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
         least, most = 8, self.model.config.max_tokens
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        if isinstance(value, bool) or not hasattr(value, "__index__") or not least <= index(value) <= most:
             raise ValueError(f"max_seq_length is {value!r:.80}; it must be a whole number from {least} to {most}")
-        self._max_tokens = value
+        self._max_tokens = index(value)
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings."""
@@ -141,12 +142,25 @@ class NerretTransformer(InputModule):
         revision: str | None = None,
         local_files_only: bool = False,
         model_kwargs: dict[str, Any] | None = None,
+        processor_kwargs: dict[str, Any] | None = None,
+        config_kwargs: dict[str, Any] | None = None,
+        backend: str = "torch",
         **kwargs: Any,
     ) -> NerretTransformer:
         """Load a checkpoint of either form, from a folder or a repository.
 
         A head-only one without a tokenizer takes its backbone's. No code of the backbone's repository is ever run.
+
+        Raises:
+            ValueError: the tokenizer should be another, or another library should run the model.
         """
+        if processor_kwargs:
+            raise ValueError(
+                f"the tokenizer of a nerret checkpoint takes no options, but {', '.join(map(repr, processor_kwargs))} "
+                "was given; for shorter windows set max_seq_length"
+            )
+        if backend != "torch":
+            raise ValueError(f"backend is {backend!r:.80}; a nerret checkpoint runs only with 'torch'")
         source = {
             "subfolder": subfolder,
             "token": token,
@@ -156,7 +170,8 @@ class NerretTransformer(InputModule):
         }
         model_name_or_path = built_in_folder(model_name_or_path)
         check_files(model_name_or_path, "settings", "modules", **source)
-        model = NerretModel.from_pretrained(model_name_or_path, **source, **(model_kwargs or {}))
+        options = {**(config_kwargs or {}), **(model_kwargs or {})}
+        model = NerretModel.from_pretrained(model_name_or_path, **source, **options)
         return cls(model, load_tokenizer(model_name_or_path, model.config, **source))
 
 

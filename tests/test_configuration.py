@@ -39,7 +39,7 @@ NAN = float("nan")
         ("golden_tokens", ([-1], ["a"], [1.5], {}, [True], [[1]], "x", [2] * 5000)),
         ("golden_vector", ([NAN], ["a"], {}, [None], [0.1] * 17)),
         ("cut_config", ([], "bert", {}, {"model_type": 5})),
-        ("dtype", ("load", "float8", 5)),
+        ("dtype", ("load", "float8", 5, -0.5, NAN)),
         ("model_type", ("bert", ["nerret"], {}, None)),
     ],
 )
@@ -78,6 +78,8 @@ def _configure(folder: Path, **fields: Any) -> None:
         {"num_attention_heads": 0},
         {"num_attention_heads": 3},
         {"num_hidden_layers": 10**9},
+        {"num_labels": 10**9},
+        {"chunk_size_feed_forward": "x"},
         {"layer_norm_eps": NAN},
         {"hidden_act": "system"},
         {"hidden_act": ["gelu"]},
@@ -205,4 +207,19 @@ def test_a_panic_of_compiled_code_is_one_sentence(checkpoint: Path) -> None:
     vocabulary = {piece: id_ for piece, id_ in content["model"]["vocab"].items() if piece != "[UNK]"}
     path.write_text(json.dumps(content | {"model": content["model"] | {"vocab": vocabulary}}))
     with pytest.raises(OSError, match="cannot be read"):
+        load_checkpoint(str(checkpoint))
+
+
+def test_a_backbones_counts_are_bounded_before_anything_is_built(tmp_path: Path) -> None:
+    backbone = Path(save_backbone(tmp_path))
+    _configure(backbone, num_labels=10**9)
+    with pytest.raises(ValueError, match=r"config\.json: num_labels is 1000000000; it must be a whole number"):
+        NerretModel.from_backbone(backbone, 2)
+
+
+@pytest.mark.parametrize("length", ["x", -1, NAN, [1]])
+def test_the_length_in_a_tokenizers_settings_is_a_number(length: Any, checkpoint: Path) -> None:
+    path = checkpoint / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": length}))
+    with pytest.raises(OSError, match=r"tokenizer_config\.json: model_max_length is"):
         load_checkpoint(str(checkpoint))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForTokenClassification, LlamaConfig, LlamaForCausalLM
 
 from modeling_nerret import TokenClassifier
@@ -70,6 +71,12 @@ def _settings(**fields: Any) -> Callable[[Path], None]:
     return spoil
 
 
+def _not_numbers(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def _truncate(folder: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
@@ -89,6 +96,15 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "truncated weights": (_truncate, "cannot be read"),
     "code": (_settings(model_type="own", auto_map={"AutoConfig": "code.Config"}), "never runs code"),
     "a damaged configuration": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
+    "no heads": (_settings(num_attention_heads=0), "num_attention_heads is 0; it must be a whole number"),
+    "labels without end": (_settings(num_labels=10**9), r"config\.json: num_labels is 1000000000"),
+    "layers without end": (_settings(num_hidden_layers=10**9), r"config\.json: num_hidden_layers is"),
+    "a vocabulary without end": (_settings(vocab_size=10**8), "asks for .* numbers, but"),
+    "a number that is none": (_settings(layer_norm_eps=float("nan")), r"config\.json: layer_norm_eps is nan"),
+    "a type that is none": (_settings(model_type=["bert"]), "is no token classifier"),
+    "a data type that is none": (_settings(dtype="Tensor"), "is no token classifier"),
+    "a padding token that is none": (_settings(pad_token_id=10**8), "is no token classifier"),
+    "weights that are not numbers": (_not_numbers, "holds NaN"),
     "other sizes": (_settings(hidden_size=64), "is no token classifier"),
     "quantised weights": (_settings(quantization_config={"quant_method": "bitsandbytes"}), "quantised"),
     "an adapter": (lambda folder: (folder / "adapter_config.json").write_text("{}"), "merge the adapter"),

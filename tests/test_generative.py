@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -137,3 +139,23 @@ def test_without_gliner_the_command_to_install_it_is_named(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "gliner", None)
     with pytest.raises(ImportError, match=r"pip install 'nerret\[gliner\]'"):
         Gliner("any/name")
+
+
+def test_settings_for_generation_of_a_checkpoint_do_not_change_the_copy(language_model: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(language_model, tmp_path / "llm")
+    answers = GenerativeExtractor(str(folder)).write(TEXTS)
+    settings = {"repetition_penalty": 9.0, "bad_words_ids": [[3]], "stop_strings": ["a"], "max_time": 0.0}
+    (folder / "generation_config.json").write_text(json.dumps(settings | {"eos_token_id": 7}))
+    assert GenerativeExtractor(str(folder)).write(TEXTS) == answers
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ 1/0 }}", "{% raise %}", "{% include '/etc/passwd' %}", "{{ ''.__class__.__mro__ }}"]
+)
+def test_a_chat_template_that_fails_is_told_when_it_is_loaded(
+    template: str, language_model: str, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(language_model, tmp_path / "llm")
+    (folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(ValueError, match=r"the chat template of .*chat_template\.jinja.* fails"):
+        GenerativeExtractor(str(folder))

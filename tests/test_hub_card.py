@@ -150,6 +150,10 @@ def test_table_orders_own_systems_first_and_leaves_gaps() -> None:
     [
         (["--results", "{results}"], "is not among the measured systems"),
         (["--results", "{config}"], "holds no results"),
+        (["--results", "{number}"], "holds no results"),
+        (["--results", "{folder}"], "is no regular file"),
+        (["--results", "/dev/zero"], "is no regular file"),
+        (["--notes", "/dev/zero"], "is no regular file"),
         (["--dry-run"], "give --push"),
         (["--push", "nobody", "--dry-run"], "write owner/name"),
         (["--native", "--benchmark", "fewnerd=a/b:c"], "to the form with code"),
@@ -160,6 +164,8 @@ def test_bad_usage_is_explained(
     options: list[str], message: str, inputs: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = {"results": inputs.results, "config": inputs.checkpoint / "detector.json"}
+    names |= {"number": tmp_path / "number.json", "folder": tmp_path}
+    names["number"].write_text(json.dumps([_result("bm25", "gold") | {"system": 5}]))
     assert _card(inputs, tmp_path / "out", *[option.format(**names) for option in options]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -277,12 +283,19 @@ SECRETS = (
     "token", "token.json", "tokens.txt", "hf_token.txt", "server.pem", "server.key", "credentials.json",
     "my-credentials.json", "client_secret.json", "secrets.py", "api-key.txt", "service_account.json", "kaggle.json",
     "passwords.txt", "adapter/.env", "adapter/private_key.json", ".eval_results/secrets.yaml", ".eval_results/.env",
-    "weights.bin", "model.pkl", "data.csv", "notes.yaml",
+    "weights.bin", "model.pkl", "data.csv", "notes.yaml", "my_token.json", "hub-tokens.txt", "secrets/a.json",
+    "tokens/a.txt",
 )  # fmt: skip
 CONTENTS = {
     "notes.txt": "-----BEGIN OPENSSH PRIVATE KEY-----",
     "project-1.json": '{"private_key": "-----BEGIN PRIVATE KEY-----"}',
     "app.py": f"login('hf_{'a' * 34}')",
+    "a.py": f"github_pat_{'a' * 40}",
+    "b.py": f"glpat-{'a' * 20}",
+    "c.txt": "xoxb-123456789012-abcdef",
+    "d.json": '{"aws_secret_access_key": "abcdefgh"}',
+    "e.py": "password = 'correct horse'",
+    "f.txt": "x" * 3_000_000 + f" hf_{'a' * 34}",
 }
 NEEDS = (
     "README.md", "LICENSE", ".gitattributes", "config.json", "tokenizer.json", "tokenizer.model",
@@ -419,3 +432,9 @@ def test_a_repository_asks_for_the_versions_that_the_package_asks_for() -> None:
         assert f"{name}{bounds}" in project["dependencies"]
     lines = (root / "hub_card/requirements.txt").read_text(encoding="utf-8").splitlines()
     assert {line for line in lines if not line.startswith("#")} <= set(project["dependencies"])
+
+
+@pytest.mark.parametrize("sets", [5, [5], [{"name": 5}], [{}], {"name": "corpus"}])
+def test_a_recipe_that_is_none_is_told_in_one_sentence(sets: Any) -> None:
+    with pytest.raises(ValueError, match=r"recipe\.json: sets is"):
+        training_sets([{"head": {"sets": sets}}])

@@ -63,7 +63,13 @@ def test_a_missing_file_is_refused_by_name(name: str, checkpoint: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["model.safetensors.index.json", "adapter_config.json", "adapter/adapter_model.safetensors", "added_tokens.json"],
+    [
+        "model.safetensors.index.json",
+        "adapter_config.json",
+        "adapter/adapter_model.safetensors",
+        "added_tokens.json",
+        "chat_template.jinja",
+    ],
 )
 def test_a_file_that_does_not_belong_to_the_checkpoint_is_refused(name: str, checkpoint: Path) -> None:
     (checkpoint / name).parent.mkdir(exist_ok=True)

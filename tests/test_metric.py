@@ -9,6 +9,7 @@ import runpy
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +303,17 @@ def test_the_form_of_the_space_scores_json() -> None:
     for predictions in ("[[1.5]]", "[", '"a"'):
         with pytest.raises(gradio.Error):
             score(predictions, "[[1]]")
+
+
+def test_threads_that_add_lose_nothing_and_mix_no_pairs(metric: Any) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:  # each thread's pairs agree with themselves only
+            pairs = [{"predictions": [[str(number)]] * 3, "references": [[str(number)]] * 3} for number in range(400)]
+            list(pool.map(lambda pair: metric.add_batch(**pair), pairs))
+            results = list(pool.map(lambda pair: metric.compute(**pair), pairs))
+    finally:
+        sys.setswitchinterval(interval)
+    assert sum(result["queries"] for result in results) == 2 * 3 * 400
+    assert {result["r_precision"] for result in results} == {1.0}

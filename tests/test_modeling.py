@@ -200,3 +200,39 @@ def test_the_error_for_an_unknown_architecture_names_it(tmp_path: Path) -> None:
         NerretModel.from_backbone(tmp_path, layer=1)
     with pytest.raises(OSError, match="'no/such-model' was not found"):
         NerretModel.from_backbone("no/such-model", layer=1, local_files_only=True)
+
+
+IDS = torch.tensor([[2, 7, 8, 3], [2, 9, 3, 0]])
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        [[0, 2, 2]],
+        [[0, 3, 2]],
+        [[0, -2, 2]],
+        [[0, 1, 5]],
+        [[2, 0, 1]],
+        [[-1, 0, 1]],
+        [[0, 1]],
+        [0, 1, 2],
+        [[0.0, 1.0, 2.0]],
+        [[False, False, True]],
+    ],
+)
+def test_spans_outside_the_tokens_are_refused(spans: list, tiny_checkpoint: str) -> None:
+    with pytest.raises(ValueError, match="row, first token, last token"):
+        NerretModel.from_pretrained(tiny_checkpoint)(IDS, spans=torch.tensor(spans))
+
+
+@pytest.mark.parametrize("name", ["labels", "past_key_values", "inputs_embeds"])
+def test_inputs_that_would_be_ignored_are_refused(name: str, tiny_checkpoint: str) -> None:
+    with pytest.raises(ValueError, match=f"does not take {name}"):
+        NerretModel.from_pretrained(tiny_checkpoint)(IDS, **{name: IDS})
+
+
+def test_two_names_of_one_option_may_not_contradict(tiny_checkpoint: str) -> None:
+    half = {"torch_dtype": torch.bfloat16}
+    assert NerretModel.from_pretrained(tiny_checkpoint, **half, dtype=torch.bfloat16).dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="give one"):
+        NerretModel.from_pretrained(tiny_checkpoint, **half, dtype="float64")

@@ -68,6 +68,8 @@ def test_changed_backbone_weights(copies: Path) -> None:
         ({"value_size": 64}, r"head\.0\.weight is \(24, 32\), but the configuration needs \(24, 64\)"),
         ({"hidden_size": 9}, r"head\.3\.bias is \(16,\), but the configuration needs \(9,\)"),
         ({"pooling": "cls"}, "accepted are 'end', 'mean'"),
+        ({"pooling": "end"}, r"gives other vectors .*its config\.json or model"),
+        ({"hidden_size": 9}, r"config\.json and its weights do not belong together"),
         ({"layers": 3}, "unknown field 'layers' .*did you mean 'layer'"),
         ({"backbone": None}, "names no backbone"),
     ],
@@ -210,3 +212,13 @@ def test_quantised_backbone_under_a_float_head(tmp_path: Path, bits: str, least:
         model.save_pretrained(tmp_path, head_only=False)
     with pytest.raises(ValueError, match="save it with head_only=True"):
         NerretModel.from_pretrained(tmp_path / "whole", **options)
+
+
+@pytest.mark.parametrize(("name", "weight"), [("model", "head.0.bias"), ("detector", "width")])
+def test_weights_of_whole_numbers_are_refused(name: str, weight: str, copies: Path) -> None:
+    path = copies / "checkpoint" / f"{name}.safetensors"
+    weights = load_file(path)
+    save_file(weights | {weight: weights[weight].view(torch.int32)}, path, metadata={"format": "pt"})
+    (copies / "checkpoint" / "checksums.json").unlink(missing_ok=True)
+    with pytest.raises(ValueError, match=rf"{name}\.safetensors.*{weight} is of type I32"):
+        load_checkpoint(str(copies / "checkpoint"))

@@ -108,6 +108,7 @@ def test_a_prompt_is_read_but_not_pooled(encoder: SentenceTransformer) -> None:
         ({"text": TEXT, "start": 3, "end": 3}, "0 <= start < end"),
         ({"text": TEXT, "start": 0, "end": 999}, "0 <= start < end"),
         ({"text": TEXT, "start": "0", "end": 3}, "whole numbers"),
+        ({"text": TEXT, "start": False, "end": True}, "whole numbers"),
         (7, "cannot encode"),
         ("city " * 99, "exceeds 64 tokens"),
     ],
@@ -154,3 +155,17 @@ def test_a_changed_tokenizer_is_noticed(folder: str, tmp_path: Path) -> None:
     (tmp_path / "other" / "checksums.json").unlink()
     with pytest.raises(ValueError, match="gives other tokens here than when it was saved"):
         SentenceTransformer(str(tmp_path / "other"), trust_remote_code=True)
+
+
+def test_what_a_caller_asks_of_the_loader_is_done_or_refused(tiny_checkpoint: str) -> None:
+    def load(**options: object) -> SentenceTransformer:
+        return SentenceTransformer(tiny_checkpoint, trust_remote_code=True, **options)
+
+    assert load(config_kwargs={"match_score": 0.25})[0].model.config.match_score == 0.25
+    with pytest.raises(ValueError, match=r"takes no options, but 'model_max_length' was given.*set max_seq_length"):
+        load(processor_kwargs={"model_max_length": 16})
+    with pytest.raises(ValueError, match="backend is 'onnx'"):
+        load(backend="onnx")
+    encoder = load()
+    encoder.max_seq_length = np.int64(16)
+    assert encoder.max_seq_length == 16 and type(encoder.max_seq_length) is int

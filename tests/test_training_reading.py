@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import datasets
@@ -180,3 +181,12 @@ def test_an_example_is_named_without_its_path(tmp_path: Path, monkeypatch: pytes
     assert Path(path).name == "beekeeping.jsonl" and len(list(read(path))) == 44
     (tmp_path / "beekeeping").touch()  # a user's file comes first
     assert Data.of(["beekeeping"]).files == ("beekeeping",)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".conll", ".toml", ".csv"])
+def test_pipes_and_devices_are_not_waited_for(suffix: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(ValueError, match="is no regular file"):
+            list(read(str(tmp_path / f"{name}{suffix}")))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import datasets
@@ -60,6 +61,9 @@ _CITATION = """
     year = {2025}
 }
 """
+
+
+_ADDING = Lock()  # of all metrics, because a lock of their own could not be pickled; it is held for a moment
 
 
 def _ids(name: str, ids: Any) -> list[str] | list[int]:
@@ -224,8 +228,17 @@ class RPrecision(evaluate.Metric):
 
     def add_batch(self, *, predictions: Any = None, references: Any = None) -> None:
         """Add rankings and the relevant documents of their queries."""
-        pairs = _Pairs(predictions, references)
-        self._pairs = self._pairs.extend(pairs) if self._pairs else pairs
+        self._append(_Pairs(predictions, references))
+
+    def _append(self, pairs: _Pairs) -> None:
+        with _ADDING:
+            self._pairs = self._pairs.extend(pairs) if self._pairs else pairs
+
+    def _take(self) -> _Pairs | None:
+        """What was added; what other threads add from now on belongs to the next result."""
+        with _ADDING:
+            pairs, self._pairs = self._pairs, None
+        return pairs
 
     def compute(
         self,
@@ -239,16 +252,19 @@ class RPrecision(evaluate.Metric):
     ) -> dict[str, Any] | None:
         """Score what was added, and these predictions; of several processes the first returns the values of all."""
         depths = _depths(k)
-        pairs = self._pairs
-        if predictions is not None or references is not None:
-            pairs = (pairs or _Pairs()) + _Pairs(predictions, references)
-        if self.num_process > 1:
-            pairs = self._gather(pairs or _Pairs())
-        elif pairs is None:
-            raise ValueError("there is nothing to score; give predictions and references, or add some first")
-        result = _score(pairs, per_query, micro, average_precision, depths) if pairs else None
-        self._pairs = None
-        return result
+        pairs = additions = self._take()
+        try:
+            if predictions is not None or references is not None:
+                pairs = (pairs or _Pairs()) + _Pairs(predictions, references)
+            if self.num_process > 1:
+                pairs = self._gather(pairs or _Pairs())
+            elif pairs is None:
+                raise ValueError("there is nothing to score; give predictions and references, or add some first")
+            return _score(pairs, per_query, micro, average_precision, depths) if pairs else None
+        except BaseException:
+            if additions:
+                self._append(additions)
+            raise
 
     def _gather(self, pairs: _Pairs) -> _Pairs | None:
         """The pairs of all processes in the first process, `None` in the others."""

@@ -21,7 +21,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 API = "/gradio_api"
 ANSWERS = f"{API}/queue/data"
 READS = re.compile(
-    r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/(assets|static)(/[A-Za-z0-9_@-][A-Za-z0-9_@.-]*)+"
+    r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/(assets|static)(/[A-Za-z0-9_@-][A-Za-z0-9_@.-]{0,99}){1,9}"
     rf"|{API}/(info|startup-events|(heartbeat|call/search)/{SESSION.pattern})|{ANSWERS}"
 )
 CALL = f"{API}/call/search"
@@ -69,7 +69,11 @@ class Guard:
         Raises:
             Refusal: it is not one of this page's.
         """
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = {}
+        for name, value in (
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
+        ):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value  # so that none hides another
         names = self._names(scope)
         _check_source(headers, names)
         if self.requests > MAX_REQUESTS:

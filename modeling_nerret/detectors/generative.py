@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from ..documents import Document
+from ..files import one_line
 from ..spans import Span
 from ..windows import Window
 from .marks import align_marks
@@ -41,7 +42,8 @@ class GenerativeExtractor:
         dtype: data type of the weights, as in transformers.
 
     Raises:
-        ValueError: the prompt does not contain `{text}`, or the model is no causal language model.
+        ValueError: the prompt does not contain `{text}`, the model is no causal language model, or its chat template
+            fails.
         OSError: there is no such model, or its weights are no safetensors.
     """
 
@@ -57,7 +59,12 @@ class GenerativeExtractor:
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        # A copy is greedy: of a checkpoint's settings for generation only those count that say where a text ends
+        ends = self.model.generation_config.eos_token_id
+        self.model.generation_config = GenerationConfig(eos_token_id=ends)
         self.model.to(device)
+        if self.tokenizer.chat_template:
+            self._check_template(name_or_path)
 
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
@@ -91,6 +98,15 @@ class GenerativeExtractor:
         tokens = sequences[:, batch["input_ids"].shape[1] :]  # (texts, new tokens)
         answers: list[str] = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return answers
+
+    def _check_template(self, name: str) -> None:
+        try:
+            self._as_chat(self.prompt)
+        except Exception as error:  # of the template, whatever it does
+            raise ValueError(
+                f"the chat template of {name!r:.80} (in chat_template.jinja or tokenizer_config.json) fails: "
+                f"{one_line(error)}"
+            ) from error
 
     def _as_chat(self, message: str) -> str:
         prompt: str = self.tokenizer.apply_chat_template(

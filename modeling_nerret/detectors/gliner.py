@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..configuration_nerret import stock_faults
 from ..documents import Document
 from ..files import read_json
 from ..forms import WORD
@@ -124,6 +125,8 @@ def check_gliner(name_or_path: str) -> Path:
         if fields.get(name) and fields.get(config) is None:
             configurations.append(_encoder_fields(str(fields[name])))
     for configuration in configurations:
+        for fault in stock_faults(configuration):
+            raise ValueError(f"{folder / CONFIG}, or its encoder's: {fault}; fetch it again")
         for key, value in _fields_of(configuration):
             if key == "auto_map" and value:
                 raise ValueError(

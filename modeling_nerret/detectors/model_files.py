@@ -10,9 +10,16 @@ from typing import Any
 from huggingface_hub import HfApi, snapshot_download
 from transformers import CONFIG_MAPPING, AutoTokenizer
 
-from ..configuration_nerret import backbone_fields
 from ..files import one_line, read_json
-from ..loading import quiet, readable_tokenizer, readable_weights, refuse_missing
+from ..loading import (
+    quiet,
+    readable_tokenizer,
+    readable_weights,
+    refuse_larger,
+    refuse_missing,
+    refuse_nan,
+    stock_config,
+)
 from ..weights import HubError, ask_hub, weight_files
 
 FILES = ("*.json", "model*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -73,6 +80,7 @@ def load_model(kind: Any, name_or_path: str, subject: str, dtype: Any = None) ->
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     options = {"dtype": dtype} if dtype is not None else {}
     try:
+        refuse_larger(lambda: kind.from_config(config), weight_files(folder))
         with quiet(), readable_weights(folder):
             model, report = kind.from_pretrained(
                 folder,
@@ -84,7 +92,10 @@ def load_model(kind: Any, name_or_path: str, subject: str, dtype: Any = None) ->
                 **options,
             )
         refuse_missing(report, "it")
-    except (ValueError, KeyError, RuntimeError) as error:
+        refuse_nan(model, "it")
+    except OSError:
+        raise
+    except Exception as error:  # whatever transformers makes of a value that it does not expect
         raise ValueError(f"the model {name_or_path!r:.80} is no {subject} ({one_line(error)})") from error
     return model.eval(), tokenizer
 
@@ -92,7 +103,7 @@ def load_model(kind: Any, name_or_path: str, subject: str, dtype: Any = None) ->
 def _read_config(folder: Path, subject: str) -> Any:
     """A model's configuration, without what only the caller chooses, such as an implementation of attention."""
     fields = read_json(folder / "config.json")
-    model_type: Any = fields.get("model_type")
+    model_type = str(fields.get("model_type"))
     if model_type not in CONFIG_MAPPING:
         raise ValueError(
             f"the model in {folder} ({model_type!r:.80}) is no {subject} that transformers itself supports; nerret "
@@ -102,7 +113,4 @@ def _read_config(folder: Path, subject: str) -> Any:
         raise ValueError(f"the weights in {folder} are quantised; use the original ones")
     if (folder / "adapter_config.json").exists():
         raise ValueError(f"{folder} holds adapter_config.json; merge the adapter into the model's weights")
-    try:
-        return CONFIG_MAPPING[model_type].from_dict(backbone_fields(fields))
-    except Exception as error:  # whatever transformers makes of a value that it does not expect
-        raise ValueError(f"{folder / 'config.json'} is no configuration ({one_line(error)})") from error
+    return stock_config(folder / "config.json", fields)

@@ -54,6 +54,8 @@ def _read_raw(name: str) -> Iterator[RawText]:
     reader = READERS.get(path.suffix)
     if reader is None:
         raise ValueError(f"{name}: unknown form of file; accepted are {', '.join(READERS)} files and hf:ID")
+    if path.exists() and not path.is_file():  # which may never end
+        raise ValueError(f"{name} is no regular file but a folder, a pipe or a device; give a file")
     try:
         yield from reader(path)
     except UnicodeDecodeError as error:
