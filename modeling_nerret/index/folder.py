@@ -219,7 +219,7 @@ def write_lock(path: Path, timeout: float = 10.0) -> Iterator[None]:
         raise RuntimeError(f"another thread writes to {path}; try again when it is done")
     turn.thread = get_ident()
     try:
-        with FileLock(lock, timeout=timeout, mode=mode_of_files(path)):
+        with FileLock(lock, timeout=timeout, mode=mode_of_files(path) | 0o600):  # less it refuses
             yield
     except Timeout:
         raise RuntimeError(f"another process writes to {path}; try again when it is done") from None
