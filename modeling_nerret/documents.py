@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,6 +16,7 @@ from .spans import Span, check_span
 from .values import field_name, plain
 
 T = TypeVar("T")
+PATIENCE = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,20 @@ class EncodedDocument:
 def in_groups(items: Iterable[T], length: Callable[[T], int], characters: int, most: int) -> Iterator[list[T]]:
     """Items in lists that end with the one that reaches `characters` characters or `most` items.
 
+    A list that was begun `PATIENCE` seconds ago ends, too, with the next item: a slow source should not be waited for.
+
     Example:
         >>> list(in_groups(["a", "bcd", "e", "f", "g"], len, characters=4, most=2))
         [['a', 'bcd'], ['e', 'f'], ['g']]
     """
     group: list[T] = []
-    size = 0
+    size, begin = 0, time.monotonic()
     for item in items:
         group.append(item)
         size += length(item)
-        if size >= characters or len(group) == most:
+        if size >= characters or len(group) == most or time.monotonic() - begin > PATIENCE:
             yield group
-            group, size = [], 0
+            group, size, begin = [], 0, time.monotonic()
     if group:
         yield group
 

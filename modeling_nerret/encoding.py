@@ -23,7 +23,7 @@ from .windows import Sighting, Sightings, Window, batches, make_windows, row_own
 logger = logging.get_logger(__name__)
 
 BATCH_TOKENS = 1024  # on CPU larger batches are no faster: a layer's output must fit the cache
-FIRST_CHARACTERS, BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 10_000, 200_000, 2_000
+FIRST_CHARACTERS, BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 2_000, 200_000, 2_000
 LONG_TEXTS = ("window", "error")
 
 

@@ -356,3 +356,14 @@ def test_a_table_that_does_not_settle_keeps_its_old_versions(index: Store, monke
     with index.writing() as changes:
         changes.compact()
     assert ids(Store(index.path)) == {"a", "b"} and Check(index.path).faults(deep=True) == []
+
+
+def test_a_folder_that_nobody_may_write_to_says_so(index: Store) -> None:
+    index.path.chmod(0o500)
+    assert Check(index.path).faults() == [] and len(Store(index.path)) == 1
+    try:
+        fill(index, unit_vectors("b"))  # root may
+    except OSError as error:
+        assert "there is no permission to write here" in str(error)
+    finally:
+        index.path.chmod(0o700)

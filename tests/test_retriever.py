@@ -461,3 +461,17 @@ def test_an_empty_index_keeps_its_model(tmp_path: Path, tiny_checkpoint: str) ->
     retriever.delete(retriever.ids())
     copy = EntityRetriever(tmp_path / "index")
     assert copy.checkpoint.name == retriever.checkpoint.name and copy.search("city") == []
+
+
+def test_a_slow_stream_is_committed_while_it_runs(retriever: EntityRetriever, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modeling_nerret.documents.PATIENCE", 0.0)
+    monkeypatch.setattr("modeling_nerret.index.retriever.FIRST_SECONDS", 0.0)
+    sizes = []
+
+    def stream() -> Iterator[dict]:
+        for number in range(8):
+            sizes.append(len(EntityRetriever(retriever.path, retriever.checkpoint)))
+            yield {"id": f"n{number}", "text": "Ada"}
+
+    retriever.add(stream())
+    assert sizes[0] == 4 and sizes[-1] > 8  # all but the few that are being read

@@ -136,9 +136,13 @@ def _what_is_there(path: Path) -> str:
 
 def make_private(path: Path) -> None:
     """Make an index folder that only its owner can read; a table's files become as private as their folder."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     if not any(path.iterdir()):
         path.chmod(PRIVATE)
+    for folder in new:
+        with suppress(PermissionError):  # of a folder that may not be listed
+            sync(folder.parent)
 
 
 def mode_of_files(path: Path) -> int:
@@ -215,7 +219,7 @@ def write_lock(path: Path, timeout: float = 10.0) -> Iterator[None]:
         raise RuntimeError(f"another thread writes to {path}; try again when it is done")
     turn.thread = get_ident()
     try:
-        with FileLock(lock, timeout=timeout, mode=mode_of_files(path)):
+        with FileLock(lock, timeout=timeout, mode=mode_of_files(path) | 0o600):  # less it refuses
             yield
     except Timeout:
         raise RuntimeError(f"another process writes to {path}; try again when it is done") from None

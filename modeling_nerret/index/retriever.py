@@ -26,7 +26,8 @@ from .terms import terms_of
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-COMMIT_SECONDS = 5.0  # after which documents are committed, however few they are
+# Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
+FIRST_SECONDS, COMMIT_SECONDS = 0.5, 5.0
 
 
 class EntityRetriever:
@@ -314,13 +315,13 @@ def _fixed(model: str) -> str:
 def _commits(documents: Iterator[EncodedDocument]) -> Iterator[list[EncodedDocument]]:
     """Documents in the groups that are committed together: large enough to be fast, and none waits long."""
     group: list[EncodedDocument] = []
-    characters, begin = 0, time.monotonic()
+    characters, begin, patience = 0, time.monotonic(), FIRST_SECONDS
     for document in documents:
         group.append(document)
         characters += len(document.document.text)
-        is_late = time.monotonic() - begin > COMMIT_SECONDS
+        is_late = time.monotonic() - begin > patience
         if is_late or characters >= COMMIT_CHARACTERS or len(group) == COMMIT_DOCUMENTS:
             yield group
-            group, characters, begin = [], 0, time.monotonic()
+            group, characters, begin, patience = [], 0, time.monotonic(), min(2 * patience, COMMIT_SECONDS)
     if group:
         yield group
