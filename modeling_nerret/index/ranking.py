@@ -71,44 +71,62 @@ class Ranking:
         while True:
             scores = self._scores(limit)
             rest = -math.inf if limit == most else scores.rest
-            if where is not None and self.keys is None:
-                matches = snapshot.passing(where, scores)
-                scores = Scores({key: score for key, score in scores.items() if key in matches}, rest)
-            level = sorted(scores.values())[-k] if len(scores) >= k > 0 else -math.inf
-            if rest == -math.inf or level > rest:
+            level = sorted(scores.values())[-k] if len(scores) >= k > 0 else None
+            if rest == -math.inf or level not in (None, rest) or k == 0:
                 return [rank for rank in self._top(scores, k) if least is None or rank.score >= least]
             if where is not None and limit == first:
                 self.keys = snapshot.few(where)
                 k = k if self.keys is None else min(k, len(self.keys))
-            # several mentions of a document took the places, or the filter did, or scores are as high as the last
+            # several mentions of a document took the places, or the filter did, or other documents may be as good
             limit = min(4 * limit, most)
 
     def _scores(self, limit: int) -> Scores:
-        """Scores of the documents that have one of the `limit` nearest mentions or windows, or best texts."""
-        query, config = self.query, self.config
+        """Scores of the documents that have one of the `limit` nearest mentions or windows, or best texts, and pass."""
+        query = self.query
         if query.mode == "lexical":
-            return self.snapshot.matching(query.text, limit, self.keys)
+            return self._passing(self.snapshot.matching(query.text, limit, self.keys))
         if query.mode == "document":
-            return self.snapshot.nearest(query.vector, limit, self.keys, of="windows")
+            return self._passing(self.snapshot.nearest(query.vector, limit, self.keys, of="windows"))
         mentions = self.snapshot.nearest(query.vector, limit, self.keys)
-        if query.mode == "vector":
-            return mentions
+        return self._passing(mentions) if query.mode == "vector" else self._hybrid(mentions, limit)
+
+    def _passing(self, scores: Scores) -> Scores:
+        """The scores of those documents that pass the filter."""
+        if self.query.where is None or self.keys is not None:
+            return scores
+        keys = self.snapshot.passing(self.query.where, scores)
+        return Scores({key: score for key, score in scores.items() if key in keys}, scores.rest)
+
+    def _hybrid(self, mentions: Scores, limit: int) -> Scores:
+        """Hybrid scores of the documents of three lists, of which `mentions` is the first."""
+        query, config = self.query, self.config
         words = self.snapshot.matching(query.text, limit, self.keys)
         windows = Scores({})
         if config.document_weight:
             windows = self.snapshot.nearest(query.vector, limit, self.keys, of="windows")
-        candidates = sorted({*mentions, *words, *windows})
-        rests = [part.rest for part in (mentions, words, windows)]
+        candidates = sorted(self._passing(Scores(dict.fromkeys([*mentions, *words, *windows], 0.0))))
+        rests = [np.array(max(part.rest, 0.0)) for part in (mentions, words, windows)]
+        is_cut = max(part.rest for part in (mentions, words, windows)) > -math.inf
         self._complete(mentions, candidates, "mentions")
         if config.document_weight:
             self._complete(windows, candidates, "windows")
+        mention, whole = (np.array([part.get(key, 0.0) for key in candidates]) for part in (mentions, windows))
         if words.rest > -math.inf:
-            words |= self.snapshot.words(query.text, [key for key in candidates if key not in words])
-        parts = [np.array([part.get(key, 0.0) for key in candidates]) for part in (mentions, words, windows)]
-        scores = dict(zip(candidates, self._sum(*parts).tolist(), strict=True))
-        # a document that is in none of the lists has at most their least scores, or none
-        rest = self._sum(*(np.array(max(rest, 0.0)) for rest in rests)).item() if max(rests) > -math.inf else -math.inf
-        return Scores(scores, rest)
+            words |= self.snapshot.words(query.text, self._rivals(candidates, mention, words, whole))
+        word = np.array([words.get(key, 0.0) for key in candidates])  # (documents,), as the others
+        scores = self._sum(mention, word, whole)
+        # of equal documents, those that are in none of the lists have just their least scores
+        rest = self._sum(*rests).item() if is_cut else -math.inf
+        return Scores(dict(zip(candidates, scores.tolist(), strict=True)), rest)
+
+    def _rivals(self, candidates: Sequence[int], mention: np.ndarray, words: Scores, whole: np.ndarray) -> list[int]:
+        """Those candidates without a score for their words that, with the most it can be, would be among the best."""
+        word = np.array([words.get(key, 0.0) for key in candidates])  # (documents,), as `mention` and `whole`
+        is_open = np.array([key not in words for key in candidates], dtype=bool)
+        least = self._sum(mention, word, whole)
+        most = self._sum(mention, np.where(is_open, words.rest, word), whole)
+        level = np.sort(least)[-self.query.k] if len(candidates) >= self.query.k else -math.inf
+        return [key for key, is_rival in zip(candidates, is_open & (most >= level), strict=True) if is_rival]
 
     def _sum(self, mention: np.ndarray, word: np.ndarray, whole: np.ndarray) -> np.ndarray:
         """Hybrid scores of documents: all arrays are (documents,), the scores float32."""
