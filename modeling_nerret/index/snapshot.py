@@ -54,6 +54,7 @@ class Snapshot:
     def __init__(self, database: lancedb.DBConnection, commit: Commit):
         self.commit = commit
         self._answers: dict[str, bool] = {}
+        self._counts: tuple[Sequence[str], dict[str, int]] = (), {}
         self.tables: dict[str, Any] = {}
         for name in TABLES:
             try:
@@ -145,12 +146,15 @@ class Snapshot:
         return dict(zip(rows["key"].to_pylist(), scores.tolist(), strict=True))
 
     def _documents_with(self, terms: Sequence[str]) -> dict[str, int]:
-        """How many documents contain each term."""
-        counts: dict[str, int] = {}
-        for rows in rows_in(self.tables["terms"], ["term", "documents"], "term", terms):
-            for term, count in zip(rows["term"].to_pylist(), rows["documents"].to_pylist(), strict=True):
-                counts[term] = counts.get(term, 0) + count
-        return counts
+        """How many documents contain each term; those of the last query are remembered, which asks twice."""
+        pair = self._counts  # another thread may replace it
+        if pair[0] != terms:
+            pair = terms, dict.fromkeys(terms, 0)
+            for rows in rows_in(self.tables["terms"], ["term", "documents"], "term", terms):
+                for term, count in zip(rows["term"].to_pylist(), rows["documents"].to_pylist(), strict=True):
+                    pair[1][term] += count
+            self._counts = pair
+        return pair[1]
 
     def mentions(
         self, keys: Sequence[int], vector: np.ndarray | None = None, of: str = "mentions"
