@@ -107,7 +107,7 @@ def test_the_home_folder_is_found(tmp_path: Path, tiny_checkpoint: str, monkeypa
     assert (tmp_path / "index" / "nerret.json").is_file()
 
 
-@pytest.mark.parametrize("address", ["s3://bucket/index", "file:///tmp/index", "gs://b/i", "hf://datasets/a/b"])
+@pytest.mark.parametrize("address", ["s3://bucket/index", "file:///index", "gs://b/i", "hf://datasets/a/b"])
 def test_addresses_are_no_folders(
     tmp_path: Path, tiny_checkpoint: str, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
