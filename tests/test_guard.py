@@ -314,8 +314,9 @@ def test_a_large_body_is_refused_before_it_is_read(address: str) -> None:
 
 
 def test_a_body_without_a_length_is_read_up_to_the_limit(address: str) -> None:
-    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    answer = _talk(address, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 20)
+    chunk = b"2710\r\n" + b"x" * 10_000 + b"\r\n"
+    count = MAX_BODY // 10_000 + 1  # no more than is read: a server that closes on unread bytes may lose its answer
+    answer = _talk(address, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * count)
     assert answer.startswith(b"HTTP/1.1 413")
     body = json.dumps({"data": GOOD}).encode()
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:9], body[9:]))

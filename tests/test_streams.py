@@ -181,11 +181,16 @@ def test_a_device_that_is_not_there(
 def test_signals_end_like_ctrl_c(
     name: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(models, "run", lambda options: signal.raise_signal(getattr(signal, name)))
-    assert main(["models"]) == code
+    number = getattr(signal, name)
+    monkeypatch.setattr(models, "run", lambda options: signal.raise_signal(number))
+    before = signal.signal(number, signal.SIG_DFL)  # the tests themselves may run under nohup
+    try:
+        assert main(["models"]) == code
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     error = capsys.readouterr().err
     assert error == f"nerret: ended by {name}; finished work is kept, run the command again to go on\n"
-    assert signal.getsignal(getattr(signal, name)) is signal.SIG_DFL
 
 
 def test_a_signal_that_a_library_swallows_ends_the_command_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
