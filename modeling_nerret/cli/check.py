@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from .arguments import add_index
+from .streams import one_line, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     check = Check(options.index)
     faults = check.faults(options.deep)
     for fault in faults:
-        print(fault)
+        print(one_line(fault))
     documents = f"{check.snapshot.size:,} documents, {check.snapshot.mention_count:,} mentions"
-    print(f"{options.index}: {documents}, {len(faults) or 'no'} faults found", file=sys.stderr)
+    say(f"{options.index}: {documents}, {len(faults) or 'no'} faults found")
     return 1 if faults else 0

@@ -21,7 +21,6 @@ from .tables import as_array, count_terms, rows_of
 from .terms import join, terms_of
 
 LENGTH = 0.02  # how far a vector's length may be from 1: it is sums in half precision
-MOST = 20  # faults of one kind that are named
 
 
 class Check:

@@ -20,7 +20,7 @@ from .commits import Commit
 from .engine import lancedb
 from .filters import Filter, quote
 from .folder import TABLES
-from .tables import as_array, chunks, dot, is_in, rows_in, rows_of, vector_index
+from .tables import as_array, chunks, dot, is_in, keys_by_id, rows_in, rows_of, vector_index
 from .terms import bm25, terms_of
 
 MOST_ANSWERS = 1_000  # about conditions of filters that are remembered
@@ -182,10 +182,7 @@ class Snapshot:
 
     def keys(self, ids: Sequence[str]) -> dict[str, int]:
         """Keys of documents by id; ids that no document has are left out."""
-        keys: dict[str, int] = {}
-        for rows in rows_in(self._documents, ["id", "key"], "id", list(dict.fromkeys(ids))):
-            keys |= zip(rows["id"].to_pylist(), rows["key"].to_pylist(), strict=True)
-        return keys
+        return keys_by_id(self._documents, ids)
 
     def ids(self, keys: Sequence[int]) -> dict[int, str]:
         """Ids of documents by key; keys that no document has are left out."""
@@ -238,11 +235,12 @@ class Snapshot:
 
     def _exists(self, condition: str) -> bool:
         """Whether a document has a value that satisfies a condition; remembered, because queries repeat filters."""
-        if condition not in self._answers:
-            if len(self._answers) == MOST_ANSWERS:
+        answer = self._answers.get(condition)
+        if answer is None:
+            if len(self._answers) >= MOST_ANSWERS:
                 self._answers.clear()
-            self._answers[condition] = bool(rows_of(self._metadata, ["key"], condition, 1).num_rows)
-        return self._answers[condition]
+            answer = self._answers[condition] = bool(rows_of(self._metadata, ["key"], condition, 1).num_rows)
+        return answer
 
     def _names(self) -> set[str]:
         """Names of all fields."""

@@ -145,6 +145,14 @@ def rows_in(table: Any, columns: Sequence[str], name: str, values: Collection[An
         yield rows_of(table, columns, is_in(name, part))
 
 
+def keys_by_id(documents: Any, ids: Iterable[str]) -> dict[str, int]:
+    """Keys of documents by id, from their table; ids that no document has are left out."""
+    keys: dict[str, int] = {}
+    for rows in rows_in(documents, ["id", "key"], "id", list(dict.fromkeys(ids))):
+        keys |= zip(rows["id"].to_pylist(), rows["key"].to_pylist(), strict=True)
+    return keys
+
+
 def dot(vectors: pa.ChunkedArray, query: np.ndarray) -> np.ndarray:
     """Dot products of stored half-precision vectors with a query. (rows,) float32."""
     # not `vectors @ query`, whose last digit depends on a row's place: equal vectors must have equal scores

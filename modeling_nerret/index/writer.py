@@ -35,6 +35,7 @@ from .tables import (
     count_terms,
     document_rows,
     is_in,
+    keys_by_id,
     metadata_rows,
     rows_in,
     rows_of,
@@ -76,7 +77,7 @@ class Writer:
             return 0
         if not all(np.isfinite(part).all() for item in documents for part in (item.vectors, item.window_vectors)):
             raise ValueError("a vector is not finite (NaN or infinite); is the model damaged?")
-        old_keys = self._keys(_distinct_ids(documents))
+        old_keys = keys_by_id(self._tables["documents"], _distinct_ids(documents))
         repeats = {name for name, key in old_keys.items() if key >= self._first.next_key}
         if repeats:
             raise ValueError(f"the id {min(repeats)!r} stands twice; ids must differ")
@@ -87,7 +88,7 @@ class Writer:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents; returns how many there were."""
-        keys = list(self._keys(ids).values())
+        keys = list(keys_by_id(self._tables["documents"], ids).values())
         if keys:
             self._finish(self._write, [], keys)
         return len(keys)
@@ -147,12 +148,6 @@ class Writer:
     def _connect(self) -> dict[str, Any]:
         database = connect(self.path)
         return {name: database.open_table(name) for name in TABLES}
-
-    def _keys(self, ids: Sequence[str]) -> dict[str, int]:
-        keys: dict[str, int] = {}
-        for rows in rows_in(self._tables["documents"], ["id", "key"], "id", list(dict.fromkeys(ids))):
-            keys |= zip(rows["id"].to_pylist(), rows["key"].to_pylist(), strict=True)
-        return keys
 
     def _roll_back(self) -> None:
         for name, table in self._tables.items():
