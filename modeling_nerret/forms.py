@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,21 +19,28 @@ _MARK_BLOCKS = (
 )
 
 
-def _marks() -> str:
-    """All visible combining marks, as part of a character class."""
+# Where it has letters that are not in composed form by themselves, such as the sign of the angstrom
+_CHANGING_BLOCKS = (
+    *((0x340, 0x388), (0x958, 0xFBA), (0x1F71, 0x2002), (0x2126, 0x232B), (0x2ADC, 0x2ADD), (0xF900, 0xFB4F)),
+    *((0x1D15E, 0x1D1C1), (0x2F800, 0x2FA1E)),
+)
+
+
+def _letters(blocks: Iterable[tuple[int, int]], belongs: Callable[[str], bool]) -> str:
+    """Those letters of some blocks that `belongs` accepts, as part of a character class."""
     ranges: list[list[int]] = []
-    for block in _MARK_BLOCKS:
-        for code in range(*block):
-            letter = chr(code)
-            if unicodedata.category(letter)[0] == "M" and not INVISIBLES.match(letter):
-                if ranges and ranges[-1][1] == code - 1:
-                    ranges[-1][1] = code
-                else:
-                    ranges.append([code, code])
+    for block in blocks:
+        for code in filter(lambda code: belongs(chr(code)), range(*block)):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
     return "".join(chr(first) if first == last else f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-MARKS = _marks()
+# All visible combining marks
+MARKS = _letters(_MARK_BLOCKS, lambda letter: unicodedata.category(letter)[0] == "M" and not INVISIBLES.match(letter))
+_CHANGING = _letters(_CHANGING_BLOCKS, lambda letter: unicodedata.normalize("NFC", letter) != letter)
 _SINGLE = "\u3040-\u3098\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"  # each of these letters is a word
 _JAMO = "\u1100-\u115f\ua960-\ua97c"  # of which a decomposed Hangul syllable has one, then a vowel
 _LETTER = rf"(?![{_SINGLE}{_JAMO}])\w"
@@ -50,7 +57,7 @@ WORD = re.compile(
 _TAIL = f"{MARKS}\u1160-\u11ff"
 _PLACES = re.compile(
     rf"(?P<separator>{SEPARATOR})|(?P<emoji>{EMOJI})|(?P<invisible>[{INVISIBLE}]+)"
-    rf"|(?P<letter>[^{_TAIL}][{_TAIL}]{{1,30}}+)(?![{_TAIL}])"
+    rf"|(?P<letter>[^{_TAIL}][{_TAIL}]{{1,30}}+(?![{_TAIL}])|[{_CHANGING}])"
 )
 _PLAIN = re.compile(r"[ -~]*(?:\r?\n *[!-~][ -~]*)*\n?")  # texts without any of these
 # Scripts that spell with joiners and spaces of no width: Arabic, those of India and its east, Mongolian

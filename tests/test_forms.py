@@ -8,7 +8,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modeling_nerret.forms import WORD, _edits, form_of
@@ -59,6 +59,7 @@ def test_an_ordinary_text_is_its_own_form(text: str) -> None:
     [
         ("Pe\u0301rez q\u0302", "Pérez q\u0302"),
         (unicodedata.normalize("NFD", "각이 が"), "각이 が"),
+        ("\u212b, \u2126, \ufa70 and \u0340", "\u00c5, \u03a9, \u4e26 and \u0300"),  # letters that have another code
         ("\ufeffAna \u202aBo\u202c", "Ana Bo"),
         ("Ana Ruiz \n\t\n\nJo Ek", "Ana Ruiz  ; Jo Ek"),
         ("Ana\tLisbon\r\n\r\nJo", "Ana ; Lisbon ; Jo"),
@@ -93,8 +94,15 @@ def test_composed_and_decomposed_letters_give_the_same_tokens(name: str) -> None
     assert window.token_span(5, 11) == plain.token_span(5, 10)
 
 
+def test_every_letter_of_a_form_is_composed() -> None:
+    letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    changing = [letter for letter in letters if unicodedata.normalize("NFC", letter) != letter]
+    assert [form_of(letter).text for letter in changing] == [unicodedata.normalize("NFC", x) for x in changing]
+
+
 @settings(max_examples=400, deadline=None)
 @given(text=UNUSUAL)
+@example(text="0\x1f\ufa70")
 def test_every_place_of_a_form_stands_for_one_of_the_text(text: str) -> None:
     form = form_of(text)
     if form.starts is None or form.ends is None:
