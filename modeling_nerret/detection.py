@@ -30,6 +30,7 @@ from .mentions import accept, possible
 from .spans import Span
 from .windows import Window
 
+NAME = 0.5  # the score above which a span is a name
 SHAPES = 14  # numbers that describe a word's look, see `word_shapes`
 OPENING = frozenset("\"'`([{“‘«")  # before a name
 # A word, or what stands between passages: models read it as a semicolon
@@ -98,7 +99,9 @@ class ProbeConfig:
         state_size: width of the backbone's hidden states.
         size: width of the probe.
         max_words: longest mention in words (punctuation counts).
-        threshold: score in [0, 1] above which a span is proposed.
+        threshold: probability in [0, 1] of being a name above which a span is proposed.
+        phrases: whether it also looks for noun phrases, terms, numbers and the like.
+        phrase_threshold: the same for their probability.
         nested: whether spans may lie inside each other (they never cross).
     """
 
@@ -106,22 +109,35 @@ class ProbeConfig:
     size: int = 128
     max_words: int = 14
     threshold: float = 0.5
+    phrases: bool = False
+    phrase_threshold: float = 0.5
     nested: bool = False
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of spans it tells apart: names, and phrases if it looks for them."""
+        return 2 if self.phrases else 1
 
     def __post_init__(self) -> None:
         for name, most in (("state_size", 1 << 20), ("size", 1 << 16), ("max_words", 1_000)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise ValueError(f"{name} is {value!r:.80}; it must be a whole number from 1 to {most}")
-        is_number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
-        if not (is_number and 0 <= self.threshold <= 1):
-            raise ValueError(f"threshold is {self.threshold!r:.80}; it must be a number in [0, 1]")
-        if not isinstance(self.nested, bool):
-            raise ValueError(f"nested is {self.nested!r:.80}; it must be true or false")
+        for name in ("threshold", "phrase_threshold"):
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (is_number and 0 <= value <= 1):
+                raise ValueError(f"{name} is {value!r:.80}; it must be a number in [0, 1]")
+        for name in ("phrases", "nested"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r:.80}; it must be true or false")
 
 
 class MentionProbe(nn.Module):
-    """Scores every span of up to `max_words` words from the states of its first, last and inner words."""
+    """Scores every span of up to `max_words` words from the states of its first, last and inner words.
+
+    A span's score says what it is: above `NAME` a name, below it a noun phrase, a term, a number or the like.
+    """
 
     reads_states = True
     config_name, weights_name = "detector.json", "detector.safetensors"
@@ -133,10 +149,10 @@ class MentionProbe(nn.Module):
         self.edge = nn.Sequential(
             nn.Linear(2 * config.state_size + 3 * SHAPES, 2 * config.size), nn.GELU(), nn.Dropout(0.1)
         )
-        self.start = nn.Linear(2 * config.size, config.size + 1)
-        self.end = nn.Linear(2 * config.size, config.size + 1)
-        self.inside = nn.Linear(2 * config.size, 1)
-        self.width = nn.Parameter(torch.zeros(config.max_words))
+        self.start = nn.Linear(2 * config.size, config.kinds * (config.size + 1))
+        self.end = nn.Linear(2 * config.size, config.kinds * (config.size + 1))
+        self.inside = nn.Linear(2 * config.size, config.kinds)
+        self.width = nn.Parameter(torch.zeros(config.kinds * config.max_words))
 
     def forward(self, first: torch.Tensor, last: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
         """Logits of all spans.
@@ -147,21 +163,24 @@ class MentionProbe(nn.Module):
             shapes: (batch, words, SHAPES).
 
         Returns:
-            (batch, words, max_words): the span from word i over j + 1 words; -inf beyond the last word.
+            (batch, kinds, words, max_words): the span from word i over j + 1 words; -inf beyond the last word.
         """
         left, right = nn.functional.pad(shapes, (0, 0, 1, 0))[:, :-1], nn.functional.pad(shapes, (0, 0, 0, 1))[:, 1:]
         looks = torch.cat([shapes, left, right], -1)  # (batch, words, 3 * SHAPES): of each word and its neighbours
         word = self.edge(torch.cat([self.norm(first), self.norm(last), looks], -1))  # (batch, words, 2 * size)
-        start, end = self.start(word), self.end(word)  # (batch, words, size + 1)
-        inside = self.inside(word)[..., 0].cumsum(1)  # (batch, words)
-        inside = nn.functional.pad(inside, (1, 0))  # (batch, words + 1)
-        words, size = word.shape[1], self.config.size
-        logits = word.new_full((*word.shape[:2], self.config.max_words), float("-inf"))
+        kinds, size = self.config.kinds, self.config.size
+        start, end = (
+            edge.unflatten(-1, (kinds, size + 1)).transpose(1, 2) for edge in (self.start(word), self.end(word))
+        )  # (batch, kinds, words, size + 1)
+        inside = self.inside(word).transpose(1, 2).cumsum(-1)  # (batch, kinds, words)
+        inside = nn.functional.pad(inside, (1, 0))  # (batch, kinds, words + 1)
+        words, width = word.shape[1], self.width.unflatten(0, (kinds, -1))  # (kinds, max_words)
+        logits = word.new_full((len(word), kinds, words, self.config.max_words), float("-inf"))
         for extra in range(min(self.config.max_words, words)):
-            left, right = start[:, : words - extra], end[:, extra:]  # (batch, words - extra, size + 1)
+            left, right = start[..., : words - extra, :], end[..., extra:, :]  # (batch, kinds, words - extra, size + 1)
             match = (left[..., :size] * right[..., :size]).sum(-1) / size**0.5 + left[..., size] + right[..., size]
-            mean_inside = (inside[:, extra + 1 :] - inside[:, : words - extra]) / (extra + 1)
-            logits[:, : words - extra, extra] = match + mean_inside + self.width[extra]
+            mean_inside = (inside[..., extra + 1 :] - inside[..., : words - extra]) / (extra + 1)
+            logits[..., : words - extra, extra] = match + mean_inside + width[:, extra, None]
         return logits
 
     @torch.inference_mode()
@@ -175,38 +194,38 @@ class MentionProbe(nn.Module):
         if not any(map(len, words)):
             return [[] for _ in windows]
         first, last, shapes = gather(windows, words, states)
-        scores = self(first.float(), last.float(), shapes).sigmoid().cpu().numpy()  # (batch, words, max_words)
+        chances = self(first.float(), last.float(), shapes).sigmoid().cpu().numpy()  # (batch, kinds, words, max_words)
         return [
             [
                 Span(int(places[span.start, 0]), int(places[span.end - 1, 1]), span.score)
                 for span in self.choose(
-                    window_scores[: len(places)] * possible(window.text, places, self.config.max_words)
+                    window_chances[:, : len(places)] * possible(window.text, places, self.config.max_words)
                 )
             ]
-            for window, window_scores, places in zip(windows, scores, words, strict=True)
+            for window, window_chances, places in zip(windows, chances, words, strict=True)
         ]
 
-    def choose(self, scores: np.ndarray) -> list[Span]:
-        """The spans above the threshold that exclude no better span, in order of their start.
+    def choose(self, chances: np.ndarray) -> list[Span]:
+        """The spans above a threshold that exclude no better span, in order of their start.
 
-        The better span has the larger product of words and score, which is the number of words that it is expected to
+        The better span has the larger product of words and chance, which is the number of words that it is expected to
         get right: "Bank of England" before "England", unless it is much less certain.
 
         Args:
-            scores: (words, max_words) in [0, 1], of the span from word i over j + 1 words.
+            chances: (kinds, words, max_words) in [0, 1], that the span from word i over j + 1 words is of a kind.
 
         Returns:
             Spans in words, `[first, last + 1)`.
         """
-        count = len(scores)
-        begin, extra = np.nonzero(scores > self.config.threshold)
-        inside = begin + extra < count
-        begin, extra = begin[inside], extra[inside]
-        order = np.argsort(-scores[begin, extra] * (extra + 1), kind="stable")
-        spans = [
-            Span(int(begin[row]), int(begin[row] + extra[row]) + 1, float(scores[begin[row], extra[row]]))
-            for row in order
-        ]
+        is_name = chances[0] > self.config.threshold  # (words, max_words)
+        kinds = np.stack([is_name, ~is_name & (chances[-1] > self.config.phrase_threshold)][: self.config.kinds])
+        kind, begin, extra = np.nonzero(kinds)  # (spans,) each
+        inside = begin + extra < chances.shape[1]
+        kind, begin, extra = kind[inside], begin[inside], extra[inside]
+        chance = chances[kind, begin, extra]
+        scores = np.where(kind == 0, NAME + (1 - NAME) * chance, NAME * chance).tolist()
+        order = np.argsort(-chance * (extra + 1), kind="stable")
+        spans = [Span(int(begin[row]), int(begin[row] + extra[row]) + 1, scores[row]) for row in order]
         return sorted(select(spans, self.config.nested))
 
     def save_pretrained(self, folder: str | Path) -> None:

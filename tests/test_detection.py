@@ -76,11 +76,21 @@ def test_a_longer_name_beats_a_surer_part_of_it() -> None:
     scores = np.zeros((5, 4), dtype=np.float32)
     scores[0, 3], scores[3, 0], scores[4, 0], scores[0, 0] = 0.3, 0.99, 0.8, 0.2
     probe = MentionProbe(ProbeConfig(8, size=4, max_words=4, threshold=0.1))
-    assert [span[:2] for span in probe.choose(scores)] == [(0, 4), (4, 5)]
+    assert [span[:2] for span in probe.choose(scores[None])] == [(0, 4), (4, 5)]
     scores[0, 3] = 0.2  # 4 words at 0.2 make 0.8 expected words; "Greece" makes 0.99
-    assert [span[:2] for span in probe.choose(scores)] == [(0, 1), (3, 4), (4, 5)]
+    assert [span[:2] for span in probe.choose(scores[None])] == [(0, 1), (3, 4), (4, 5)]
     probe.config.nested = True
-    assert [span[:2] for span in probe.choose(scores)] == [(0, 1), (0, 4), (3, 4), (4, 5)]
+    assert [span[:2] for span in probe.choose(scores[None])] == [(0, 1), (0, 4), (3, 4), (4, 5)]
+
+
+def test_a_score_tells_names_from_phrases() -> None:
+    """Names lie above one half, phrases below it; what is both is a name."""
+    chances = np.zeros((2, 3, 2), dtype=np.float32)
+    chances[0, 0, 0], chances[1, 0, 0], chances[1, 1, 1], chances[1, 2, 0], chances[0, 1, 0] = 0.2, 0.9, 0.8, 0.4, 0.05
+    probe = MentionProbe(ProbeConfig(8, max_words=2, threshold=0.1, phrases=True, phrase_threshold=0.3, nested=True))
+    spans = probe.choose(chances)
+    assert [span[:2] for span in spans] == [(0, 1), (1, 3), (2, 3)]
+    assert [span.score for span in spans] == pytest.approx([0.6, 0.4, 0.2])
 
 
 def test_given_spans_are_proposed_in_every_window_they_touch() -> None:

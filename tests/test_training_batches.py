@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_nerret.detection import SHAPES
+from modeling_nerret.detection import SHAPES, ProbeConfig
 from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.base import Batches
 from modeling_nerret.training.batches.features import WordStates
@@ -71,7 +71,7 @@ def test_seed_and_number_fix_a_batch() -> None:
 def _word_batches() -> WordBatches:
     zeros = np.zeros((2, 4), dtype=np.float16)
     states = WordStates(0, np.array([[0, 1], [2, 3]]), zeros, zeros, np.zeros((2, SHAPES), dtype=np.float32))
-    return WordBatches([[Words(states, gold=[(0, 0)], unsure=[])]], [1.0], max_words=2, size=3, seed=0)
+    return WordBatches([[Words(states, gold=[(0, 0)], unsure=[])]], [1.0], ProbeConfig(4, max_words=2), size=3, seed=0)
 
 
 def _text_batches() -> TextBatches:

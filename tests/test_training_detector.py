@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from modeling_nerret.detection import SHAPES
+from modeling_nerret.detection import SHAPES, ProbeConfig
 from modeling_nerret.forms import WORD
 from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.features import WordStates
@@ -43,5 +43,9 @@ def test_an_unmarked_name_is_unsure_if_it_is_marked_often_enough_elsewhere() -> 
 def test_what_is_unsure_is_neither_a_mention_nor_none() -> None:
     zeros = np.zeros((3, 4), dtype=np.float16)
     states = WordStates(0, np.array([[0, 1], [2, 3], [4, 5]]), zeros, zeros, np.zeros((3, SHAPES), dtype=np.float32))
-    gold = stack_words([Words(states, gold=[(0, 0)], unsure=[(1, 1)])], max_words=2)["gold"]
-    torch.testing.assert_close(gold, torch.tensor([[[1.0, 0.0], [0.0, -1.0], [0.0, -1.0]]]))  # the last ends too late
+    probe = ProbeConfig(4, max_words=2, phrases=True)
+    names, phrases = (Words(states, gold=[(0, 0)], unsure=[(1, 1)], kind=kind) for kind in (0, 1))
+    plane = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.0, -1.0]])  # the last ends too late
+    nothing = torch.full_like(plane, -1)
+    gold = stack_words([names, phrases], probe)["gold"]  # (texts, kinds, words, max_words)
+    torch.testing.assert_close(gold, torch.stack([torch.stack([plane, nothing]), torch.stack([nothing, plane])]))

@@ -124,6 +124,8 @@ class JointSection(StageSection):
     scale: int = key(8, "factor of what the adapter adds", least=1)
     temperature: float = key(0.07, "of the loss", above=0)
     document_share: float = key(0.5, "weight of types against texts; types against mentions have 1", least=0)
+    teacher: str = key("", "sentence-transformers model whose scores of texts the document head learns as well")
+    teacher_share: float = key(0.5, "weight of the teacher's scores", least=0)
     texts: int = key(64, "texts per batch", least=1)
     tokens: int = key(128, "length of a window; longer texts are cut into overlapping windows", least=8)
     balance: float = key(0.75, "draw types by their number of texts to the power 1 - balance")

@@ -34,11 +34,11 @@ class BatchRows(NamedTuple):
 
     Args:
         spans: owner and span of each mention and each query, in order of the parts' `spans`.
-        windows: owner of each window and the mentions that it shows, in order of the parts' `windows`.
+        windows: owner of each window, the mentions that it shows and its words, in order of the parts' `windows`.
     """
 
     spans: list[tuple[int, Span]]
-    windows: list[tuple[int, set[Span]]]
+    windows: list[tuple[int, set[Span], str]]
 
 
 class TextBatches(Batches):
@@ -79,7 +79,8 @@ class TextBatches(Batches):
             `parts`: token ids and mask (windows, tokens), `spans` (n, 3) of mentions and queries, and `windows`
             (windows, 3), the windows' tokens without special ones. The other fields count through the parts: `types`
             (t,) and `mentions` (m,) are rows of all spans, `texts` (d,) of all windows; `matches` (t, m) and `holds`
-            (t, d) say which mention and which text has which type.
+            (t, d) say which mention and which text has which type, and `may_match` and `may_hold` of the others, which
+            may have it. `queries` and `passages` are the words of the types and the texts.
         """
         drawn_texts = self._draw(random)
         parts, rows = self._parts(drawn_texts)
@@ -108,7 +109,8 @@ class TextBatches(Batches):
             groups = [sightings.of(window, items[window.owner][1]) for window in part]
             rows.spans.extend(row_owners(part, groups))
             for window, group in zip(part, groups, strict=True):
-                rows.windows.append((window.owner, {sighting.span for sighting in group}))
+                words = window.text[slice(*window.span)]
+                rows.windows.append((window.owner, {sighting.span for sighting in group}, words))
             ids, mask = stack(part, "cpu")
             inner = [window.token_span(*window.span) or (0, 1) for window in part]
             whole = torch.tensor([(row, *tokens) for row, tokens in enumerate(inner)])  # (windows, 3)
@@ -121,25 +123,37 @@ def _targets(batch: Draw, rows: BatchRows) -> dict[str, torch.Tensor]:
     texts, count = batch.texts, len(batch.texts)
     mentions = [row for row, (owner, _) in enumerate(rows.spans) if owner < count]
     queries = {owner - count: row for row, (owner, _) in enumerate(rows.spans) if owner >= count}
-    labels = [set(texts[rows.spans[row][0]].mentions[rows.spans[row][1]]) for row in mentions]
+    spans = [(texts[rows.spans[row][0]], rows.spans[row][1]) for row in mentions]
+    labels = [set(text.mentions[span]) for text, span in spans]
+    doubts = [set(text.perhaps.get(span, ())) - label for (text, span), label in zip(spans, labels, strict=True)]
     # a name that stands alone is not a document
     documents = [
         row
-        for row, (owner, spans) in enumerate(rows.windows)
-        if owner < count and not any(span[:2] == (0, len(texts[owner].text)) for span in spans)
+        for row, (owner, shown, _) in enumerate(rows.windows)
+        if owner < count and not any(span[:2] == (0, len(texts[owner].text)) for span in shown)
     ]
-    document_labels = [
-        {name for span in rows.windows[row][1] for name in texts[rows.windows[row][0]].mentions[span]}
-        for row in documents
-    ]
+    document_labels, document_doubts = [], []
+    for row in documents:
+        text, shown = texts[rows.windows[row][0]], rows.windows[row][1]
+        document_labels.append({name for span in shown for name in text.mentions[span]})
+        document_doubts.append({name for span in shown for name in text.perhaps.get(span, ())} - document_labels[-1])
     names = [batch.types[number] for number in sorted(queries)]
     return {
         "types": torch.tensor([queries[number] for number in sorted(queries)]),
         "mentions": torch.tensor(mentions),
-        "matches": torch.tensor([[name in label for label in labels] for name in names]),
+        "matches": _contain(names, labels),
+        "may_match": _contain(names, doubts),
         "texts": torch.tensor(documents, dtype=torch.long),
-        "holds": torch.tensor([[name in label for label in document_labels] for name in names]),
+        "holds": _contain(names, document_labels),
+        "may_hold": _contain(names, document_doubts),
+        "queries": [batch.queries[number] for number in sorted(queries)],
+        "passages": [rows.windows[row][2] for row in documents],
     }
+
+
+def _contain(names: Sequence[str], labels: Sequence[set[str]]) -> torch.Tensor:
+    """Which of some sets has which of some names. (names, sets) bool."""
+    return torch.tensor([[name in label for label in labels] for name in names], dtype=torch.bool)
 
 
 def texts_by_type(source: Source) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""Batches of texts as words, for the detector: every span of words is a mention, is none, or is unsure."""
+"""Batches of texts as words, for the detector: every span of words is a name (or phrase), is none, or is unsure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from modeling_nerret.detection import ProbeConfig
 from modeling_nerret.forms import WORD
 from modeling_nerret.spans import Span
 
@@ -26,11 +27,13 @@ class Words:
         states: its words.
         gold: mentions.
         unsure: spans that may be mentions or not, see `Names`.
+        kind: the kind that the mentions are of, 0 for names and 1 for phrases; of the other kind nothing is known.
     """
 
     states: WordStates
     gold: list[tuple[int, int]]
     unsure: list[tuple[int, int]]
+    kind: int = 0
 
 
 class WordBatches(Batches):
@@ -39,36 +42,38 @@ class WordBatches(Batches):
     Args:
         sets: the texts of each set.
         weights: the sets' weights.
-        max_words: longest span in words.
+        probe: sizes of the detector: longest span in words, and number of kinds.
         size: texts per batch.
         seed: of all draws.
     """
 
-    def __init__(self, sets: Sequence[Sequence[Words]], weights: Sequence[float], max_words: int, size: int, seed: int):
+    def __init__(
+        self, sets: Sequence[Sequence[Words]], weights: Sequence[float], probe: ProbeConfig, size: int, seed: int
+    ):
         super().__init__(weights, seed)
-        self.sets, self.max_words, self.size = sets, max_words, size
+        self.sets, self.probe, self.size = sets, probe, size
 
     def draw(self, number: int, random: np.random.Generator) -> Batch:
         """See `stack_words`."""
         chosen_sets = [self.sets[place] for place in random.choice(len(self.sets), self.size, p=self.shares).tolist()]
-        return stack_words([texts[int(random.integers(len(texts)))] for texts in chosen_sets], self.max_words)
+        return stack_words([texts[int(random.integers(len(texts)))] for texts in chosen_sets], self.probe)
 
 
-def stack_words(texts: Sequence[Words], max_words: int) -> Batch:
-    """`first`, `last` (b, words, state_size), `shapes` (b, words, SHAPES) and `gold` (b, words, max_words).
+def stack_words(texts: Sequence[Words], probe: ProbeConfig) -> Batch:
+    """`first`, `last` (b, words, state_size), `shapes` (b, words, SHAPES) and `gold` (b, kinds, words, max_words).
 
-    `gold` is 1 for mentions, 0 for other spans, and -1 for padding and unsure spans.
+    `gold` is 1 for mentions, 0 for other spans, and -1 for padding, unsure spans and kinds of which nothing is known.
     """
     width = max(len(text.states.places) for text in texts)
-    gold = torch.full((len(texts), width, max_words), -1.0)
+    gold = torch.full((len(texts), probe.kinds, width, probe.max_words), -1.0)
     for row, text in enumerate(texts):
-        words = len(text.states.places)
-        extra = torch.arange(max_words)
-        gold[row, :words] = torch.where(torch.arange(words)[:, None] + extra < words, 0.0, -1.0)
+        words, extra = len(text.states.places), torch.arange(probe.max_words)
+        plane = gold[row, text.kind]  # (words, max_words)
+        plane[:words] = torch.where(torch.arange(words)[:, None] + extra < words, 0.0, -1.0)
         for begin, further in text.unsure:
-            gold[row, begin, further] = -1.0
+            plane[begin, further] = -1.0
         for begin, further in text.gold:
-            gold[row, begin, further] = 1.0
+            plane[begin, further] = 1.0
     tensors = {
         name: nn.utils.rnn.pad_sequence(
             [torch.from_numpy(getattr(text.states, name).astype(np.float32)) for text in texts], batch_first=True

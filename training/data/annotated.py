@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from modeling_nerret.spans import Span, check_span
@@ -16,11 +16,19 @@ SPANS = ("mentions", "entities", "spans")  # names of the field with spans; the 
 
 @dataclass(frozen=True)
 class Annotated:
-    """A text and its mentions, each with the plain names of all its types."""
+    """A text and its mentions, each with the plain names of all its types.
+
+    Args:
+        id: its id.
+        text: the text.
+        mentions: the types of each mention.
+        perhaps: types that a mention may have or not, by mention: a word has several meanings.
+    """
 
     id: str
     text: str
     mentions: dict[Span, tuple[str, ...]]
+    perhaps: Mapping[Span, frozenset[str]] = field(default_factory=dict)
 
 
 class RawText(NamedTuple):

@@ -31,7 +31,7 @@ class DetectorLoss(nn.Module):
         self, first: torch.Tensor, last: torch.Tensor, shapes: torch.Tensor, gold: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """Loss of a batch of `WordBatches`: binary cross-entropy over its spans, divided by the number of mentions."""
-        logits = self.probe(first, last, shapes)  # (batch, words, max_words)
+        logits = self.probe(first, last, shapes)  # (batch, kinds, words, max_words)
         exists = torch.isfinite(logits) & (gold >= 0)
         losses = nn.functional.binary_cross_entropy_with_logits(logits[exists], gold[exists], reduction="sum")
         return {"loss": losses / (gold == 1).sum().clamp(min=1)}
@@ -49,11 +49,11 @@ def measure_probe(probe: MentionProbe, texts: Sequence[Words], size: int = 32) -
     losses, exact, overlaps, proposals, mentions = [], 0, 0, 0, 0
     for begin in range(0, len(texts), size):
         group = texts[begin : begin + size]
-        batch = {name: tensor.to(device) for name, tensor in stack_words(group, probe.config.max_words).items()}
+        batch = {name: tensor.to(device) for name, tensor in stack_words(group, probe.config).items()}
         losses.append(float(loss(**batch)["loss"]))
-        scores = probe(batch["first"], batch["last"], batch["shapes"]).sigmoid().cpu().numpy()
+        chances = probe(batch["first"], batch["last"], batch["shapes"]).sigmoid().cpu().numpy()
         for row, text in enumerate(group):
-            spans = {span[:2] for span in probe.choose(scores[row, : len(text.states.places)])}
+            spans = {span[:2] for span in probe.choose(chances[row, :, : len(text.states.places)])}
             gold = {(first, first + further + 1) for first, further in text.gold}
             exact += len(gold & spans)
             overlaps += sum(any(left < end and start < right for left, right in spans) for start, end in gold)
@@ -117,7 +117,7 @@ class DetectorStage(Stage):
         """See `Stage`."""
         recipe = self.state.recipe
         weights = [source.weight for source in self.sources]
-        batches = WordBatches(self.texts, weights, self.probe.config.max_words, recipe.detector.texts, recipe.seed)
+        batches = WordBatches(self.texts, weights, self.probe.config, recipe.detector.texts, recipe.seed)
         schedule = Schedule.of(recipe, recipe.detector)
         log = fit(DetectorLoss(self.probe), batches, folder, schedule, self.measure if self.held_out else None)
         self.probe.eval()

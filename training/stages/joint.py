@@ -29,16 +29,24 @@ from ..recipes import JointSection
 from .averaging import average_adapters, average_states
 from .fitting import Log, Schedule, fit
 from .holdout import HeldOutTexts, hold_out_texts, with_goal
-from .losses import info_nce
+from .losses import distillation, info_nce
 from .stage import RunState, Stage
+from .teacher import Teacher
 
 
 class JointLoss(nn.Module):
-    """A model with its loss: types against mentions, and types against the texts that mention them."""
+    """A model with its loss: types against mentions, and types against the texts that mention them.
 
-    def __init__(self, model: NerretModel, temperature: float, document_share: float):
+    Args:
+        model: the model.
+        section: the recipe's, with `temperature`, `document_share` and `teacher_share`.
+        teacher: scores texts for types; the document vectors learn these scores as well. `None`: there is none.
+    """
+
+    def __init__(self, model: NerretModel, section: JointSection, teacher: Teacher | None = None):
         super().__init__()
-        self.model, self.temperature, self.document_share = model, temperature, document_share
+        self.model, self.section, self.teacher = model, section, teacher
+        self.document_share = section.document_share if model.document_head is not None else 0.0
 
     def train(self, mode: bool = True) -> JointLoss:
         """As in torch, but without dropout in the backbone, which would make attention slow."""
@@ -52,8 +60,12 @@ class JointLoss(nn.Module):
         types: torch.Tensor,
         mentions: torch.Tensor,
         matches: torch.Tensor,
+        may_match: torch.Tensor,
         texts: torch.Tensor,
         holds: torch.Tensor,
+        may_hold: torch.Tensor,
+        queries: list[str],
+        passages: list[str],
     ) -> dict[str, torch.Tensor]:
         """Loss of a batch of `TextBatches`."""
         spans, windows = [], []
@@ -62,12 +74,17 @@ class JointLoss(nn.Module):
             spans.append(self.model.embed(states, part["spans"]))
             if self.document_share:
                 windows.append(self.model.embed_texts(states, part["windows"]))
-        vectors = torch.cat(spans)  # (spans of all parts, hidden_size)
-        queries = vectors[types]
-        loss = info_nce(queries, vectors[mentions], matches, self.temperature)
+        section, vectors = self.section, torch.cat(spans)  # (spans of all parts, hidden_size)
+        type_vectors = vectors[types]
+        loss = info_nce(type_vectors, vectors[mentions], matches, section.temperature, may_match)
         if self.document_share and len(texts):
             documents = torch.cat(windows)[texts]  # (texts, hidden_size)
-            loss = loss + self.document_share * info_nce(queries, documents, holds, self.temperature)
+            held = info_nce(type_vectors, documents, holds, section.temperature, may_hold)
+            loss = loss + self.document_share * held
+            if self.teacher is not None:
+                scores = self.teacher(queries, passages).to(documents.device)  # (types, texts)
+                distance = distillation(type_vectors @ documents.T, scores, section.temperature)
+                loss = loss + section.teacher_share * distance
         return {"loss": loss}
 
 
@@ -102,6 +119,7 @@ class JointStage(Stage):
             raise ValueError("the model has an adapter already; start from its backbone, or set joint.steps=0")
         self.sources: list[Source] = []
         self.held_out: list[HeldOutTexts] = []
+        self.teacher = Teacher(self.section.teacher, state.recipe.device) if self.section.teacher else None
 
     def prepare(self, sources: Sequence[Source]) -> dict[str, Any]:
         """See `Stage`."""
@@ -148,8 +166,7 @@ class JointStage(Stage):
         model.backbone = adapt(model.backbone, model.config.backbone, section)
         for head in model.heads:
             head.requires_grad_(True)
-        share = section.document_share if model.document_head is not None else 0.0
-        loss = JointLoss(model, section.temperature, share)
+        loss = JointLoss(model, section, self.teacher)
         batches = TextBatches(self.sources, section, seed, self.state.tokenizer, model.causal)
         schedule = Schedule.of(replace(self.state.recipe, seed=seed), section)
         has_held_out = any(held_out.samples for held_out in self.held_out)

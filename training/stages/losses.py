@@ -60,6 +60,39 @@ def _one_direction(logits: torch.Tensor, matches: torch.Tensor, wrong: torch.Ten
     return (losses * weights).sum() / (matches.any(1).sum().clamp(min=1))
 
 
+def distillation(scores: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """How far two rankings of documents are apart: the divergence of a teacher's shares from a student's.
+
+    Each query has shares of the documents, and each document shares of the queries: the softmax of the cosines over the
+    temperature (Hinton et al., 2015, on cosines).
+
+    Args:
+        scores: (queries, documents), the student's cosines.
+        teacher: (queries, documents), the teacher's.
+        temperature: above 0.
+
+    Returns:
+        A number, 0 if both are equal: the mean over queries and over documents, averaged.
+
+    Example:
+        >>> scores = torch.eye(2)
+        >>> float(distillation(scores, scores, 0.1)), bool(distillation(scores, 1 - scores, 0.1) > 1)
+        (0.0, True)
+    """
+    divergences = [
+        functional.kl_div(
+            (scores / temperature).log_softmax(axis),
+            (teacher / temperature).log_softmax(axis),
+            reduction="none",
+            log_target=True,
+        )
+        .sum(axis)
+        .mean()
+        for axis in (0, 1)
+    ]
+    return sum(divergences) / 2
+
+
 def triplet(anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, margin: float = 0.5) -> torch.Tensor:
     """The paper's loss: cosine distances from a type's name to a mention of it and to a mention of another type.
 
