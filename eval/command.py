@@ -49,7 +49,8 @@ examples:
 
   all sets, all systems, both kinds of mentions:
   nerret eval dev/*.jsonl --types dev/types.json --exclude-file dev/exclude.json --min-documents 5 \\
-    --spans gold,predicted --detection --systems {DEFAULT},{DEFAULT}@vector,{DEFAULT}@document,bm25 --out results.json
+    --spans gold,predicted --detection --out results.json \\
+    --systems {DEFAULT},{DEFAULT}@vector,{DEFAULT}@document,bm25
 """
 
 

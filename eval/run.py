@@ -22,7 +22,7 @@ from .systems.index_search import searched_checkpoints
 from .systems.names import split_names
 from .systems.registry import make_system
 from .systems.trial import Settings, System, Trial
-from .tables import Tables
+from .tables import Tables, mean_detection
 from .tasks.task import Task
 
 
@@ -45,7 +45,7 @@ def run_command(options: argparse.Namespace) -> None:
             for spans in split_spans(options.spans):
                 comparison.measure(task, spans)
         if len(tasks) > 1:
-            comparison.tables.print_means(comparison.results)
+            comparison.print_means()
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Comparison:
         outputs: where results go.
         with_detection: whether predicted mentions are scored too.
         results: the entries of the results file.
+        detections: the detector's scores on each corpus.
         pages: of the report.
         tables: what is printed.
     """
@@ -82,6 +83,7 @@ class Comparison:
     outputs: Outputs
     with_detection: bool = False
     results: list[dict[str, Any]] = field(default_factory=list)
+    detections: list[dict[str, Any]] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     tables: Tables = field(default_factory=Tables)
 
@@ -92,8 +94,9 @@ class Comparison:
         trial = Trial(task, spans, self.settings, searches)
         detection: dict[str, Any] = {}
         if self.with_detection and spans == "predicted":
-            detection = {"detection": detection_of(trial)}
-            self.tables.print_detection(task.name, detection["detection"])
+            self.detections.append(detection_of(trial))
+            self.tables.print_detection(task.name, self.detections[-1])
+            detection = {"detection": self.detections[-1]}
         outcomes: list[Outcome] = []
         for name, system in self.systems:
             outcome = measure(trial, name, system, with_mentions=outputs.report is not None)
@@ -111,6 +114,12 @@ class Comparison:
             from .plots import plot_outcomes
 
             plot_outcomes(outputs.plots, task, outcomes)
+
+    def print_means(self) -> None:
+        """Print the means over all corpora, of the detector first."""
+        if self.detections:
+            self.tables.print_detection(f"mean of {len(self.detections)}", mean_detection(self.detections))
+        self.tables.print_means(self.results)
 
 
 def detection_of(trial: Trial) -> dict[str, Any]:

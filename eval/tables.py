@@ -57,6 +57,16 @@ class Tables:
         self.print_row(COLUMNS, cells)
 
 
+def mean_detection(detections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The means over corpora of a detector's scores."""
+    means = {
+        name: float(np.mean([scores[name] for scores in detections])) if isinstance(value, float) else value
+        for name, value in detections[0].items()
+    }
+    shares = [scores["relevant"] for scores in detections]
+    return means | {"relevant": {name: float(np.mean([share[name] for share in shares])) for name in shares[0]}}
+
+
 def mean_result(results: Sequence[Result]) -> dict[str, Any]:
     """The means over corpora of a system's results.
 

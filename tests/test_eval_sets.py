@@ -54,6 +54,21 @@ def test_several_sets_are_measured_and_averaged_by_one_command(
     assert means == expected_means and len(means) == 4
 
 
+def test_the_detector_is_scored_on_each_set_and_in_the_results(
+    folder: Path, tiny_checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--spans", "gold,predicted", "--detection", "--detector", tiny_checkpoint]
+    results = evaluate(folder, *arguments, systems="random")
+    assert ["detection" in result for result in results] == [False, True, False, True]
+    scores = results[1]["detection"]
+    assert scores["detector"] == tiny_checkpoint and scores["proposals_per_gold"] > 0
+    assert scores["relevant"]["pairs"] == sum(entry["r"] for entry in results[1]["per_type"].values())
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"| {tiny_checkpoint} | ")]
+    small, large, mean = (line.strip("| ").split(" | ") for line in lines)
+    assert (small[1], large[1], mean[1]) == ("small", "large", "mean of 2")
+    assert small[2:] == large[2:] == mean[2:]  # they have the same texts
+
+
 def test_one_set_has_no_mean(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", str(folder / "small.jsonl"), "--systems", "random"]) == 0
     assert "mean of" not in capsys.readouterr().out
