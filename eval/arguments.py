@@ -21,7 +21,21 @@ def add_type_arguments(parser: argparse.ArgumentParser) -> None:
         "--types", type=Path, metavar="FILE", help='JSON: {"label": "plain name", ...} (default: the labels themselves)'
     )
     add("--types-key", metavar="SET", help="which set of a types file with several sets (default: the corpus's name)")
-    add("--exclude", default=EXCLUDED, metavar="REGEX", help=f"types that are not queries (default: {EXCLUDED!r})")
+    add("--exclude", metavar="REGEX", help=f"types that are not queries (default: {EXCLUDED!r})")
+    add(
+        "--exclude-file",
+        type=Path,
+        metavar="FILE",
+        help='JSON: {"set": "REGEX", ...}, in the place of --exclude for the sets that it names, also where both are '
+        "given; a set is named as its file, without .jsonl",
+    )
+    add(
+        "--min-documents",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="types that fewer documents mention are not queries (default: 1)",
+    )
     add("--limit", type=positive, metavar="N", help="read only the first N documents")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ published benchmark: {", ".join(BENCHMARKS)}. A benchmark is read from --data DI
 is relevant to a type if it mentions an entity of that type. Each system ranks all documents for every type; ties go
 by id. The score is R-Precision: the precision among the first R documents, where R is the number of relevant
 documents. The 95 % interval of the macro average is a bootstrap over types.
+
+Several files are measured one after another; the last rows are the means over them, each file with the same weight.
+"seen / unseen" are the averages over types whose words are names that were trained on (see --seen), and over the
+others, with the number of types; they split the types for every system, trained or not. "with subtypes" also counts a
+document as right that mentions a subtype (see --subtypes); R stays the same. "seconds" are what the system would take
+alone: the modes of a checkpoint share one index, and all systems one detection, and each is charged for the whole.
 """
 EPILOG = f"""systems, separated by commas:
   {DEFAULT}             a checkpoint (built-in name, folder or Hub id), searched through its index in hybrid mode
@@ -39,6 +46,11 @@ examples:
   nerret eval fewnerd --data ~/few-nerd --limit 5000 --report errors.html
   nerret eval dev/fewnerd.jsonl --types dev/types.json --limit 4000 --half even --systems runs/mine@vector
   nerret eval news.jsonl --spans predicted --detector hf:dslim/bert-base-NER --detection
+
+  all sets, all systems, both kinds of mentions:
+  nerret eval dev/*.jsonl --types dev/types.json --exclude-file dev/exclude.json --min-documents 5 \\
+    --spans gold,predicted --detection --out results.json \\
+    --systems {DEFAULT},{DEFAULT}@vector,{DEFAULT}@document,bm25
 """
 
 
@@ -47,11 +59,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add: Any = parser.add_argument
-    add("corpus", metavar="CORPUS", help="JSONL with gold mentions, the name of a benchmark, or beekeeping-test")
+    add(
+        "corpora",
+        nargs="+",
+        metavar="CORPUS",
+        help="JSONL with gold mentions, as many files as you like; or the name of a benchmark, or beekeeping-test",
+    )
     add("--systems", default=f"{DEFAULT},bm25", metavar="NAMES", help=f"see below (default: {DEFAULT},bm25)")
     add("--spans", default="gold", help="mentions that systems receive: gold (default), predicted, or gold,predicted")
     add_type_arguments(parser)
     add("--queries", choices=WORDINGS, default="name", help="the words to ask with for a type (default: its name)")
+    add(
+        "--seen",
+        type=Path,
+        metavar="FILE",
+        help="names of types that were trained on, one a line; case does not matter (default: those of the texts that "
+        "come with nerret, its corpus and its open types, without those of other sets of a recipe)",
+    )
+    add(
+        "--subtypes",
+        type=Path,
+        metavar="FILE",
+        help='JSON: {"set": {"person": ["writer", "politician"]}}, plain names; subtypes of subtypes count too '
+        "(default: nerret's own for a set called crossner)",
+    )
     add("--data", type=Path, metavar="DIR", help="a local copy of the benchmark")
     add(
         "--half",
@@ -68,7 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="predicts mentions: a checkpoint, hf:MODEL (token classifier), gliner:MODEL or generative:MODEL "
         f"(default: {DEFAULT})",
     )
-    add("--detection", action="store_true", help="also score the detector (needs --spans predicted)")
+    add(
+        "--detection",
+        action="store_true",
+        help="also score the detector, and say what becomes of relevant documents: a mention of the type is proposed "
+        "exactly, with another span or not at all, or the document has no proposal (needs --spans predicted)",
+    )
     add_machine_arguments(parser)
     add("--batch-size", type=positive, default=32, metavar="N", help="texts in a batch (default: 32)")
     add("--seed", type=int, default=0, help="for the random order and the bootstrap (default: 0)")
@@ -94,15 +130,10 @@ def check(options: argparse.Namespace) -> None:
     """Refuse at once what would fail later.
 
     Raises:
-        ValueError: an option has an unknown form.
+        ValueError: an option has an unknown form, or a corpus is missing.
         OSError: there is no folder for an output file.
     """
-    is_benchmark = options.corpus in BENCHMARKS
-    path = None if is_benchmark else find_file(options.corpus)
-    if not is_benchmark and (path is None or not path.is_file()):
-        raise ValueError(f"no corpus at {options.corpus!r}; give a JSONL file or one of {', '.join(BENCHMARKS)}")
-    if is_benchmark and options.half:
-        raise ValueError("--half splits files; published benchmarks have their own splits")
+    check_corpora(options)
     split_names(options.systems)
     if options.detection and "predicted" not in split_spans(options.spans):
         raise ValueError("--detection scores predicted mentions; add --spans predicted")
@@ -110,3 +141,27 @@ def check(options: argparse.Namespace) -> None:
         raise ValueError(f"--report {options.report} must end in .md or .html")
     check_parents(options.out, options.report)
     check_device(options.device)
+
+
+def check_corpora(options: argparse.Namespace) -> None:
+    """Refuse corpora that are missing, or that options do not fit.
+
+    Raises:
+        ValueError: see above.
+    """
+    corpora, names = options.corpora, Counter[str]()
+    for corpus in corpora:
+        path = None if corpus in BENCHMARKS else find_file(corpus)
+        if corpus not in BENCHMARKS and (path is None or not path.is_file()):
+            raise ValueError(f"no corpus at {corpus!r}; give a JSONL file or one of {', '.join(BENCHMARKS)}")
+        names[corpus if path is None else path.stem] += 1
+    benchmarks = [corpus for corpus in corpora if corpus in BENCHMARKS]
+    if benchmarks and options.half:
+        raise ValueError("--half splits files; published benchmarks have their own splits")
+    if benchmarks and len(corpora) > 1:
+        raise ValueError(f"the benchmark {benchmarks[0]!r} is measured alone; give several files, or one benchmark")
+    name, count = names.most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{count} corpora are called {name!r}, so that results could not be told apart; rename a file")
+    if options.types_key and len(corpora) > 1:
+        raise ValueError("--types-key names one set; with several corpora each takes the set named as its file")

@@ -52,8 +52,8 @@ def score_detection(
         golds, proposals = {span[:2] for span in gold_spans}, {span[:2] for span in predicted_spans}
         gold_count, prediction_count = gold_count + len(golds), prediction_count + len(proposals)
         exact += len(golds & proposals)
-        gold_overlaps += sum(any(_overlap(span, proposal) for proposal in proposals) for span in golds)
-        prediction_overlaps += sum(any(_overlap(proposal, span) for span in golds) for proposal in proposals)
+        gold_overlaps += sum(any(overlap(span, proposal) for proposal in proposals) for span in golds)
+        prediction_overlaps += sum(any(overlap(proposal, span) for span in golds) for proposal in proposals)
         guesses = [_words(text[start:end]) for start, end in proposals]
         fuzzy += sum(any(_alike(_words(text[start:end]), guess) for guess in guesses) for start, end in golds)
     precision, recall = exact / max(prediction_count, 1), exact / max(gold_count, 1)
@@ -71,7 +71,8 @@ def score_detection(
     )
 
 
-def _overlap(left: tuple[int, int], right: tuple[int, int]) -> bool:
+def overlap(left: tuple[int, int], right: tuple[int, int]) -> bool:
+    """Whether two spans share a character."""
     return left[0] < right[1] and right[0] < left[1]
 
 

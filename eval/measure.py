@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import modeling_nerret
+from modeling_nerret.cli.progress import Progress
 from modeling_nerret.spans import Span
 
 from .ranking import average_precision, r_precisions, rank
 from .systems.trial import System, TaskScores, Trial
+from .tasks.task import Task
 
 PACKAGES = ("torch", "transformers", "sentence-transformers", "lancedb", "bm25s", "evaluate")
 BOOTSTRAPS = 10_000
@@ -42,6 +43,9 @@ class Outcome:
 def measure(trial: Trial, name: str, system: System, with_mentions: bool = False) -> Outcome:
     """Run a system on a task and score it.
 
+    The seconds of its result are those that it would take alone: work that systems of a trial share, which is detection
+    and the index of a checkpoint, is done once and counts for each system that uses it.
+
     Args:
         trial: the task, and the kind of mentions that systems receive.
         name: what the system is called in results.
@@ -49,12 +53,12 @@ def measure(trial: Trial, name: str, system: System, with_mentions: bool = False
         with_mentions: also keep the mentions behind the documents' scores.
     """
     task, ids = trial.task, [document.id for document in trial.task.documents]
-    earlier_detection, start = trial.detection_seconds, time.perf_counter()
+    earlier_seconds, start = trial.shared_seconds, time.perf_counter()
     scores = system(trial)
     rankings: list[list[str]] = []
     best_mentions: list[dict[str, Span]] = []
     report_seconds = 0.0  # what only a report needs
-    for relevant in tqdm(task.relevant, desc=f"{name} queries", disable=None):
+    for relevant in Progress(task.relevant, f"{task.name}: {name} answers", "queries"):
         query_scores = next(scores.queries)
         rankings.append(rank(query_scores.scores, ids))
         if with_mentions:
@@ -64,8 +68,8 @@ def measure(trial: Trial, name: str, system: System, with_mentions: bool = False
             report_seconds += time.perf_counter() - pause
     next(scores.queries, None)  # lets the system clean up
     seconds = time.perf_counter() - start - report_seconds
-    # Detection runs once for all systems; its time counts for each system that uses its mentions
-    seconds -= trial.detection_seconds - earlier_detection
+    # Who happens to come first does the work for all; it counts for each system that would need it if it were alone
+    seconds += scores.shared_seconds - (trial.shared_seconds - earlier_seconds)
     if scores.uses_trial_mentions:
         seconds += trial.detection_seconds
     short = {
@@ -82,7 +86,7 @@ def _result(
     """A system's entry in the results file."""
     task = trial.task
     values = r_precisions(rankings, task.relevant)
-    per_type = {
+    per_type: dict[str, dict[str, Any]] = {
         type_: {"r": len(relevant), "r_precision": value, "average_precision": average_precision(ranking, relevant)}
         for type_, relevant, value, ranking in zip(task.types, task.relevant, values, rankings, strict=True)
     }
@@ -93,13 +97,49 @@ def _result(
         "n_documents": len(task.documents),
         "n_mentions": scores.mentions,
         "n_types": len(task.types),
+        "min_documents": task.least_documents,
+        "n_rare_types": len(task.rare_types),
         "macro_r_precision": float(np.mean(values)),
         "ci95": bootstrap(values, trial.settings.seed),
+        **_by_training(task, values, per_type),
+        **_with_subtypes(task, rankings, per_type),
         "per_type": per_type,
         "seconds": round(seconds, 2),
         "bytes_per_document": round(scores.bytes_per_document, 1),
         "versions": versions(),
     }
+
+
+def _by_training(task: Task, values: Sequence[float], per_type: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The macro averages over types with names that were trained on, and over the others; marks each type."""
+    if task.is_seen is None:
+        return {}
+    for scores, is_seen in zip(per_type.values(), task.is_seen, strict=True):
+        scores["seen"] = is_seen
+    parts = {}
+    for part, flag in (("seen", True), ("unseen", False)):
+        group = [value for value, is_seen in zip(values, task.is_seen, strict=True) if is_seen == flag]
+        parts[part] = {"n_types": len(group), "macro_r_precision": float(np.mean(group)) if group else None}
+    return parts
+
+
+def _with_subtypes(
+    task: Task, rankings: Sequence[Sequence[str]], per_type: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The macro average where a document that mentions a subtype counts as right; adds the figure to such types.
+
+    R stays the number of documents that mention the type itself, and a type without subtypes keeps its figure.
+    """
+    if not task.lenient:
+        return {}
+    for type_, ranking in zip(task.types, rankings, strict=True):
+        scores = per_type[type_]
+        if type_ in task.lenient:
+            hits = set(task.lenient[type_]).intersection(ranking[: scores["r"]])
+            scores["r_precision_with_subtypes"] = len(hits) / scores["r"]
+    values = [scores.get("r_precision_with_subtypes", scores["r_precision"]) for scores in per_type.values()]
+    mean = float(np.mean(values))
+    return {"with_subtypes": {"n_types": len(task.lenient), "macro_r_precision": mean}}
 
 
 def bootstrap(values: Sequence[float], seed: int) -> list[float]:

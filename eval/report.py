@@ -45,17 +45,33 @@ class Section:
                 yield heading, lines
 
 
-def write_report(path: Path, task: Task, outcomes: Sequence[Outcome]) -> None:
-    """Write a report on all outcomes, worst types first.
+@dataclass(frozen=True)
+class Page:
+    """The errors of a system on a corpus."""
+
+    corpus: str
+    heading: str
+    sections: list[Section]
+
+
+def make_page(task: Task, outcome: Outcome) -> Page:
+    """The page of an outcome that was measured with its mentions; the worst types come first."""
+    result = outcome.result
+    heading = f"{result['system']}, {result['spans']} mentions of {task.name}"
+    heading += f": R-Precision {result['macro_r_precision']:.3f}"
+    return Page(task.name, heading, list(sections(task, outcome)))
+
+
+def write_report(path: Path, pages: Sequence[Page]) -> None:
+    """Write a report.
 
     Args:
         path: the file; `.html` makes a web page, any other suffix Markdown.
-        task: the task.
-        outcomes: measured with their mentions.
+        pages: in order.
     """
     write = _html if path.suffix == ".html" else _markdown
-    pages = [(_heading(outcome), list(sections(task, outcome))) for outcome in outcomes]
-    path.write_text("\n".join(write(f"Errors on {task.name}", pages)) + "\n", encoding="utf-8")
+    corpora = dict.fromkeys(page.corpus for page in pages)
+    path.write_text("\n".join(write(f"Errors on {', '.join(corpora)}", pages)) + "\n", encoding="utf-8")
 
 
 def sections(task: Task, outcome: Outcome) -> Iterator[Section]:
@@ -107,16 +123,11 @@ def _line(task: Task, number: int, position: str, span: Span | None, remark: str
     return Line(position, document.id, before, text[start:end], after, remark)
 
 
-def _heading(outcome: Outcome) -> str:
-    result = outcome.result
-    return f"{result['system']}, {result['spans']} mentions: R-Precision {result['macro_r_precision']:.3f}"
-
-
-def _markdown(title: str, pages: Sequence[tuple[str, list[Section]]]) -> Iterator[str]:
+def _markdown(title: str, pages: Sequence[Page]) -> Iterator[str]:
     yield f"# {_escape(title)}"
-    for page_heading, page_sections in pages:
-        yield f"\n## {_escape(page_heading)}"
-        for section in page_sections:
+    for page in pages:
+        yield f"\n## {_escape(page.heading)}"
+        for section in page.sections:
             yield f"\n### {_escape(section.title)}"
             for heading, lines in section.lists():
                 yield f"\n{heading}:\n"
@@ -144,12 +155,12 @@ mark{background:#ffe08a;padding:0 .15em}td{padding:.15em .6em;vertical-align:top
 td.id{color:#777;white-space:nowrap}i{color:#8a3b12}summary{cursor:pointer;font-weight:600;margin:.4em 0}"""
 
 
-def _html(title: str, pages: Sequence[tuple[str, list[Section]]]) -> Iterator[str]:
+def _html(title: str, pages: Sequence[Page]) -> Iterator[str]:
     yield f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
     yield f"<style>{STYLE}</style>\n<h1>{html.escape(title)}</h1>"
-    for page_heading, page_sections in pages:
-        yield f"<h2>{html.escape(page_heading)}</h2>"
-        for section in page_sections:
+    for page in pages:
+        yield f"<h2>{html.escape(page.heading)}</h2>"
+        for section in page.sections:
             yield f"<details open><summary>{html.escape(section.title)}</summary>"
             for heading, lines in section.lists():
                 yield f"<p>{heading}</p>\n<table>"

@@ -5,32 +5,30 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from modeling_nerret.training.data.examples import find_file
-
-from .arguments import HALVES, split_spans
+from .arguments import split_spans
+from .corpora import load_tasks
+from .coverage import measure_coverage
 from .detection_scores import score_detection
 from .measure import Outcome, measure
 from .progress import quiet_libraries
-from .report import write_report
+from .report import Page, make_page, write_report
+from .systems.index_search import searched_checkpoints
 from .systems.names import split_names
 from .systems.registry import make_system
 from .systems.trial import Settings, System, Trial
-from .tasks import BENCHMARKS
-from .tasks.annotations import read_annotations
-from .tasks.benchmarks import load_benchmark
-from .tasks.task import Task, make_task
-from .tasks.type_names import QuerySettings, read_types_file
+from .tables import Tables, mean_detection
+from .tasks.task import Task
 
 
 def run_command(options: argparse.Namespace) -> None:
-    """Measure the systems of the command line."""
+    """Measure the systems of the command line on all corpora."""
     with quiet_libraries():
-        outputs = Outputs(options.out, options.report, options.plot)
         settings = Settings(
             options.device,
             options.batch_size,
@@ -39,13 +37,15 @@ def run_command(options: argparse.Namespace) -> None:
             options.detector,
             options.trust_remote_code,
         )
-        comparison = Comparison(load_task(options), settings, outputs)
+        tasks = load_tasks(options)
         systems = [(name, make_system(name)) for name in split_names(options.systems)]
-        for spans in split_spans(options.spans):
-            trial = Trial(comparison.task, spans, settings)
-            if options.detection and spans == "predicted":
-                print_detection(trial)
-            comparison.measure(trial, systems)
+        outputs = Outputs(options.out, options.report, options.plot)
+        comparison = Comparison(systems, settings, outputs, options.detection)
+        for task in tasks:
+            for spans in split_spans(options.spans):
+                comparison.measure(task, spans)
+        if len(tasks) > 1:
+            comparison.print_means()
 
 
 @dataclass(frozen=True)
@@ -65,74 +65,80 @@ class Outputs:
 
 @dataclass
 class Comparison:
-    """Systems on one task, and their outcomes so far."""
+    """Systems on one corpus after another, and their results so far.
 
-    task: Task
+    Args:
+        systems: with their names.
+        settings: how they run.
+        outputs: where results go.
+        with_detection: whether predicted mentions are scored too.
+        results: the entries of the results file.
+        detections: the detector's scores on each corpus.
+        pages: of the report.
+        tables: what is printed.
+    """
+
+    systems: Sequence[tuple[str, System]]
     settings: Settings
     outputs: Outputs
-    outcomes: list[Outcome] = field(default_factory=list)
+    with_detection: bool = False
+    results: list[dict[str, Any]] = field(default_factory=list)
+    detections: list[dict[str, Any]] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    tables: Tables = field(default_factory=Tables)
 
-    def measure(self, trial: Trial, systems: Sequence[tuple[str, System]]) -> None:
+    def measure(self, task: Task, spans: str) -> None:
         """Measure all systems with one kind of mentions; print and write each result as soon as it is there."""
-        outputs, first = self.outputs, len(self.outcomes)
-        for name, system in systems:
+        outputs = self.outputs
+        searches = Counter(searched_checkpoints(system for _, system in self.systems))
+        trial = Trial(task, spans, self.settings, searches)
+        detection: dict[str, Any] = {}
+        if self.with_detection and spans == "predicted":
+            self.detections.append(detection_of(trial))
+            self.tables.print_detection(task.name, self.detections[-1])
+            detection = {"detection": self.detections[-1]}
+        outcomes: list[Outcome] = []
+        for name, system in self.systems:
             outcome = measure(trial, name, system, with_mentions=outputs.report is not None)
-            print_result(outcome, header=not self.outcomes)
-            self.outcomes.append(outcome)
+            self.tables.print_result(outcome.result)
+            warn_of_short_rankings(outcome)
+            outcomes.append(outcome)
+            self.results.append(outcome.result | detection)
             if outputs.results:
-                results = [outcome.result for outcome in self.outcomes]
-                outputs.results.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                text = json.dumps(self.results, indent=2, ensure_ascii=False) + "\n"
+                outputs.results.write_text(text, encoding="utf-8")
         if outputs.report:
-            write_report(outputs.report, self.task, self.outcomes)
+            self.pages += [make_page(task, outcome) for outcome in outcomes]
+            write_report(outputs.report, self.pages)
         if outputs.plots:
             from .plots import plot_outcomes
 
-            plot_outcomes(outputs.plots, self.task, self.outcomes[first:])
+            plot_outcomes(outputs.plots, task, outcomes)
+
+    def print_means(self) -> None:
+        """Print the means over all corpora, of the detector first."""
+        if self.detections:
+            self.tables.print_detection(f"mean of {len(self.detections)}", mean_detection(self.detections))
+        self.tables.print_means(self.results)
 
 
-def load_task(options: argparse.Namespace) -> Task:
-    """The corpus or benchmark of the command line as a task."""
-    is_benchmark = options.corpus in BENCHMARKS
-    path = Path(options.corpus) if is_benchmark else find_file(options.corpus) or Path(options.corpus)
-    name = options.corpus if is_benchmark else path.stem
-    names = read_types_file(options.types, options.types_key, name)
-    queries = QuerySettings(names, options.exclude, options.queries)
-    if is_benchmark:
-        return load_benchmark(name, options.data, queries, options.limit)
-    texts = read_annotations(path, options.limit)
-    if options.half:
-        texts, name = islice(texts, HALVES.index(options.half), None, 2), f"{name}-{options.half}"
-    return make_task(name, texts, queries)
-
-
-def print_result(outcome: Outcome, header: bool) -> None:
-    """Print a row of a Markdown table on standard output; warn about rankings with fewer than R documents."""
-    result = outcome.result
-    low, high = result["ci95"]
-    if header:
-        print("| system | spans | corpus | R-Precision | 95 % interval | bytes/document | seconds |")
-        print("|---|---|---|---|---|---|---|")
-    print(
-        f"| {result['system']} | {result['spans']} | {result['corpus']} | {result['macro_r_precision']:.3f} | "
-        f"{low:.3f}-{high:.3f} | {result['bytes_per_document']:.0f} | {result['seconds']:.0f} |",
-        flush=True,
-    )
-    if outcome.short:
-        counts = ", ".join(f"{type_} {length}/{r}" for type_, (length, r) in outcome.short.items())
-        print(
-            f"nerret: {result['system']} ({result['spans']}) returned fewer than R documents for "
-            f"{len(outcome.short)} of {result['n_types']} types; missing positions count as wrong: {counts}",
-            file=sys.stderr,
-        )
-
-
-def print_detection(trial: Trial) -> None:
-    """Print the detector's scores on standard output, as a Markdown table."""
+def detection_of(trial: Trial) -> dict[str, Any]:
+    """The detector's scores on a trial's task, and how much of the relevant documents it leaves to find."""
     documents = trial.task.documents
     predictions = [document.mentions for document in trial.documents]
     texts, gold = [document.text for document in documents], [document.mentions for document in documents]
     scores = asdict(score_detection(texts, gold, predictions))
-    print(f"| detector | corpus | {' | '.join(name.replace('_', ' ') for name in scores)} |")
-    print("|---" * (2 + len(scores)) + "|")
-    values = " | ".join(f"{score:.3f}" for score in scores.values())
-    print(f"| {trial.settings.detector} | {trial.task.name} | {values} |\n")
+    coverage = asdict(measure_coverage(trial.task, predictions))
+    return {"detector": trial.settings.detector, **scores, "relevant": coverage}
+
+
+def warn_of_short_rankings(outcome: Outcome) -> None:
+    """Say on standard error which rankings have fewer than R documents."""
+    result = outcome.result
+    if outcome.short:
+        counts = ", ".join(f"{type_} {length}/{r}" for type_, (length, r) in outcome.short.items())
+        print(
+            f"nerret: {result['system']} ({result['spans']}, {result['corpus']}) returned fewer than R documents for "
+            f"{len(outcome.short)} of {result['n_types']} types; missing positions count as wrong: {counts}",
+            file=sys.stderr,
+        )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from modeling_nerret.cli.progress import Progress
 from modeling_nerret.modeling_nerret import pool
 from modeling_nerret.spans import Span
 from modeling_nerret.windows import Sightings, batches, make_windows, row_owners, stack, token_rows
@@ -73,13 +73,13 @@ def pool_mentions(
         texts: each with its mentions.
         forward: from token ids and attention mask, (windows, tokens) each, to named tensors (windows, tokens, size).
         poolings: `"end"`, `"mean"` or both.
-        description: label of the progress bar.
+        description: label of the progress.
     """
     windows = make_windows(settings.tokenizer, [text for text, _ in texts], settings.max_tokens)
     sightings = Sightings(windows, settings.causal)
     parts: dict[tuple[str, str], list[np.ndarray]] = {}
     mentions: list[tuple[int, Span]] = []  # owner and span
-    for batch in tqdm(list(batches(windows, settings.batch_tokens)), desc=description, disable=None):
+    for batch in Progress(list(batches(windows, settings.batch_tokens)), description, "batches"):
         groups = [sightings.of(window, dict.fromkeys(texts[window.owner][1])) for window in batch]
         rows = token_rows(groups)  # (mentions, 3)
         if not len(rows):

@@ -15,6 +15,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers.utils import logging
 
 from modeling_nerret.cli import main
+from modeling_nerret.eval.coverage import KINDS
 from modeling_nerret.eval.progress import quiet_libraries
 from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.eval.tasks.task import make_task
@@ -58,12 +59,13 @@ def test_results_have_the_agreed_form_and_two_runs_are_equal(
     names = [(spans, system) for spans in ("gold", "predicted") for system in systems]
     assert [(result["spans"], result["system"]) for result in runs[0]] == names
     keys = (
-        "system spans corpus n_documents n_mentions n_types macro_r_precision ci95 per_type seconds bytes_per_document"
+        "system spans corpus n_documents n_mentions n_types min_documents n_rare_types macro_r_precision ci95 seen "
+        "unseen per_type seconds bytes_per_document"
     )
     for first, second in zip(*runs, strict=True):
         assert list(first) == [*keys.split(), "versions"]
         assert list(first["per_type"]) == ["city", "person", "river", "writer"]
-        assert set(first["per_type"]["city"]) == {"r", "r_precision", "average_precision"}
+        assert set(first["per_type"]["city"]) == {"r", "r_precision", "average_precision", "seen"}
         assert first.pop("seconds") >= 0 and second.pop("seconds") >= 0
         assert first == second
         low, high = first["ci95"]
@@ -91,7 +93,7 @@ def test_the_halves_of_a_corpus_are_its_dev_split(corpus: Path, tmp_path: Path) 
 
 def test_a_ranking_that_is_cut_short_is_reported(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", str(corpus), "--systems", "bm25"]) == 0
-    warning = r"nerret: bm25 \(gold\) returned fewer than R documents for \d of 4 types.*person 0/6"
+    warning = r"nerret: bm25 \(gold, small\) returned fewer than R documents for \d of 4 types.*person 0/6"
     assert re.search(warning, capsys.readouterr().err)
 
 
@@ -107,7 +109,11 @@ def test_the_detector_is_scored(corpus: Path, tiny_checkpoint: str, capsys: pyte
     assert main(["eval", str(corpus), *arguments]) == 0
     header, _, scores = capsys.readouterr().out.splitlines()[:3]
     assert "fuzzy recall" in header
-    assert all(0 <= float(value) <= 1 for value in scores.strip("| ").split(" | ")[2:-1])
+    names, values = (line.strip("| ").split(" | ")[2:] for line in (header, scores))
+    assert names[-5:] == ["proposals per gold", *(f"relevant: {kind.replace('_', ' ')}" for kind in KINDS)]
+    del values[-5]
+    assert all(0 <= float(value) <= 1 for value in values)
+    assert sum(map(float, values[-4:])) == pytest.approx(1, abs=0.01)
 
 
 def test_a_benchmark_runs_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +147,20 @@ def test_a_benchmark_runs_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixt
         (["CORPUS", "--detection"], "add --spans predicted"),
         (["CORPUS", "--types", "none.json"], "none.json"),
         (["fewnerd", "--half", "even"], "--half splits files; published benchmarks have their own splits"),
+        (["fewnerd", "CORPUS"], "the benchmark 'fewnerd' is measured alone; give several files, or one benchmark"),
+        (["CORPUS", "missing.jsonl"], "no corpus at 'missing.jsonl'"),
+        (["CORPUS", "CORPUS"], "2 corpora are called 'small', so that results could not be told apart; rename a file"),
+        (
+            ["CORPUS", "beekeeping-test", "--types-key", "small"],
+            "--types-key names one set; with several corpora each takes the set named as its file",
+        ),
+        (["CORPUS", "--exclude-file", "none.json"], "none.json"),
+        (["CORPUS", "--seen", "none.txt"], "none.txt"),
+        (["CORPUS", "--subtypes", "none.json"], "none.json"),
+        (
+            ["CORPUS", "--min-documents", "50"],
+            "small has no type with 50 documents, the most is 9",
+        ),
         (["fewnerd", "--data", "none"], "--data none is not a folder"),
     ],
 )
@@ -165,6 +185,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for words in ("bare:BACKBONE@LAYER", "R-Precision", "nerret eval news.jsonl --systems nerret-minilm,bm25"):
         assert words in text
+    assert "nerret eval dev/*.jsonl --types dev/types.json --exclude-file dev/exclude.json" in text
 
 
 LIGHT = """

@@ -10,7 +10,7 @@ import pytest
 from modeling_nerret.documents import Document
 from modeling_nerret.eval.measure import measure
 from modeling_nerret.eval.plots import plot_outcomes
-from modeling_nerret.eval.report import MARGIN, write_report
+from modeling_nerret.eval.report import MARGIN, make_page, write_report
 from modeling_nerret.eval.systems.registry import make_system
 from modeling_nerret.eval.systems.trial import QueryScores, TaskScores, Trial
 from modeling_nerret.eval.tasks.annotations import LabelledDocument, read_annotations
@@ -36,9 +36,9 @@ def test_a_report_shows_wrong_and_missed_documents(task: Task, tmp_path: Path) -
 
     outcome = measure(Trial(task, "gold"), "a_system", system, with_mentions=True)
     for name in ("report.md", "report.html"):
-        write_report(tmp_path / name, task, [outcome])
+        write_report(tmp_path / name, [make_page(task, outcome)])
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "## a\\_system, gold mentions: R-Precision 0.000" in report
+    assert "## a\\_system, gold mentions of small: R-Precision 0.000" in report
     section = report[report.index("### writer") :]
     assert "### writer: 0.00 of R = 2, 2 missed" in section
     assert "- 1, `d07`: notes in the city *(not found by a mention)*" in section
@@ -54,7 +54,7 @@ def test_a_report_escapes_what_documents_hold(tmp_path: Path) -> None:
     task = make_task("odd", [document, LabelledDocument(Document("b", "plain"), {})])
     outcome = measure(Trial(task, "gold"), "s", fixed_scores([[0, 1]]), with_mentions=True)
     for name in ("report.md", "report.html"):
-        write_report(tmp_path / name, task, [outcome])
+        write_report(tmp_path / name, [make_page(task, outcome)])
         report = (tmp_path / name).read_text(encoding="utf-8")
         assert "&lt;b&gt;" in report and "<b>" not in report
     assert r"**&lt;b&gt;**\*bold\*" in (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_an_excerpt_is_cut_between_words(tmp_path: Path) -> None:
     document = LabelledDocument(Document("a", text, {}, (Span(280, 284),)), {Span(280, 284): ("city",)})
     task = make_task("long", [document, LabelledDocument(Document("b", "plain"), {})])
     outcome = measure(Trial(task, "gold"), "s", fixed_scores([[0, 1]]), with_mentions=True)
-    write_report(tmp_path / "report.md", task, [outcome])
+    write_report(tmp_path / "report.md", [make_page(task, outcome)])
     (line,) = [line for line in (tmp_path / "report.md").read_text("utf-8").splitlines() if "Oslo" in line]
     before, _, after = line.partition("`a`: ")[2].partition("**Oslo**")
     assert (before.split(), after.split()) == (["…", *["before"] * 17], [*["after"] * 19, "…"])
@@ -76,7 +76,7 @@ def test_a_text_without_spaces_has_an_excerpt(tmp_path: Path) -> None:
     document = LabelledDocument(Document("a", "x", {}, (Span(0, 1),)), {Span(0, 1): ("city",)})
     task = make_task("long", [document, LabelledDocument(Document("b", "東京" * 300), {})])
     outcome = measure(Trial(task, "gold"), "s", fixed_scores([[0, 1]]), with_mentions=True)
-    write_report(tmp_path / "report.md", task, [outcome])
+    write_report(tmp_path / "report.md", [make_page(task, outcome)])
     assert f"`b`: {'東京' * MARGIN} … *(not found by a mention)*" in (tmp_path / "report.md").read_text("utf-8")
 
 

@@ -7,18 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..corpora import query_settings, say_rare_types
 from ..progress import quiet_libraries
 from ..tasks.annotations import read_annotations
 from ..tasks.task import make_task
-from ..tasks.type_names import QuerySettings, read_types_file
 from .layers import ProbeSettings, probe_layers
 
 
 def run_command(options: argparse.Namespace) -> None:
     """Probe the backbone of the command line."""
     name = options.corpus.stem
-    names = read_types_file(options.types, options.types_key, name)
-    task = make_task(name, read_annotations(options.corpus, options.limit), QuerySettings(names, options.exclude))
+    task = make_task(name, read_annotations(options.corpus, options.limit), query_settings(options, name))
+    say_rare_types(task)
     memory = options.memory * 2**20
     settings = ProbeSettings(options.pairs, options.seed, memory, options.device, options.dtype)
     with quiet_libraries():

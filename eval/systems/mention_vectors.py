@@ -78,7 +78,7 @@ def _windows(folder: Path, max_tokens: int, causal: bool, trial: Trial) -> Windo
 def _compare(windows: WindowSettings, forward: Forward, pooling: str, trial: Trial) -> TaskScores:
     """Documents by the cosine of their best mention and the query."""
     texts = [(document.text, document.mentions) for document in trial.documents]
-    mentions = pool_mentions(windows, texts, forward, [pooling])
+    mentions = pool_mentions(windows, texts, forward, [pooling], f"{trial.task.name}: mention vectors,")
     if not mentions.spans:
         raise ValueError(f"{trial.task.name} has no {trial.spans} mentions, which this system needs")
     vectors = mentions.vectors["", pooling]  # (mentions, size)

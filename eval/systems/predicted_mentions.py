@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tqdm import tqdm
+from collections.abc import Iterable
 
 from modeling_nerret.detectors import is_external, load_detector
 from modeling_nerret.documents import Document
@@ -15,7 +13,7 @@ from modeling_nerret.spans import Span
 
 
 def predict_mentions(
-    documents: Sequence[Document], name: str = DEFAULT, device: str = "cpu", batch_tokens: int = BATCH_TOKENS
+    documents: Iterable[Document], name: str = DEFAULT, device: str = "cpu", batch_tokens: int = BATCH_TOKENS
 ) -> list[list[Span]]:
     """The spans that a detector proposes for each document, in order of their start.
 
@@ -34,7 +32,11 @@ def predict_mentions(
     checkpoint = load_checkpoint(DEFAULT if external else name, device)
     detector = load_detector(name, device) if external else checkpoint.detector
     if detector is None:
-        raise ValueError(f"the checkpoint {name!r} has no detector; choose another with --detector, such as {DEFAULT}")
+        raise absent_detector(name)
     encoder = Encoder(checkpoint.model, checkpoint.tokenizer, detector, batch_tokens)
-    progress = tqdm(documents, desc=f"{name} detects", disable=None)
-    return [document.mentions for document in encoder.encode(progress)]
+    return [document.mentions for document in encoder.encode(documents)]
+
+
+def absent_detector(name: str) -> ValueError:
+    """The error of a checkpoint that should detect and cannot."""
+    return ValueError(f"the checkpoint {name!r} has no detector; choose another with --detector, such as {DEFAULT}")

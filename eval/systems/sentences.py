@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from huggingface_hub import HfApi, snapshot_download
 
+from modeling_nerret.cli.progress import Progress
 from modeling_nerret.weights import PACKAGED, HubError, ask_hub, find_backbone
 
 from .trial import QueryScores, System, TaskScores, Trial
+
+CHUNK = 1_000  # texts between two signs of progress; the library sorts them by length
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,17 @@ def _compare(name: str, with_instruction: bool, trial: Trial) -> TaskScores:
             prompt=prompt,
             batch_size=trial.settings.batch_size,
             normalize_embeddings=True,
-            show_progress_bar=None,
+            show_progress_bar=False,
         )
         return vectors.astype(np.float32)
 
-    vectors = encode([document.text for document in trial.task.documents])  # (documents, size)
+    texts = [document.text for document in trial.task.documents]
+    parts = []
+    with Progress(None, f"{trial.task.name}: st:{name} reads", "texts", len(texts)) as progress:
+        for begin in range(0, len(texts), CHUNK):
+            parts.append(encode(texts[begin : begin + CHUNK]))
+            progress.update(len(parts[-1]))
+    vectors = np.concatenate(parts)  # (documents, size)
     queries = encode(trial.task.queries, instruction.prompt if with_instruction else None)  # (queries, size)
     return TaskScores((QueryScores(vectors @ query) for query in queries), 0, 2.0 * vectors.shape[1])
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
-from tqdm import tqdm
 
+from modeling_nerret.cli.progress import Progress
 from modeling_nerret.spans import Span
 from modeling_nerret.training.data.tags import token_starts
 
@@ -73,7 +73,7 @@ def _lines(folder: Path, name: str) -> Iterator[dict[str, Any]]:
     if not archive.exists() and not plain_file.exists():
         _download(archive)
     with plain_file.open("rb") if plain_file.exists() else bz2.open(archive, "rb") as file:
-        for line in tqdm(file, desc=f"reading {name}", unit=" lines", disable=None):
+        for line in Progress(file, f"reading {name}", "lines"):
             yield json.loads(line)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .set_files import Subtypes, read_json
 
 # Rest classes, by label or plain name. Few-NERD's coarse class "other-" (award, disease, ...) is not one of them
 EXCLUDED = "-other$|^other(?!-)|^misc"
@@ -24,11 +25,17 @@ class QuerySettings:
             labels without a name are not queries. `None`: each label is its own name.
         exclude: regular expression, any case; types whose label or plain name matches it are not queries.
         wording: ask with the `"name"`, the `"definition"` or the `"examples"` of a type.
+        least_documents: types that fewer documents mention are not queries.
+        subtypes: plain names of the types below a type, whose documents a lenient score counts as right.
+        seen_names: names that were trained on, see `read_seen_names`; `None`: nobody asks.
     """
 
     names: TypeNames | None = None
     exclude: str = EXCLUDED
     wording: str = "name"
+    least_documents: int = 1
+    subtypes: Subtypes = field(default_factory=dict)
+    seen_names: frozenset[str] | None = None
 
 
 def read_types_file(path: Path | None, key: str | None, corpus: str = "") -> TypeNames | None:
@@ -45,10 +52,7 @@ def read_types_file(path: Path | None, key: str | None, corpus: str = "") -> Typ
     """
     if path is None:
         return None
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error})") from None
+    names = read_json(path)
     if not isinstance(names, dict) or not names:
         raise ValueError(f'{path} must be {{"label": "plain name", ...}} or {{"set": {{"label": "plain name"}}}}')
     nested = all(isinstance(entry, dict) and "name" not in entry for entry in names.values())

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .arguments import add_model, check_device
 from .streams import as_text, say
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from ..documents import Document
     from ..index.readers import BadLine, Corpus
     from ..index.retriever import EntityRetriever
+    from .progress import Progress
 
 DEMO = "demo"
 GROUP_CHARACTERS, GROUP_DOCUMENTS = 1_000_000, 1_000  # that are looked up at once
@@ -70,14 +68,13 @@ def run(options: argparse.Namespace) -> int:
     first = next(corpus, None)  # a corpus that cannot be read should say so before a model is loaded
     check_device(options.device)
 
-    from tqdm import tqdm
-
     from ..index.retriever import EntityRetriever
+    from .progress import Progress
 
     detector = load_detector(options.detector, options.device)
     retriever = EntityRetriever(options.index, options.model, detector, options.device)
     counts: Counter[str] = Counter()
-    with tqdm(unit=" documents", desc="indexing", file=sys.stderr, disable=None) as progress:
+    with Progress(None, "indexing", "documents") as progress:
         records = chain([] if first is None else [first], corpus)
         documents = _documents(records, counts, options.on_error == "stop", progress)
         report = retriever.add(_changes(documents, retriever, counts, progress))
@@ -93,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _documents(
-    records: Iterable[Document | BadLine], counts: Counter[str], stop: bool, progress: tqdm[Any]
+    records: Iterable[Document | BadLine], counts: Counter[str], stop: bool, progress: Progress
 ) -> Iterator[Document]:
     """The documents among the records; a broken line ends the run, or is named and skipped."""
     from ..documents import Document
@@ -111,7 +108,7 @@ def _documents(
 
 
 def _changes(
-    documents: Iterable[Document], retriever: EntityRetriever, counts: Counter[str], progress: tqdm[Any]
+    documents: Iterable[Document], retriever: EntityRetriever, counts: Counter[str], progress: Progress
 ) -> Iterator[Document]:
     """The documents that the index does not hold in this form; given spans are a part of it."""
     from ..detection import GivenSpans
