@@ -46,6 +46,6 @@ def test_what_is_unsure_is_neither_a_mention_nor_none() -> None:
     probe = ProbeConfig(4, max_words=2, phrases=True)
     names, phrases = (Words(states, gold=[(0, 0)], unsure=[(1, 1)], kind=kind) for kind in (0, 1))
     plane = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.0, -1.0]])  # the last ends too late
-    nothing = torch.full_like(plane, -1)
+    void = torch.full_like(plane, -1)
     gold = stack_words([names, phrases], probe)["gold"]  # (texts, kinds, words, max_words)
-    torch.testing.assert_close(gold, torch.stack([torch.stack([plane, nothing]), torch.stack([nothing, plane])]))
+    torch.testing.assert_close(gold, torch.stack([torch.stack([plane, void]), torch.stack([void, plane])]))

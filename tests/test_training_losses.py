@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modeling_nerret.training.stages.losses import hardest, info_nce, mention_contrast, triplet
+from modeling_nerret.training.stages.losses import distillation, hardest, info_nce, mention_contrast, triplet
 
 
 def test_info_nce_equals_a_naive_count() -> None:
@@ -62,3 +62,10 @@ def test_the_hardest_negative_is_the_nearest_one() -> None:
     for row, negative in zip(anchor, nearest, strict=True):
         distances = 1 - torch.cosine_similarity(row[None], negatives)
         assert 1 - torch.cosine_similarity(row, negative, dim=0) == pytest.approx(float(distances.min()), abs=1e-6)
+
+
+def test_distillation_is_least_at_the_teachers_ranking() -> None:
+    teacher = torch.tensor([[0.9, 0.1, 0.3], [0.2, 0.8, 0.4]])
+    distances = [distillation(teacher + shift, teacher, 0.1) for shift in (0.0, 0.5)]  # a ranking has no zero
+    assert distances == pytest.approx([0, 0], abs=1e-5)
+    assert distillation(teacher.flip(0), teacher, 0.1) > distillation((teacher + teacher.flip(0)) / 2, teacher, 0.1) > 0

@@ -118,7 +118,7 @@ class TextBatches(Batches):
         return parts, rows
 
 
-def _targets(batch: Draw, rows: BatchRows) -> dict[str, torch.Tensor]:
+def _targets(batch: Draw, rows: BatchRows) -> Batch:
     """The fields of a batch that say what has which type."""
     texts, count = batch.texts, len(batch.texts)
     mentions = [row for row, (owner, _) in enumerate(rows.spans) if owner < count]
@@ -129,14 +129,16 @@ def _targets(batch: Draw, rows: BatchRows) -> dict[str, torch.Tensor]:
     # a name that stands alone is not a document
     documents = [
         row
-        for row, (owner, shown, _) in enumerate(rows.windows)
-        if owner < count and not any(span[:2] == (0, len(texts[owner].text)) for span in shown)
+        for row, (owner, spans_of_window, _) in enumerate(rows.windows)
+        if owner < count and not any(span[:2] == (0, len(texts[owner].text)) for span in spans_of_window)
     ]
     document_labels, document_doubts = [], []
     for row in documents:
-        text, shown = texts[rows.windows[row][0]], rows.windows[row][1]
-        document_labels.append({name for span in shown for name in text.mentions[span]})
-        document_doubts.append({name for span in shown for name in text.perhaps.get(span, ())} - document_labels[-1])
+        text, spans_of_window = texts[rows.windows[row][0]], rows.windows[row][1]
+        document_labels.append({name for span in spans_of_window for name in text.mentions[span]})
+        document_doubts.append(
+            {name for span in spans_of_window for name in text.perhaps.get(span, ())} - document_labels[-1]
+        )
     names = [batch.types[number] for number in sorted(queries)]
     return {
         "types": torch.tensor([queries[number] for number in sorted(queries)]),

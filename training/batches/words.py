@@ -15,6 +15,7 @@ from modeling_nerret.forms import WORD
 from modeling_nerret.spans import Span
 
 from ..data.annotated import Annotated
+from ..data.source import Source
 from .base import Batch, Batches
 from .features import FeatureCache, WordStates
 
@@ -124,15 +125,29 @@ class Names:
 
 
 def read_words(
-    cache: FeatureCache, texts: Sequence[Annotated], max_words: int, title: str, names: Names | None = None
+    cache: FeatureCache,
+    texts: Sequence[Annotated],
+    max_words: int,
+    source: Source,
+    names: Names | None = None,
+    title: str = "",
 ) -> list[Words]:
-    """The words of texts that have any; without `names` nothing is unsure."""
+    """The words of some of a source's texts, of those that have any.
+
+    Of a source of names, what is unsure is said by `names`, if given; of a source of phrases, by mentions without type.
+    """
     texts_as_words = []
-    for states in cache.words(texts, title):
+    for states in cache.words(texts, title or source.name):
         text = texts[states.owner]
-        unsure = names.unsure(text, states.places) if names else []
+        if source.has_names:
+            gold, unsure = list(text.mentions), names.unsure(text, states.places) if names else []
+        else:
+            gold = [span for span, types in text.mentions.items() if types]
+            doubts = [span for span, types in text.mentions.items() if not types]
+            unsure = _in_words(states.places, doubts, max_words)
         unsure = [span for span in unsure if span[1] < max_words]
-        texts_as_words.append(Words(states, _in_words(states.places, text.mentions, max_words), unsure))
+        kind = 0 if source.has_names else 1
+        texts_as_words.append(Words(states, _in_words(states.places, gold, max_words), unsure, kind))
     return texts_as_words
 
 

@@ -1,4 +1,7 @@
-"""The sets that this project wrote: its corpus, and its open types for names in licensed texts (corpus/README.md)."""
+"""The sets that this project wrote or built: its corpus, its open types for names in licensed texts, and its kinds.
+
+See corpus/README.md; `training.kinds.build` writes the files of the sets `kinds` and `phrases`.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,53 @@ def open_source(weight: float, folder: Path) -> Source:
     texts = [_relabel(text, lambda labels: (name for name in labels if name in wordings)) for text in texts]
     corpus_types = {name: types[name] for name in wordings if name in types}
     return Source("open", weight, texts, wordings | _queries(corpus_types))
+
+
+def kinds_source(weight: float, folder: Path) -> Source:
+    """The set `kinds` in `folder`: common nouns with the types that WordNet gives them.
+
+    Raises:
+        FileNotFoundError: the set is not in the folder.
+    """
+    path, types_path = _built(folder, "kinds.jsonl"), _built(folder, "kinds.types.json")
+    entries = json.loads(types_path.read_text(encoding="utf-8"))
+    types = {label: tuple(entry["types"]) for label, entry in entries["labels"].items()}
+    perhaps = {label: frozenset(entry.get("perhaps", ())) for label, entry in entries["labels"].items()}
+    texts = []
+    for text in read(str(path)):
+        labels = {span: label for span, (label, *_) in text.mentions.items()}
+        texts.append(
+            replace(
+                text,
+                mentions={span: types[label] for span, label in labels.items()},
+                perhaps={span: perhaps[label] for span, label in labels.items() if perhaps[label]},
+            )
+        )
+    present = {name for labels in types.values() for name in labels}
+    return Source("kinds", weight, texts, {name: entries["wordings"][name] for name in sorted(present)})
+
+
+def phrases_source(weight: float, folder: Path) -> Source:
+    """The set `phrases` in `folder`: all noun phrases of its texts; what may be one is a mention without a type.
+
+    Raises:
+        FileNotFoundError: the set is not in the folder.
+    """
+    texts = [
+        _relabel(text, lambda labels: [label for label in labels if label != "unsure"])
+        for text in read(str(_built(folder, "phrases.jsonl")))
+    ]
+    return Source("phrases", weight, texts, {"phrase": ["phrase"]}, has_names=False)
+
+
+def _built(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{name} is not in {folder}; build it there with python -m modeling_nerret.training.kinds.build, or say "
+            "where it is with --data DIR"
+        )
+    return path
 
 
 def _with_open_types(path: Path) -> Iterator[Annotated]:

@@ -10,9 +10,11 @@ from pathlib import Path
 from ..recipes import SetEntry
 from .annotated import Annotated
 from .examples import example_names, find_file
-from .own_sets import corpus_source, open_source
+from .own_sets import corpus_source, kinds_source, open_source, phrases_source
 from .readers import HUB, is_name_of_file, read
 from .source import Source
+
+BUILT = {"kinds": kinds_source, "open": open_source, "phrases": phrases_source}  # from the user's folder
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ def read_sources(entry: SetEntry, data: Data) -> list[Source]:
 
     Args:
         entry: its name is `corpus` (the project's own), `open` (texts of several sets in the user's folder, with the
-            project's own types), `data` (all files that the user named), that of a set in the user's folder (NAME.jsonl
-            with types.json), or a file there or `hf:` name as in `data.readers`.
+            project's own types), `kinds` or `phrases` (built there by `training.kinds.build`), `data` (all files that
+            the user named), that of a set in the user's folder (NAME.jsonl with types.json), or a file there or `hf:`
+            name as in `data.readers`.
         data: what the user named.
 
     Raises:
@@ -62,8 +65,8 @@ def read_sources(entry: SetEntry, data: Data) -> list[Source]:
     """
     if entry.name == "corpus":
         return [corpus_source(entry.weight)]
-    if entry.name == "open":
-        return [open_source(entry.weight, data.folder)]
+    if entry.name in BUILT:
+        return [BUILT[entry.name](entry.weight, data.folder)]
     if entry.name == "data":
         if not data.files:
             raise ValueError("the recipe's set 'data' is your own: name it with --data FILE (or --data hf:ID)")

@@ -19,6 +19,7 @@ class Source:
         wordings: each type's wordings as a query, its plain name first.
         related_types: for each type those that a mention of it may also have: parents, children, namesakes.
         broad: those of its types that nobody annotated, see `data.broad_types`.
+        has_names: whether its mentions are names; otherwise they are all the noun phrases of its texts.
     """
 
     name: str
@@ -27,8 +28,9 @@ class Source:
     wordings: dict[str, list[str]]
     related_types: dict[str, set[str]] = field(default_factory=dict)
     broad: frozenset[str] = frozenset()
+    has_names: bool = True
 
     def digest(self) -> str:
         """SHA-256 of its texts, mentions and wordings."""
-        texts = [(text.text, list(text.mentions.items())) for text in self.texts]
+        texts = [(text.text, list(text.mentions.items()), sorted(text.perhaps)) for text in self.texts]
         return hashlib.sha256(repr((texts, self.wordings)).encode()).hexdigest()

@@ -89,15 +89,16 @@ class DetectorStage(Stage):
         """See `Stage`."""
         self.sources = sources
         cache = FeatureCache(self.state.model, self.state.tokenizer, self.state.cache)
-        names = Names(source.texts for source in sources)
+        names = Names(source.texts for source in sources if source.has_names)
         return {"sets": [self._prepare_source(source, cache, names) for source in sources]}
 
     def _prepare_source(self, source: Source, cache: FeatureCache, names: Names) -> dict[str, Any]:
         width = self.probe.config.max_words
         rest, held_out = split_texts(source.texts, self.state.recipe.held_out.texts)
         with PartialState().main_process_first():  # the other processes read its states from the cache
-            texts = read_words(cache, rest, width, source.name, names)
-            self.held_out += read_words(cache, held_out, width, f"{source.name}, held out")
+            texts = read_words(cache, rest, width, source, names)
+            if source.has_names:
+                self.held_out += read_words(cache, held_out, width, source, title=f"{source.name}, held out")
         self.texts.append(texts)
         mentions = sum(len(text.gold) for text in texts)
         return {

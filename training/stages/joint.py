@@ -79,8 +79,8 @@ class JointLoss(nn.Module):
         loss = info_nce(type_vectors, vectors[mentions], matches, section.temperature, may_match)
         if self.document_share and len(texts):
             documents = torch.cat(windows)[texts]  # (texts, hidden_size)
-            held = info_nce(type_vectors, documents, holds, section.temperature, may_hold)
-            loss = loss + self.document_share * held
+            contrast = info_nce(type_vectors, documents, holds, section.temperature, may_hold)
+            loss = loss + self.document_share * contrast
             if self.teacher is not None:
                 scores = self.teacher(queries, passages).to(documents.device)  # (types, texts)
                 distance = distillation(type_vectors @ documents.T, scores, section.temperature)

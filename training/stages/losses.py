@@ -90,7 +90,7 @@ def distillation(scores: torch.Tensor, teacher: torch.Tensor, temperature: float
         .mean()
         for axis in (0, 1)
     ]
-    return sum(divergences) / 2
+    return torch.stack(divergences).mean()
 
 
 def triplet(anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, margin: float = 0.5) -> torch.Tensor:

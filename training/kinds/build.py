@@ -1,0 +1,261 @@
+"""Build the sets `kinds` and `phrases`: `python -m modeling_nerret.training.kinds.build --wordnet DIR --data DIR`.
+
+`kinds` has WordNet's definitions and examples, whose meaning is known, and texts of licensed sets, in which a common
+noun has those types that most of its meanings share. The types that it may have besides are kept: they are neither
+right nor wrong. `phrases` has the same texts with all noun phrases and amounts that a parser sees in them, for the
+detector.
+
+Both are written into the folder of the sets:
+
+- `kinds.jsonl`, whose labels are meanings, words and amounts: `meaning 02084071`, `word dog`, `amount date`.
+- `kinds.types.json`: the types of each label, and the wordings of each type.
+- `phrases.jsonl`, with the labels `phrase` and, for what may be one, `unsure`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from modeling_nerret.spans import Span
+
+from ..data.own_sets import corpus_source, open_sets
+from ..data.readers import read
+from .amounts import AMOUNTS, amount_types
+from .phrases import Parse, Place, load_parser, parse
+from .wordnet import Meaning, WordNet
+
+KINDS, TYPES, PHRASES = "kinds.jsonl", "kinds.types.json", "phrases.jsonl"
+MOST_TEXTS = 1_600  # of each set of the folder; they are long, and alike
+LONGEST_DEFINITION = 40  # words
+# Words of descriptions that say nothing of what is described
+GROUPS = frozenset({"branch", "class", "family", "form", "genus", "group", "kind", "order", "part", "series", "set"})
+GROUPS |= {"species", "taxon", "type"}
+
+
+class Labelled(NamedTuple):
+    """A text and a label for each of some places."""
+
+    id: str
+    text: str
+    labels: Mapping[Place, str]
+
+
+class Text(NamedTuple):
+    """A text to be parsed.
+
+    Args:
+        id: its id.
+        text: the text.
+        mentions: what it is known to mention.
+        title: of an article, what it is about.
+        description: what that is, in a few words.
+    """
+
+    id: str
+    text: str
+    mentions: Sequence[Span]
+    title: str = ""
+    description: str = ""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the three files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add: Any = parser.add_argument
+    add("--wordnet", type=Path, required=True, metavar="DIR", help="WordNet's files (Debian's package wordnet-base)")
+    add("--data", type=Path, required=True, metavar="DIR", help="folder of licensed sets; the files are written there")
+    add(
+        "--extracts",
+        type=Path,
+        metavar="FILE",
+        help='encyclopaedia extracts, JSON {title: {"title", "extract", "description"}} (see the corpus README)',
+    )
+    add(
+        "--avoid", type=Path, metavar="DIR", help="leave out extracts that share eight words with a text of its *.jsonl"
+    )
+    options = parser.parse_args(arguments)
+    wordnet, spacy = WordNet(options.wordnet), load_parser()
+    texts = [*_own_texts(), *_set_texts(options.data)]
+    if options.extracts:
+        texts += _extracts(options.extracts, options.avoid)
+    kinds = [*definitions(wordnet), *examples(wordnet)]
+    articles = [text for text in texts if text.description]
+    descriptions = parse(spacy, (text.description for text in articles))
+    words = {text.id: described_word(wordnet, result) for text, result in zip(articles, descriptions, strict=True)}
+    with (options.data / PHRASES).open("w", encoding="utf-8") as file:
+        parses = parse(spacy, (text.text for text in texts))
+        for text, result in zip(tqdm(texts, desc="parsing", disable=None), parses, strict=True):
+            _write(file, Labelled(text.id, text.text, phrase_labels(result, text.mentions)))
+            meanings = kind_labels(wordnet, result, text.text) | title_label(text, words.get(text.id))
+            kinds.append(Labelled(text.id, text.text, dict(sorted(meanings.items()))))
+    with (options.data / KINDS).open("w", encoding="utf-8") as file:
+        for item in kinds:
+            if item.labels:
+                _write(file, item)
+    labels = {label for item in kinds for label in item.labels.values()}
+    types = {"labels": _types(wordnet, sorted(labels)), "wordings": _wordings(wordnet)}
+    (options.data / TYPES).write_text(json.dumps(types, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{len(kinds)} texts with {len(labels)} labels are in {options.data / KINDS}")
+    return 0
+
+
+def definitions(wordnet: WordNet) -> Iterator[Labelled]:
+    """Each meaning in a sentence: "dog: a member of the genus Canis", or "A dog is a member of the genus Canis"."""
+    for number, meaning in enumerate(wordnet.meanings.values()):
+        word, definition = meaning.words[0], meaning.definition
+        if not (3 <= len(definition.split()) <= LONGEST_DEFINITION and wordnet.types_of([meaning.id])):
+            continue
+        article = "" if meaning.is_instance or word[0].isupper() else "An " if word[0] in "aeiou" else "A "
+        text = f"{word}: {definition}" if number % 2 else f"{article}{word} is {definition}"
+        start = text.index(word)
+        labels = {(start, start + len(word)): f"meaning {meaning.id}"}
+        end = len(text) - len(definition)
+        for parent in meaning.parents:
+            labels |= _first_place(wordnet.meanings[parent], text, end)
+        yield Labelled(f"definition {meaning.id}", text, dict(sorted(labels.items())))
+
+
+def _first_place(meaning: Meaning, text: str, begin: int) -> dict[Place, str]:
+    """The first of a meaning's words that stands in a text, as a label."""
+    for word in meaning.words:
+        match = re.compile(rf"\b{re.escape(word)}s?\b").search(text, begin)
+        if match:
+            return {match.span(): f"meaning {meaning.id}"}
+    return {}
+
+
+def examples(wordnet: WordNet) -> Iterator[Labelled]:
+    """WordNet's sentences for a meaning."""
+    for meaning in wordnet.meanings.values():
+        if not wordnet.types_of([meaning.id]):
+            continue
+        for number, example in enumerate(meaning.examples):
+            for word in meaning.words:
+                match = re.search(rf"\b{re.escape(word)}(?:e?s)?\b", example, re.IGNORECASE)
+                if match and len(example.split()) >= 4:
+                    label = {match.span(): f"meaning {meaning.id}"}
+                    yield Labelled(f"example {meaning.id}-{number}", example, label)
+                    break
+
+
+def described_word(wordnet: WordNet, result: Parse) -> str | None:
+    """The word that says what a description describes: "marsupial" in "species of small marsupials"."""
+    for phrase in result.phrases:
+        word = None if phrase.is_name else wordnet.find(phrase.words)
+        if word is not None and word not in GROUPS:
+            return word
+    return None
+
+
+def title_label(text: Text, word: str | None) -> dict[Place, str]:
+    """The first place of an article's title in its text, with the word of its description as label."""
+    title = re.sub(r" \(.*\)$", "", text.title)
+    match = re.search(rf"\b{re.escape(title)}\b", text.text, re.IGNORECASE) if title and word else None
+    return {match.span(): f"word {word}"} if match else {}
+
+
+def kind_labels(wordnet: WordNet, result: Parse, text: str) -> dict[Place, str]:
+    """Labels of a text's common nouns, each with and without what stands before it, and of its amounts."""
+    labels: dict[Place, str] = {}
+    for phrase in result.phrases:
+        word = None if phrase.is_name else wordnet.find(phrase.words)
+        if word is not None:
+            begin = len(phrase.places) - len(word.split())
+            labels[phrase.places[max(begin, 0)][0], phrase.place[1]] = f"word {word}"
+            labels[phrase.place] = f"word {word}"
+    for place, label in result.labels:
+        if types := amount_types(text[slice(*place)], label):
+            labels[place] = f"amount {types[0]}"
+    return labels
+
+
+def phrase_labels(result: Parse, mentions: Iterable[Span]) -> dict[Place, str]:
+    """Labels of what the detector should find: phrases, their nouns, amounts, names, and the set's own mentions."""
+    places = {part for phrase in result.phrases for part in phrase.parts()}
+    places |= {place for place, _ in result.labels} | {(span.start, span.end) for span in mentions}
+    labels = dict.fromkeys(result.unsure, "unsure") | dict.fromkeys(places, "phrase")
+    return dict(sorted(labels.items()))
+
+
+def _own_texts() -> Iterator[Text]:
+    for text in corpus_source(1.0).texts:
+        yield Text(f"corpus {text.id}", text.text, list(text.mentions))
+
+
+def _set_texts(folder: Path) -> Iterator[Text]:
+    for name in sorted({*open_sets(), "dynamicner"}):
+        for number, text in enumerate(read(str(folder / f"{name}.jsonl"))):
+            if number < MOST_TEXTS:
+                yield Text(f"{name} {text.id}", text.text, list(text.mentions))
+
+
+def _extracts(path: Path, avoid: Path | None) -> Iterator[Text]:
+    """An encyclopaedia's extracts of eight words or more, each once."""
+    test_runs = (
+        _runs(text.text for file in sorted(avoid.glob("*.jsonl")) for text in read(str(file))) if avoid else set()
+    )
+    entries, earlier_texts = json.loads(path.read_text(encoding="utf-8")), set()
+    for title, entry in entries.items():
+        text = entry.get("extract") or ""
+        runs = _runs([text])
+        if runs and text not in earlier_texts and runs.isdisjoint(test_runs):
+            earlier_texts.add(text)
+            yield Text(f"extract {title}", text, [], title, entry.get("description") or "")
+
+
+def _runs(texts: Iterable[str], length: int = 8) -> set[tuple[str, ...]]:
+    """All runs of some words in texts."""
+    runs = set()
+    for text in texts:
+        words = re.findall(r"\w+", text.lower())
+        runs |= {tuple(words[first : first + length]) for first in range(len(words) - length + 1)}
+    return runs
+
+
+def _types(wordnet: WordNet, labels: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """The types that each label means for certain, and those that it may mean."""
+    types = {}
+    for label in labels:
+        kind, _, name = label.partition(" ")
+        if kind == "word":
+            certain = wordnet.certain(name)
+            types[label] = {"types": sorted(certain), "perhaps": sorted(wordnet.possible(name) - certain)}
+        else:
+            types[label] = {"types": sorted(wordnet.types_of([name])) if kind == "meaning" else _amounts(name)}
+    return types
+
+
+def _amounts(name: str) -> list[str]:
+    """The types of an amount: its own, and those that it implies."""
+    broader = {"year": ["date"], "amount of money": ["value"], "measurement": ["value"], "number": ["value"]}
+    return [name, *broader.get(name, ["value"] if name == "percentage" else [])]
+
+
+def _wordings(wordnet: WordNet) -> dict[str, list[str]]:
+    """How each type is asked for: by its name, two other words, and its definition."""
+    wordings = {}
+    for id_, name in wordnet.types.items():
+        meaning = wordnet.meanings[id_]
+        definition = meaning.definition.split(";")[0]
+        wordings[name] = [name, *meaning.words[1:3], *([definition] if 3 <= len(definition.split()) <= 25 else [])]
+    for name, phrases in AMOUNTS.items():
+        wordings[name] = list(dict.fromkeys([*phrases, *wordings.get(name, ())]))
+    return wordings
+
+
+def _write(file: Any, item: Labelled) -> None:
+    mentions = [{"start": start, "end": end, "type": label} for (start, end), label in item.labels.items()]
+    line = {"id": item.id, "text": item.text, "mentions": mentions}
+    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
