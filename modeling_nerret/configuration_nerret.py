@@ -46,6 +46,7 @@ COUNTS = {
 # Smallest and largest numbers
 NUMBERS = {
     "match_score": (-1, 1),
+    "certainty": (0, 10),
     "document_weight": (0, 1_000),
     "document_floor": (0, 1),
     "lexical_weight": (0, 1_000),
@@ -104,6 +105,8 @@ class NerretConfig(PretrainedConfig):
         suffix_tokens: special tokens that it puts after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
+        certainty: a mention's score is its cosine times its detector's score to this power; 0: all mentions count the
+            same. Chosen on dev splits.
         document_size: width of the document head's inner layer; 0: the model has none.
         document_weight: weight of a document's own cosine in the hybrid score; chosen on a dev split.
         document_floor: share of a document's own cosine that its best mention counts at least, in the hybrid score, for
@@ -146,6 +149,7 @@ class NerretConfig(PretrainedConfig):
         suffix_tokens: int = 0,
         max_tokens: int = 512,
         match_score: float = 0.5,
+        certainty: float = 0.0,
         document_size: int = 0,
         document_weight: float = 0.0,
         document_floor: float = 0.0,
@@ -175,6 +179,7 @@ class NerretConfig(PretrainedConfig):
         self.suffix_tokens = suffix_tokens
         self.max_tokens = max_tokens
         self.match_score = match_score
+        self.certainty = certainty
         self.document_size = document_size
         self.document_weight = document_weight
         self.document_floor = document_floor

@@ -31,6 +31,7 @@ from .spans import Span
 from .windows import Window
 
 NAME = 0.5  # the score above which a span is a name
+READABLE = 0.25  # the score of what is shown to a person; what is indexed may be less sure
 SHAPES = 14  # numbers that describe a word's look, see `word_shapes`
 OPENING = frozenset("\"'`([{“‘«")  # before a name
 # A word, or what stands between passages: models read it as a semicolon
@@ -275,6 +276,17 @@ def select(spans: Sequence[Span], nested: bool) -> list[Span]:
         if not rivals or (nested and all(_inside(span, rival) or _inside(rival, span) for rival in rivals)):
             selection.append(span)
     return selection
+
+
+def readable(spans: Sequence[Span], least: float = READABLE) -> list[Span]:
+    """Of the spans that are indexed, those to show a person: the surest, none inside another.
+
+    Example:
+        >>> readable([Span(0, 10, 0.4), Span(4, 10, 0.45), Span(20, 26, 0.9), Span(30, 34, 0.1)])
+        [Span(start=0, end=10, score=0.4), Span(start=20, end=26, score=0.9)]
+    """
+    sure = [span for span in spans if span.score >= least]
+    return sorted(select(sorted(sure, key=lambda span: span.score * (span.start - span.end)), nested=False))
 
 
 def _inside(inner: Span, outer: Span) -> bool:

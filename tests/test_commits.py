@@ -215,7 +215,7 @@ def test_deep_faults_are_found(index: Store, monkeypatch: pytest.MonkeyPatch) ->
     fill(index, item)
     text = " ".join(Check(index.path).faults(deep=True))
     assert "document 'b': its words for lexical search are not those of its text" in text
-    assert "1 mentions lie outside their texts" in text and "vectors of mentions have not the length 1" in text
+    assert "1 mentions lie outside their texts" in text and "vectors of mentions have a wrong length" in text
 
 
 def test_scores_of_words_are_those_of_a_fresh_index_after_any_change(index: Store, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from modeling_nerret import EntityRetriever, GivenSpans
 from modeling_nerret.cli import main
 from modeling_nerret.documents import Document, EncodedDocument
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.index.check import Check
 from modeling_nerret.index.engine import connect
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.tables import vector_rows
@@ -31,6 +32,7 @@ DOCUMENTS = [
     {"id": "c", "text": "Notes, notes, notes.", "year": 1950.5, "draft": True},
     {"id": "d", "text": "She wrote in the city of London.", "date": "2020-05-01"},
 ]
+DOUBTS = [Document(score, f"city {score}") for score in ("1.0", "0.25", "0.0")]
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,27 @@ def test_vector_score_is_the_best_mentions_cosine(retriever: EntityRetriever) ->
     for hit in retriever.search("city", k=4, mode="vector"):
         assert hit.score == pytest.approx(expected[hit.id], abs=1e-3)  # stored in half precision
         assert max(mention.score for mention in hit.mentions) == pytest.approx(hit.score)
+
+
+class Doubter:
+    """A detector that takes each text for a mention, and is as certain of it as the text says."""
+
+    reads_states = False
+
+    def propose(self, documents: list[Document], windows: list, states: object) -> list[list[Span]]:
+        return [[Span(0, 4, float(window.text.split()[-1]))] for window in windows]
+
+
+def test_an_uncertain_mention_scores_less(tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(save_checkpoint(tmp_path / "model", certainty=0.5))
+    retriever = EntityRetriever(tmp_path / "index", checkpoint, Doubter())
+    retriever.add(DOUBTS)
+    query = retriever.encoder.embed_queries(["city"])[0]
+    cosines = {item.document.id: float(item.vectors[0] @ query) for item in retriever.encoder.encode(DOUBTS)}
+    scores = dict(retriever.rank("city", mode="vector"))
+    factors = {"1.0": 1.0, "0.25": 0.5, "0.0": 0.001**0.5}
+    assert scores == pytest.approx({name: cosines[name] * factor for name, factor in factors.items()}, abs=1e-3)
+    assert not list(Check(retriever.path).faults(deep=True))
 
 
 def test_a_sample_leaves_out_replaced_and_deleted_mentions(retriever: EntityRetriever) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("text", type=as_text, nargs="?", help="a text; default: one text a line on standard input")
+    parser.add_argument("--all", action="store_true", help="also what is indexed but unsure, or inside another mention")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: text, mentions")
     add_model(parser)
 
@@ -27,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
     check_name(options.detector)
     check_device(options.device)
 
+    from ..detection import readable
     from ..encoding import Encoder
     from ..pretrained.built_in import DEFAULT
     from ..pretrained.checkpoints import load_checkpoint
@@ -38,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     faults: list[str] = []
     for item in Encoder(checkpoint.model, checkpoint.tokenizer, detector).encode(_documents(options.text, faults)):
         text = item.document.text
-        mentions = [span._asdict() | {"text": text[span.start : span.end]} for span in item.mentions]
+        spans = item.mentions if options.all else readable(item.mentions)
+        mentions = [span._asdict() | {"text": text[span.start : span.end]} for span in spans]
         if options.json:
             print_json({"text": text, "mentions": mentions})
         else:

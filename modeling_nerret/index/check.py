@@ -136,18 +136,19 @@ class Check:
             yield f"{name}: filters see other metadata than it has ({to_json(document.metadata)[:80]}); {REMEDY}"
 
     def _spans(self, lengths: dict[int, int]) -> Iterator[str]:
-        """Mentions and windows outside their texts, and vectors that are no unit vectors."""
+        """Mentions and windows outside their texts, and vectors of a wrong length; a doubtful mention's is short."""
         for table in ("mentions", "windows"):
             strays = faults = 0
             for batch in _batches(self.snapshot.tables[table]):
                 places = zip(*(batch[name].to_pylist() for name in ("key", "start", "end")), strict=True)
                 strays += sum(not 0 <= start < end <= lengths[key] for key, start, end in places)
                 norms = np.linalg.norm(as_array(batch["vector"]).astype(np.float32), axis=1)  # (rows,)
-                faults += int((~(np.abs(norms - 1) < LENGTH)).sum())
+                least = 0.0 if table == "mentions" else 1 - LENGTH
+                faults += int((~((norms > least) & (norms < 1 + LENGTH))).sum())
             if strays:
                 yield f"{strays} {table} lie outside their texts; {REMEDY}"
             if faults:
-                yield f"{faults} vectors of {table} have not the length 1; {REMEDY}"
+                yield f"{faults} vectors of {table} have a wrong length; {REMEDY}"
 
     def _terms(self, counts: Counter[str]) -> Iterator[str]:
         rows = rows_of(self.snapshot.tables["terms"], ["term", "documents"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from .terms import terms_of
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
+LEAST_SCORE = 1e-3  # of a mention; a vector of length 0 would be at right angles to all queries
 FIRST_SECONDS, COMMIT_SECONDS = 0.5, 5.0
 
 
@@ -136,7 +138,7 @@ class EntityRetriever:
             )
         report = Report()
         stream = as_documents(documents, spans=isinstance(self.detector, GivenSpans))
-        groups = _commits(self.encoder.encode(stream, report))
+        groups = _commits(map(self._weigh, self.encoder.encode(stream, report)))
         first = next(groups, None)  # before an index is made, so that bad input leaves nothing behind
         if first is None:
             if self._store is not None:
@@ -203,8 +205,8 @@ class EntityRetriever:
             type_query: the type in plain words, such as "dinosaur" or "drug that lowers blood pressure".
             k: how many documents; fewer come only if there are fewer.
             where: conditions on metadata, see `filters.Filter`.
-            mode: `"vector"` (best mention's cosine), `"document"` (the text's own cosine), `"lexical"` (BM25 over the
-                texts) or `"hybrid"` (all of them).
+            mode: `"vector"` (best mention's cosine, less if the detector is not certain of it), `"document"` (the
+                text's own cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (all of them).
             min_score: leave out documents with a lower score.
 
         Raises:
@@ -279,6 +281,12 @@ class EntityRetriever:
             Mention(start, end, document.text[start:end], score) for start, end, score in mentions if score >= least
         ]
         return Hit(document.id, score, document.text, matches, document.metadata)
+
+    def _weigh(self, document: EncodedDocument) -> EncodedDocument:
+        """A document with vectors as long as the detector is certain of the mentions; their products are the scores."""
+        scores = np.array([span.score for span in document.mentions], dtype=np.float32)  # (mentions,)
+        lengths = scores.clip(LEAST_SCORE, 1) ** self.checkpoint.model.config.certainty
+        return replace(document, vectors=document.vectors * lengths[:, None])
 
     def _writable(self) -> Store:
         store = self._store
