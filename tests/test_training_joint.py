@@ -13,7 +13,7 @@ from modeling_nerret import NerretModel
 from modeling_nerret.adapters import add_adapter, read_adapter
 from modeling_nerret.cli import main
 from modeling_nerret.spans import Span
-from modeling_nerret.training.batches.texts import TextBatches
+from modeling_nerret.training.batches.texts import TextBatches, find_decoys
 from modeling_nerret.training.data.annotated import Annotated
 from modeling_nerret.training.data.sets import Data
 from modeling_nerret.training.data.source import Source
@@ -63,6 +63,31 @@ def test_a_batch_says_which_span_and_which_text_has_which_type() -> None:
                 assert text.text != "paris"  # a name alone is no document
         assert len(parts) == 1
     assert {("city", "london", True), ("person", "paris", False)} <= triples
+
+
+def test_what_a_mention_may_be_is_neither_right_nor_wrong() -> None:
+    mention = Span(4, 9)  # river
+    text = Annotated(
+        "b", "the river in paris", {mention: (), Span(13, 18): ("city",)}, {mention: frozenset({"person"})}
+    )
+    source = Source("tiny", 1.0, [TEXTS[0], text], WORDINGS)
+    batch = TextBatches([source], JointSection(texts=3), 0, wordpiece(), causal=False)[0]
+    person = [query in WORDINGS["person"] for query in batch["queries"]].index(True)
+    matches, doubts = (batch[field][person].tolist() for field in ("matches", "may_match"))
+    assert sum(matches) == 1 and sum(doubts) == 1 and matches.index(True) != doubts.index(True)
+    assert batch["may_hold"][person].sum() == 1 == batch["holds"][person].sum()
+
+
+def test_a_decoy_shares_a_word_with_a_type_but_is_of_another() -> None:
+    ship = Annotated("a", "they saw the river queen", {Span(13, 24): ("ship",)})
+    river = Annotated("b", "they saw the blue river", {Span(13, 23): ("river",)})
+    bank = Annotated("c", "on the river bank", {Span(7, 17): ()}, {Span(7, 17): frozenset({"river"})})
+    source = Source("tiny", 1.0, [ship, river, bank], {"river": ["river"], "ship": ["ship"]})
+    assert find_decoys(source) == {"river": [0]}
+    section = JointSection(texts=2, decoys=1)
+    batches = TextBatches([source], section, 0, wordpiece(), causal=False)
+    drawn_types = [set(batches[number]["queries"]) for number in range(8)]
+    assert {"river", "ship"} in drawn_types  # the river came with its decoy
 
 
 def test_a_batch_depends_on_its_number_alone() -> None:

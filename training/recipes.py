@@ -127,6 +127,7 @@ class JointSection(StageSection):
     teacher: str = key("", "sentence-transformers model whose scores of texts the document head learns as well")
     teacher_share: float = key(0.5, "weight of the teacher's scores", least=0)
     texts: int = key(64, "texts per batch", least=1)
+    decoys: int = key(0, "of a batch's texts, those with a mention that shares a word with a type but is none", least=0)
     tokens: int = key(128, "length of a window; longer texts are cut into overlapping windows", least=8)
     balance: float = key(0.75, "draw types by their number of texts to the power 1 - balance")
 

@@ -45,11 +45,12 @@ class TextBatches(Batches):
     """Texts with all their mentions, and types of these.
 
     A batch is drawn from one source. Its types are drawn without repetition, flattened by `balance`, and each brings
-    one text; of the other types of these texts every second one is a query as well.
+    one text; of the other types of these texts every second one is a query as well. Some types also bring a decoy: a
+    text with a mention that shares a word with the type's name, but is of another type.
 
     Args:
         sources: drawn from by their weights.
-        section: the recipe's, with `texts`, `tokens` and `balance`.
+        section: the recipe's, with `texts`, `decoys`, `tokens` and `balance`.
         seed: of all draws.
         tokenizer: the model's.
         causal: whether the model's tokens see only what stands before them.
@@ -71,6 +72,7 @@ class TextBatches(Batches):
             flatten_counts([len(texts[name]) for name in names], section.balance)
             for texts, names in zip(self.texts, self.types, strict=True)
         ]
+        self.decoys = [find_decoys(source) if section.decoys else {} for source in sources]
 
     def draw(self, number: int, random: np.random.Generator) -> Batch:
         """Texts and queries as tensors.
@@ -89,11 +91,14 @@ class TextBatches(Batches):
     def _draw(self, random: np.random.Generator) -> Draw:
         which_source = self.any_set(random)
         source, numbers, names = self.sources[which_source], self.texts[which_source], self.types[which_source]
-        count = min(self.section.texts, len(names))
+        count = min(self.section.texts - self.section.decoys, len(names))
         order = random.choice(len(names), count, replace=False, p=self.type_shares[which_source])
         picked_types = [names[place] for place in order]
-        owners = sorted({int(random.choice(numbers[name])) for name in picked_types})
-        texts = [source.texts[owner] for owner in owners]
+        owners = {int(random.choice(numbers[name])) for name in picked_types}
+        decoys = self.decoys[which_source]
+        for name in [name for name in picked_types if name in decoys][: self.section.decoys]:
+            owners.add(int(random.choice(decoys[name])))
+        texts = [source.texts[owner] for owner in sorted(owners)]
         present = sorted({name for text in texts for labels in text.mentions.values() for name in labels})
         types = [name for name in present if name in picked_types or random.random() < 0.5]
         return Draw(texts, types, [str(random.choice(source.wordings[name])) for name in types])
@@ -156,6 +161,27 @@ def _targets(batch: Draw, rows: BatchRows) -> Batch:
 def _contain(names: Sequence[str], labels: Sequence[set[str]]) -> torch.Tensor:
     """Which of some sets has which of some names. (names, sets) bool."""
     return torch.tensor([[name in label for label in labels] for name in names], dtype=torch.bool)
+
+
+def find_decoys(source: Source) -> dict[str, list[int]]:
+    """Numbers of the texts with a mention that shares a word with a type's name but certainly is of another type."""
+    mentions: dict[str, list[tuple[int, set[str]]]] = {}  # by word: the text, and the types that the mention may have
+    for number, text in enumerate(source.texts):
+        for span, labels in text.mentions.items():
+            types = {*labels, *text.perhaps.get(span, ())}
+            for word in set(_words(text.text[span.start : span.end])):
+                mentions.setdefault(word, []).append((number, types))
+    decoys = {}
+    for name in source.wordings:
+        numbers = {number for word in _words(name) for number, types in mentions.get(word, ()) if name not in types}
+        if numbers:
+            decoys[name] = sorted(numbers)
+    return decoys
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name that say something: of more than three letters, without the plural's ending."""
+    return [word.removesuffix("s") for word in name.lower().split() if len(word) > 3]
 
 
 def texts_by_type(source: Source) -> dict[str, list[int]]:
