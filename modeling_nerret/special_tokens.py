@@ -11,9 +11,6 @@ import copy
 import json
 from typing import Any
 
-from tokenizers import Tokenizer
-from tokenizers.processors import TemplateProcessing
-
 
 def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     """Ids of the tokens that a tokenizer puts before and after a text."""
@@ -33,7 +30,7 @@ def put_token_first(tokenizer: Any) -> Any:
     before, after = special_tokens(tokenizer)
     if before or not tokenizer.is_fast:  # which `make_windows` refuses
         return tokenizer
-    token = tokenizer.bos_token or tokenizer.eos_token
+    token = _mark(tokenizer)
     if token is None:
         raise ValueError(
             "a causal backbone needs a token before the text, or all queries of one token have the same vector; this "
@@ -42,31 +39,41 @@ def put_token_first(tokenizer: Any) -> Any:
         )
     result = copy.deepcopy(tokenizer)
     ids = [tokenizer.convert_tokens_to_ids(token), *after]
-    first, *last = pieces = [str(piece) for piece in tokenizer.convert_ids_to_tokens(ids)]
-    template = TemplateProcessing(
-        single=[first, "$A", *last],
-        pair=[first, "$A", *last, "$B:1", *last],
-        special_tokens=list(dict(zip(pieces, ids, strict=True)).items()),
-    )
-    _set_template(result.backend_tokenizer, template)
+    first, *last = zip(map(str, tokenizer.convert_ids_to_tokens(ids)), ids, strict=True)
+    _set_template(result.backend_tokenizer, first, last)
     return result
 
 
 def match_prefix(tokenizer: Any, config: Any) -> Any:
-    """The tokenizer as the model of a `NerretConfig` needs it: `put_token_first` if the model has such a token.
+    """The tokenizer as the model of a `NerretConfig` needs it: `put_token_first` if only the model has such a token.
 
-    Raises:
-        ValueError: the model needs a token before the text, but the tokenizer has none to put there.
+    A tokenizer that has none to put there stays as it is: it is not the model's, see `golden.check_tokens`.
     """
     expected = config.prefix_tokens + config.suffix_tokens
     lacks_prefix = config.prefix_tokens and tokenizer.num_special_tokens_to_add() < expected
-    return put_token_first(tokenizer) if lacks_prefix else tokenizer
+    return put_token_first(tokenizer) if lacks_prefix and _mark(tokenizer) else tokenizer
 
 
-def _set_template(backend: Tokenizer, template: TemplateProcessing) -> None:
-    """Replace the template of a tokenizer; what else it does after tokenising, such as trimming offsets, stays."""
+def _mark(tokenizer: Any) -> Any:
+    """The token that can stand before a text; `None` if there is none."""
+    return tokenizer.bos_token or tokenizer.eos_token
+
+
+def _set_template(backend: Any, first: tuple[str, int], last: list[tuple[str, int]]) -> None:
+    """Put tokens, each with its id, before and after a text, in the form of a tokenizer.json.
+
+    What else the tokenizer does after it has cut a text, such as trimming offsets, stays.
+    """
+    before, *after = [{"SpecialToken": {"id": token, "type_id": 0}} for token, _ in (first, *last)]
+    texts = [{"Sequence": {"id": name, "type_id": number}} for number, name in enumerate("AB")]
+    template = {
+        "type": "TemplateProcessing",
+        "single": [before, texts[0], *after],
+        "pair": [before, texts[0], *after, texts[1], *after],
+        "special_tokens": {token: {"id": token, "ids": [id_], "tokens": [token]} for token, id_ in (first, *last)},
+    }
     state = json.loads(backend.to_str())
     processor = state["post_processor"] or {"processors": []}
     kept_parts = [part for part in processor.get("processors", [processor]) if part["type"] != "TemplateProcessing"]
-    state["post_processor"] = {"type": "Sequence", "processors": [*kept_parts, json.loads(template.__getstate__())]}
-    backend.post_processor = Tokenizer.from_str(json.dumps(state)).post_processor
+    state["post_processor"] = {"type": "Sequence", "processors": [*kept_parts, template]}
+    backend.post_processor = type(backend).from_str(json.dumps(state)).post_processor

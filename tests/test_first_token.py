@@ -117,6 +117,22 @@ def test_bare_vectors_have_the_token_too(tmp_path: Path) -> None:
         assert scores[0] == scores[1]
 
 
+def test_a_stock_tokenizer_saved_beside_a_checkpoint_is_read_with_the_token(tmp_path: Path) -> None:
+    model = _model(tmp_path, "llama")
+    model.save_pretrained(tmp_path / "whole")
+    _tokenizer().save_pretrained(tmp_path / "whole")
+    assert load_checkpoint(str(tmp_path / "whole")).tokenizer("river")["input_ids"] == [1, 5]
+
+
+def test_a_tokenizer_that_lost_its_tokens_is_noticed(tmp_path: Path) -> None:
+    model, tokenizer = _model(tmp_path, "bert", wordpiece()), wordpiece()
+    model.save_pretrained(tmp_path / "whole")
+    tokenizer.backend_tokenizer.post_processor = None
+    tokenizer.save_pretrained(tmp_path / "whole")
+    with pytest.raises(ValueError, match="gives other tokens here than when it was saved"):
+        load_checkpoint(str(tmp_path / "whole"))
+
+
 def test_a_checkpoint_from_before_keeps_its_tokens(tmp_path: Path) -> None:
     model = _model(tmp_path, "llama")
     model.config.update({"prefix_tokens": 0, "golden_tokens": model.config.golden_tokens[1:]})

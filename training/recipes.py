@@ -152,7 +152,7 @@ class Recipe:
     backbone: str = key("", "without init: repository or folder of a stock transformers model")
     revision: str = key("", "its commit")
     layer: int | str = key(
-        17, '0-based block whose value projection is read; "probe" chooses it on the first set', least=0, word="probe"
+        17, '0-based block whose value projection is read; "probe" finds it on the own texts', least=0, word="probe"
     )
     pooling: str = key("end", "end (last token) or mean, over a mention's tokens", choices=("end", "mean"))
     device: str = key("auto", "auto takes CUDA if there is any; CUDA_VISIBLE_DEVICES chooses", choices=("auto", "cpu"))
