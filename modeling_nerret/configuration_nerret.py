@@ -101,7 +101,7 @@ class NerretConfig(PretrainedConfig):
         hidden_size: width of the embeddings. Named so because other libraries read it as the output width.
         head_activation: `"silu"` (the paper's) or `"tanh"`.
         dropout: dropout inside the head while training, in [0, 1).
-        prefix_tokens: special tokens that the tokenizer puts before a text.
+        prefix_tokens: special tokens before a text: the tokenizer's own, or the one that a causal backbone needs.
         suffix_tokens: special tokens that it puts after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.

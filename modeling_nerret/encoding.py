@@ -18,6 +18,7 @@ from .detection import Detector, propose_mentions
 from .documents import Document, EncodedDocument, in_groups
 from .modeling_nerret import NerretModel
 from .spans import Span
+from .special_tokens import match_prefix
 from .windows import Sighting, Sightings, Window, batches, make_windows, row_owners, stack, token_rows
 
 logger = logging.get_logger(__name__)
@@ -137,7 +138,7 @@ class Encoder:
     ):
         if on_long not in LONG_TEXTS:
             raise ValueError(f"on_long is {on_long!r}; accepted are 'window' and 'error'")
-        self.model, self.tokenizer, self.detector = model, tokenizer, detector
+        self.model, self.tokenizer, self.detector = model, match_prefix(tokenizer, model.config), detector
         self.batch_tokens, self.on_long = batch_tokens, on_long
         self._lock = Lock()  # tokenizers refuse to serve two threads at once, and detectors may have one of their own
 

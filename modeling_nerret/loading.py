@@ -18,6 +18,7 @@ from .configuration_nerret import backbone_fields, stock_faults
 from .files import one_line, read_json, regular_file
 from .golden import FOREIGN_TEXT, check_tokens, golden_tokens, vocabulary_sha256
 from .manifest import UNLESS_MISSING, check_backbone, check_files, files_of_kind
+from .special_tokens import match_prefix, put_token_first, special_tokens
 from .weights import find_backbone, weight_files
 
 # Where a multimodal model such as Gemma 3 keeps its text part, as (old and new) checkpoints name it
@@ -131,18 +132,28 @@ def tokenizer_fields(folder: Path, config: PretrainedConfig) -> dict[str, Any]:
     limit = min(position_limit(config), 2048)
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
         return {"prefix_tokens": 0, "suffix_tokens": 0, "max_tokens": limit}
-    with readable_tokenizer(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    ids, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
-    prefix = next(start for start in range(len(ids)) if ids[start : start + len(bare)] == bare)
+    tokenizer = backbone_tokenizer(folder, family_of(config).causal)
+    before, after = special_tokens(tokenizer)
     limit = min(limit, tokenizer.model_max_length)
     return {
-        "prefix_tokens": prefix,
-        "suffix_tokens": len(ids) - prefix - len(bare),
+        "prefix_tokens": len(before),
+        "suffix_tokens": len(after),
         "max_tokens": limit,
         "golden_tokens": golden_tokens(tokenizer, limit),
         "vocabulary_sha256": vocabulary_sha256(tokenizer),
     }
+
+
+def backbone_tokenizer(folder: Path, causal: bool) -> Any:
+    """A backbone's tokenizer. Before a text for a causal backbone it puts a token, see `put_token_first`.
+
+    Raises:
+        ValueError: it has no token to put there.
+        OSError: it cannot be read.
+    """
+    with readable_tokenizer(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return put_token_first(tokenizer) if causal else tokenizer
 
 
 def position_limit(config: PretrainedConfig) -> int:
@@ -187,6 +198,7 @@ def load_tokenizer(name_or_path: Any, config: Any, **source: Any) -> Any:
             name_or_path, config=config if settings else None, trust_remote_code=False, **source
         )
         tokenizer(FOREIGN_TEXT)  # some damage shows only here
+    tokenizer = match_prefix(tokenizer, config)
     check_tokens(config, tokenizer)
     return tokenizer
 

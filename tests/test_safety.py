@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, BitsAndBytesConfig
 
 from modeling_nerret import MentionProbe, NerretModel
+from modeling_nerret.cli import main
 from modeling_nerret.manifest import MANIFEST
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.weights import sha256_of_weights
+from tests.small_corpus import write_corpus
 from tests.tiny import save_backbone, save_checkpoint
 
 
@@ -160,6 +163,48 @@ def test_only_safetensors_are_loaded(tmp_path: Path) -> None:
         OSError, match=r"holds no model\.safetensors but pytorch_model\.bin; nerret loads safetensors only"
     ):
         NerretModel.from_backbone(folder, 2)
+
+
+def test_weights_in_gguf_are_refused_with_the_lines_that_convert_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "tiny.Q4_1.gguf").write_bytes(b"GGUF")
+    lines = [
+        "from transformers import AutoModel, AutoTokenizer, GgufConfig",
+        f"AutoModel.from_pretrained({str(tmp_path)!r}, gguf_file='tiny.Q4_1.gguf', "
+        "quantization_config=GgufConfig(dequantize=True)).save_pretrained('NEW')",
+        f"AutoTokenizer.from_pretrained({str(tmp_path)!r}, gguf_file='tiny.Q4_1.gguf').save_pretrained('NEW')",
+    ]
+    for place in (tmp_path, tmp_path / "tiny.Q4_1.gguf"):
+        with pytest.raises(OSError, match=r"holds no model\.safetensors but tiny\.Q4_1\.gguf") as caught:
+            NerretModel.from_backbone(place, 2)
+        assert str(caught.value).splitlines()[1:] == lines
+        for line in lines:
+            compile(line, "message", "exec")
+    corpus = write_corpus(tmp_path)
+    assert main(["probe", str(tmp_path), str(corpus)]) == 1
+    assert "GgufConfig(dequantize=True)" in capsys.readouterr().err
+    with pytest.raises(OSError, match=r"small\.jsonl is a file; name its folder"):
+        NerretModel.from_backbone(corpus, 2)
+
+
+def test_a_backbone_that_has_moved_is_named_by_an_option(copies: Path) -> None:
+    head, place = copies / "head", copies / "elsewhere"
+    query = load_checkpoint(str(head)).model(torch.tensor([[2, 5, 3]])).embeddings
+    (copies / "backbone").rename(place)
+    for load in (AutoModel.from_pretrained, NerretModel.from_pretrained, load_checkpoint):
+        with pytest.raises(OSError, match=r"backbone' does not exist\. If its folder has moved.*backbone='FOLDER'"):
+            load(str(head))
+        loaded_model = load(str(head), backbone=str(place))
+        model = getattr(loaded_model, "model", loaded_model)
+        assert torch.equal(model(torch.tensor([[2, 5, 3]])).embeddings, query)
+    encoder = SentenceTransformer(str(head), trust_remote_code=True, config_kwargs={"backbone": str(place)})
+    assert encoder.encode("ada").shape == (16,)
+    encoder.save(str(copies / "again"))  # and so it is mended for good
+    assert load_checkpoint(str(copies / "again")).model.config.backbone == str(place)
+    _spoil(place, "encoder.layer.3.output.dense.bias", 1.0)
+    with pytest.raises(ValueError, match="this head was trained on"):
+        load_checkpoint(str(head), backbone=str(place))
 
 
 def test_sha256_of_one_file_and_of_shards(tmp_path: Path) -> None:

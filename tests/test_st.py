@@ -148,7 +148,7 @@ def test_a_changed_tokenizer_is_noticed(folder: str, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "other")
     path = tmp_path / "other" / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
-    tokenizer["post_processor"] = None
+    tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}
     path.write_text(json.dumps(tokenizer))
     with pytest.raises(OSError, match=r"tokenizer\.json is not whole, or was changed"):
         SentenceTransformer(str(tmp_path / "other"), trust_remote_code=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from modeling_nerret.training.recipes import Recipe
 from modeling_nerret.training.run import STAGES, train
 from modeling_nerret.training.stages.fitting import Log
 from modeling_nerret.training.stages.stage import Stage
-from tests.tiny import byte_bpe, save_backbone
+from tests.tiny import byte_bpe, save_backbone, wordpiece
 
 TYPES = {"PER": "person", "CITY": "city"}
 TEXTS = [
@@ -81,6 +82,27 @@ def test_a_recipe_gives_a_checkpoint_the_same_for_the_same_seed(data: Path, tmp_
     assert metrics["head"]["sets"][0]["texts"] == 12 and metrics["detector"]["sets"][0]["held_out_texts"] == 3
     assert (tmp_path / "one" / "curves.png").read_bytes()[1:4] == b"PNG"
     assert resolve(tmp_path / "one" / "recipe.json") == recipe  # with it the run can be repeated
+
+
+@pytest.mark.parametrize(("family", "tokenizer"), [("llama", byte_bpe), ("deberta-v2", wordpiece)])
+def test_the_probe_chooses_the_layer_once(
+    family: str, tokenizer: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    backbone = save_backbone(tmp_path / "backbone", family, tokenizer())
+    recipe = _recipe(backbone, layer="probe", pooling="end", detector={"steps": 0})
+    train(recipe, Data(data), tmp_path / "out", tmp_path / "cache")
+    rows = json.loads((tmp_path / "out" / "layers.json").read_text())
+    assert [row["layer"] for row in rows] == ([1, 2, 3] if family == "deberta-v2" else [0, 1, 2, 3])
+    best = max(rows, key=lambda row: row["auc"])
+    assert f"layer {best['layer']} is taken" in capsys.readouterr().out
+    whole = resolve(tmp_path / "out" / "recipe.json")
+    assert whole == replace(recipe, layer=best["layer"])
+    assert load_checkpoint(str(tmp_path / "out")).model.config.layer == best["layer"]
+    for repetition in (recipe, whole):  # both go on with the same run
+        train(repetition, Data(data), tmp_path / "out", tmp_path / "cache")
+    assert "is taken" not in capsys.readouterr().out
+    with pytest.raises(ValueError, match="another recipe"):
+        train(replace(recipe, seed=6), Data(data), tmp_path / "out", tmp_path / "cache")
 
 
 def test_a_folder_with_another_run_or_other_data_is_refused(data: Path, tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def test_conll_sentences_become_texts_whose_spans_are_the_mentions(tmp_path: Pat
     assert second.text == "Rome Paris" and second.mentions == {Span(0, 4): ("CITY",), Span(5, 10): ("CITY",)}
 
 
+def test_a_recipe_may_take_only_some_texts_of_a_set(tmp_path: Path) -> None:
+    _write(tmp_path / "a.csv", "".join(f"type {number},name {number}\n" for number in range(10)))
+    (source,) = read_sources(SetEntry("a.csv", texts=4), Data(tmp_path))
+    assert [text.text for text in source.texts] == ["name 0", "name 2", "name 5", "name 7"]
+    assert list(source.wordings) == ["type 0", "type 2", "type 5", "type 7"]
+    (whole,) = read_sources(SetEntry("a.csv", texts=99), Data(tmp_path))
+    assert len(whole.texts) == len(whole.wordings) == 10
+
+
 def test_tags_without_prefixes_join_neighbours_of_one_label(tmp_path: Path) -> None:
     (text,) = read(_write(tmp_path / "a.bio", "New location-city\nYork location-city\nis O\nbig O\n"))
     assert text.mentions == {Span(0, 8): ("location-city",)}

@@ -85,6 +85,26 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert all(fault in message for fault in faults)
 
 
+def test_another_backbone_does_not_inherit_the_revision(tmp_path: Path) -> None:
+    _write(tmp_path / "base.toml", 'backbone = "a/one"\nrevision = "1110a24"\n')
+    repetition = _write(tmp_path / "same.toml", 'base = "base.toml"\nbackbone = "a/one"\nlayer = 3\n')
+    child = _write(tmp_path / "other.toml", 'base = "base.toml"\nbackbone = "b/two"\n')
+    grandchild = _write(tmp_path / "fixed.toml", 'base = "base.toml"\nbackbone = "b/two"\nrevision = "22aa"\n')
+    assert [resolve(path).revision for path in (repetition, child, grandchild)] == ["1110a24", "", "22aa"]
+    assert resolve(grandchild, ["backbone=c/three"]).revision == ""
+    for overrides in (["backbone=c/three", "revision=33bb"], ["revision=33bb", "backbone=c/three"]):
+        assert resolve(grandchild, overrides).revision == "33bb"
+
+
+def test_the_layer_is_a_number_or_left_to_the_probe() -> None:
+    assert (resolve(None, ["layer=probe"]).layer, resolve(None, ["layer=4"]).layer) == ("probe", 4)
+    with pytest.raises(ValueError, match=r"layer is 'best'; write a whole number or 'probe'"):
+        resolve(None, ["layer=best"])
+    sets = {"head": {"sets": [{"name": "corpus"}]}}
+    assert "already has a layer" in from_dict({"init": "a", "layer": "probe"} | sets).faults()[0]
+    assert "no sets to probe" in from_dict({"backbone": "a", "layer": "probe", "head": {"steps": 0}}).faults()[0]
+
+
 def test_an_override_needs_key_and_value() -> None:
     with pytest.raises(ValueError, match="write KEY=VALUE"):
         resolve(None, ["head.steps"])

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, BitsAndBytesConfig
+from transformers import BitsAndBytesConfig
 
 from modeling_nerret.detection import MentionProbe
+from modeling_nerret.loading import backbone_tokenizer
 from modeling_nerret.manifest import KINDS, write_manifest
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
@@ -37,12 +38,14 @@ def load_start(recipe: Recipe, device: torch.device | str, cache: Path) -> RunSt
             raise ValueError(f"init = {recipe.init!r} already has a detector; remove [probe] from the recipe")
         return RunState(recipe, start.model, start.tokenizer, start.detector, cache)
     backbone = find_backbone(recipe.backbone, recipe.revision or None)
-    model = NerretModel.from_backbone(backbone, layer=recipe.layer, pooling=recipe.pooling, **recipe.model, **options)
+    model = NerretModel.from_backbone(
+        backbone, layer=int(recipe.layer), pooling=recipe.pooling, **recipe.model, **options
+    )
     model.config.backbone = recipe.backbone
     model.config.backbone_revision = recipe.revision or commit_of(backbone)
     if not recipe.quantization:
         model.to(device)  # type: ignore[arg-type]
-    return RunState(recipe, model, AutoTokenizer.from_pretrained(backbone), None, cache)
+    return RunState(recipe, model, backbone_tokenizer(backbone, model.causal), None, cache)
 
 
 def _loading_options(recipe: Recipe, device: torch.device | str) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def save_checkpoint(state: RunState, folder: Path) -> None:
         # users load the backbone in its files' precision, and the stored vector must be the one that they get
         files = find_backbone(recipe.backbone, recipe.revision or None)
         fields: dict[str, Any] = {"backbone": recipe.backbone, "backbone_revision": recipe.revision or None}
-        fields |= {"layer": recipe.layer, "pooling": recipe.pooling}
+        fields |= {"layer": int(recipe.layer), "pooling": recipe.pooling}
         model = NerretModel.from_backbone(files, head=model.head.cpu(), **fields | dict(recipe.model))
     model.save_pretrained(folder, head_only=None if recipe.init else True)
     if isinstance(state.detector, MentionProbe):

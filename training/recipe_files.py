@@ -43,7 +43,10 @@ def resolve(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Re
         7
     """
     layers = _read_layers(find_recipe(path)) if path is not None else []
-    return build([*layers, *(("--set", parse_override(override)) for override in overrides)])
+    changes: dict[str, Any] = {}
+    for override in overrides:
+        changes = merge(changes, parse_override(override))
+    return build([*layers, ("--set", changes)])
 
 
 def find_recipe(name: str | Path, folder: Path = Path()) -> Path:
@@ -137,7 +140,7 @@ def from_dict(values: Mapping[str, Any], place: str = "the recipe") -> Recipe:
 
 
 def build(layers: Iterable[Layer]) -> Recipe:
-    """The recipe of several layers, later ones over earlier ones.
+    """The recipe of several layers, later ones over earlier ones. Another backbone does not inherit the revision.
 
     Raises:
         ValueError: keys or values are not accepted; the message tells all faults.
@@ -146,6 +149,8 @@ def build(layers: Iterable[Layer]) -> Recipe:
     faults: list[str] = []
     for place, layer in layers:
         faults += [f"{place}: {fault}" for fault in _table_faults(Recipe, layer)]
+        if layer.get("backbone") not in (None, values.get("backbone")):
+            values.pop("revision", None)  # a commit of the other repository
         values = merge(values, layer)
     if not faults:
         recipe = _construct(Recipe, values | {"base": ""})
@@ -230,17 +235,13 @@ def _foreign_faults(section: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _value_faults(path: str, value: Any, hint: Any, rule: Rule) -> Iterator[str]:
     """What a value breaks of its field's type and rule."""
-    kind = typing.get_origin(hint) or hint
+    if rule.word and value == rule.word:
+        return
+    kind = typing.get_args(hint)[0] if rule.word else typing.get_origin(hint) or hint
     if is_dataclass(kind):
-        if isinstance(value, Mapping):
-            yield from _table_faults(typing.cast(type, kind), value, path + ".")
-            if kind is SetEntry and not value.get("name"):
-                yield f'{path} is {value!r}; it needs a name, {{ name = "...", weight = 1.0 }}'
-        else:
-            example = '{ name = "...", weight = 1.0 }' if kind is SetEntry else f"[{path}]"
-            yield f"{path} is {value!r}; write {example}"
+        yield from _section_faults(path, value, typing.cast(type, kind))
     elif not _is_kind(value, kind):
-        yield f"{path} is {value!r}; write {_kind_name(kind)}"
+        yield f"{path} is {value!r}; write {_kind_name(kind)}" + (f" or {rule.word!r}" if rule.word else "")
     elif kind is tuple:
         if rule.length is not None and len(value) != rule.length:
             yield f"{path} is {value!r}; write a list of {rule.length} numbers"
@@ -254,6 +255,17 @@ def _value_faults(path: str, value: Any, hint: Any, rule: Rule) -> Iterator[str]
         yield f"{path} is {value!r}; accepted are {', '.join(map(repr, rule.choices))}"
     elif (limits := _limits(rule)) and not _is_within(value, rule):
         yield f"{path} is {value!r}; it must be {limits}"
+
+
+def _section_faults(path: str, value: Any, kind: type) -> Iterator[str]:
+    """What a section, or an entry of `sets`, breaks of its dataclass's rules."""
+    if isinstance(value, Mapping):
+        yield from _table_faults(kind, value, path + ".")
+        if kind is SetEntry and not value.get("name"):
+            yield f'{path} is {value!r}; it needs a name, {{ name = "...", weight = 1.0 }}'
+    else:
+        example = '{ name = "...", weight = 1.0 }' if kind is SetEntry else f"[{path}]"
+        yield f"{path} is {value!r}; write {example}"
 
 
 def _is_kind(value: Any, kind: Any) -> bool:

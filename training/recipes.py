@@ -29,6 +29,7 @@ class Rule:
         above: numbers must be larger than this.
         below: numbers must be smaller than this.
         length: how many entries a list must have; `None` for any.
+        word: accepted besides the values of the field's first type.
     """
 
     meaning: str = ""
@@ -38,6 +39,7 @@ class Rule:
     above: float | None = None
     below: float | None = None
     length: int | None = None
+    word: str = ""
 
 
 def key(default: Any, meaning: str = "", **limits: Any) -> Any:
@@ -60,6 +62,7 @@ class SetEntry:
     name: str = key("", "corpus, open, data, a set in the folder of --data, a file there, or hf:ID")
     weight: float = key(1.0, "how often batches are drawn from it, relative to the stage's other sets", least=0)
     names: Mapping[str, str] = key({}, 'plain names of raw labels, { LABEL = "plain name" }')
+    texts: int = key(0, "only so many of its texts, evenly spaced; 0 for all", least=0)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ class StageSection:
     """Keys that all stages share."""
 
     steps: int = key(0, "0 skips the stage", least=0)
-    sets: tuple[SetEntry, ...] = key((), '[{ name = "...", weight = 1.0, names = { LABEL = "plain name" } }]')
+    sets: tuple[SetEntry, ...] = key(
+        (), '[{ name = "...", weight = 1.0, names = { LABEL = "plain name" }, texts = 0 }]'
+    )
     rate: float = key(1e-3, "learning rate", above=0)
     schedule: str = key("cosine", "of the learning rate", choices=SCHEDULES)
     warmup: float = key(0.05, "share of the steps", least=0, most=1)
@@ -149,7 +154,9 @@ class Recipe:
     init: str = key("", "checkpoint to train further, with its backbone, head and detector: name, folder or repository")
     backbone: str = key("", "without init: repository or folder of a stock transformers model")
     revision: str = key("", "its commit")
-    layer: int = key(17, "0-based block whose value projection is read", least=0)
+    layer: int | str = key(
+        17, '0-based block whose value projection is read; "probe" finds it on the own texts', least=0, word="probe"
+    )
     pooling: str = key("end", "end (last token) or mean, over a mention's tokens", choices=("end", "mean"))
     device: str = key("auto", "auto takes CUDA if there is any; CUDA_VISIBLE_DEVICES chooses", choices=("auto", "cpu"))
     dtype: str = key(
@@ -177,6 +184,10 @@ class Recipe:
         faults = []
         if conflicts := [name for name in ("backbone", "model") if self.init and getattr(self, name)]:
             faults.append(f"init = {self.init!r} already has {' and '.join(conflicts)}; remove them from the recipe")
+        if self.layer == "probe" and self.init:
+            faults.append(f"init = {self.init!r} already has a layer; remove layer from the recipe")
+        elif self.layer == "probe" and not any(section.steps for section in (self.head, self.joint, self.detector)):
+            faults.append('layer is "probe" but no stage has steps, so there are no sets to probe; write a number')
         if not (self.init or self.backbone):
             faults.append('the recipe names no model; give it backbone = "ID" or init = "nerret-minilm"')
         for name in ("head", "joint", "detector"):

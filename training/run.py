@@ -13,6 +13,7 @@ from transformers import set_seed
 from .checkpoints import load_start, save_checkpoint
 from .data.sets import Data, read_sources
 from .data.source import Source
+from .layer_choice import choose_layer
 from .recipe_files import from_dict, list_faults
 from .recipes import Recipe, StageSection
 from .reports import draw_curves, summarise, summary_lines, write_metrics
@@ -27,6 +28,8 @@ STAGES: tuple[type[Stage], ...] = (HeadStage, JointStage, DetectorStage)
 def train(recipe: Recipe, data: Data, out: Path, cache: Path) -> None:
     """Run a recipe's stages and write the checkpoint with `metrics.json`, `curves.png` and `recipe.json`.
 
+    `layer = "probe"` is settled first, see `layer_choice`; `recipe.json` has the number.
+
     Args:
         recipe: see `recipe_files.resolve`.
         data: where its sets are.
@@ -40,7 +43,8 @@ def train(recipe: Recipe, data: Data, out: Path, cache: Path) -> None:
     if faults := recipe.faults():
         raise ValueError(list_faults("the recipe", faults))
     process = PartialState(cpu=recipe.device == "cpu")
-    with process.main_process_first():
+    with process.main_process_first():  # the others read from its recipe.json which layer it has chosen
+        recipe = choose_layer(recipe, data, out, str(process.device))
         _claim(out, recipe)
     set_seed(recipe.seed)
     state = load_start(recipe, process.device, cache)

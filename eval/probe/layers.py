@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from modeling_nerret.backbones import family_of
 from modeling_nerret.configuration_nerret import POOLINGS
+from modeling_nerret.loading import backbone_tokenizer
 from modeling_nerret.weights import find_backbone, weight_files
 
 from ..ranking import best_per_document, r_precisions, rank
@@ -119,16 +120,16 @@ class BlockVectors:
 def _load(model: str, settings: ProbeSettings) -> tuple[PreTrainedModel, WindowSettings]:
     """The whole backbone, and how texts are cut for it."""
     folder = find_backbone(model)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     weight_files(folder)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     backbone = AutoModel.from_pretrained(
         folder, dtype=settings.dtype, use_safetensors=True, trust_remote_code=False
     ).eval()
     torch.nn.Module.to(backbone, settings.device)
     backbone.config.use_cache = False
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    max_tokens = max_tokens_of(tokenizer, config)
-    return backbone, WindowSettings(tokenizer, max_tokens, family_of(config).causal, settings.device)
+    causal = family_of(config).causal
+    tokenizer = backbone_tokenizer(folder, causal)
+    return backbone, WindowSettings(tokenizer, max_tokens_of(tokenizer, config), causal, settings.device)
 
 
 def _groups(numbers: list[int], mentions: int, config: Any, memory: int) -> Iterator[list[int]]:

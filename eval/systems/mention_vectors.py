@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from modeling_nerret.backbones import FAMILIES
 from modeling_nerret.configuration_nerret import POOLINGS
+from modeling_nerret.loading import backbone_tokenizer
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.spans import Span
 from modeling_nerret.weights import find_backbone, weight_files
@@ -49,12 +51,13 @@ def _by_value(backbone: str, layer: int, pooling: str, trial: Trial) -> TaskScor
     settings = trial.settings
     model = NerretModel.from_backbone(backbone, layer, pooling=pooling, dtype=settings.dtype)
     torch.nn.Module.to(model, settings.device)
-    windows = _windows(find_backbone(backbone), model.config.max_tokens, model.causal, trial)
+    tokenizer = backbone_tokenizer(find_backbone(backbone), model.causal)
+    windows = _windows(tokenizer, model.config.max_tokens, model.causal, trial)
     return _compare(windows, lambda ids, mask: {"": model.value_states(ids, mask)}, pooling, trial)
 
 
 def _by_last_layer(backbone: str, trial: Trial) -> TaskScores:
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
     folder = find_backbone(backbone)
     weight_files(folder)
@@ -62,16 +65,14 @@ def _by_last_layer(backbone: str, trial: Trial) -> TaskScores:
         folder, dtype=trial.settings.dtype, use_safetensors=True, trust_remote_code=False
     ).eval()
     torch.nn.Module.to(model, trial.settings.device)
-    max_tokens = max_tokens_of(AutoTokenizer.from_pretrained(folder), model.config)
-    windows = _windows(folder, max_tokens, causal=False, trial=trial)
+    causal = model.config.model_type in FAMILIES and FAMILIES[model.config.model_type].causal
+    tokenizer = backbone_tokenizer(folder, causal)
+    windows = _windows(tokenizer, max_tokens_of(tokenizer, model.config), causal, trial)
     return _compare(windows, lambda ids, mask: {"": model(ids, mask).last_hidden_state}, "mean", trial)
 
 
-def _windows(folder: Path, max_tokens: int, causal: bool, trial: Trial) -> WindowSettings:
-    from transformers import AutoTokenizer
-
+def _windows(tokenizer: Any, max_tokens: int, causal: bool, trial: Trial) -> WindowSettings:
     settings = trial.settings
-    tokenizer = AutoTokenizer.from_pretrained(folder)
     return WindowSettings(tokenizer, max_tokens, causal, settings.device, settings.batch_tokens)
 
 

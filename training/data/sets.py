@@ -12,7 +12,7 @@ from .annotated import Annotated
 from .examples import example_names, find_file
 from .own_sets import corpus_source, kinds_source, open_source, phrases_source
 from .readers import HUB, is_name_of_file, read
-from .source import Source
+from .source import Source, thin_out
 
 BUILT = {"kinds": kinds_source, "open": open_source, "phrases": phrases_source}  # from the user's folder
 
@@ -63,6 +63,11 @@ def read_sources(entry: SetEntry, data: Data) -> list[Source]:
         OSError: a file is missing.
         ValueError: a file is malformed, or a name points out of its folder.
     """
+    sources = _read_whole(entry, data)
+    return [thin_out(source, entry.texts) for source in sources] if entry.texts else sources
+
+
+def _read_whole(entry: SetEntry, data: Data) -> list[Source]:
     if entry.name == "corpus":
         return [corpus_source(entry.weight)]
     if entry.name in BUILT:

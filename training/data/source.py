@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .annotated import Annotated
 
@@ -34,3 +34,19 @@ class Source:
         """SHA-256 of its texts, mentions and wordings."""
         texts = [(text.text, list(text.mentions.items()), sorted(text.perhaps)) for text in self.texts]
         return hashlib.sha256(repr((texts, self.wordings)).encode()).hexdigest()
+
+
+def thin_out(source: Source, count: int) -> Source:
+    """A source with `count` of its texts, evenly spaced, and the types that these mention."""
+    total = len(source.texts)
+    if total <= count:
+        return source
+    texts = [source.texts[number * total // count] for number in range(count)]
+    names = {name for text in texts for labels in text.mentions.values() for name in labels}
+    return replace(
+        source,
+        texts=texts,
+        wordings={name: wordings for name, wordings in source.wordings.items() if name in names},
+        related_types={name: types & names for name, types in source.related_types.items() if name in names},
+        broad=source.broad & names,
+    )
