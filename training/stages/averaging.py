@@ -31,7 +31,7 @@ def average_adapters(adapters: Sequence[dict[str, bytes]], folder: Path) -> None
     adapter, of any kind, is written as it is.
 
     Args:
-        adapters: their files by name, see `modeling_nerret.adapters.read_adapter`; of the same rank and scale.
+        adapters: their files by name, see `modeling_nerret.adapters.read_adapter`; of the same scale.
         folder: where the average is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +47,9 @@ def average_adapters(adapters: Sequence[dict[str, bytes]], folder: Path) -> None
         else torch.cat([tensors[name] for tensors in weights])
         for name in weights[0]
     }
-    config = json.loads(adapters[0][ADAPTER_CONFIG])
-    config |= {"r": count * config["r"], "lora_alpha": count * config["lora_alpha"]}  # peft scales by alpha / r
+    configs = [json.loads(files[ADAPTER_CONFIG]) for files in adapters]
+    # peft scales by alpha / r, which is the same in all of them
+    config = configs[0] | {name: sum(part[name] for part in configs) for name in ("r", "lora_alpha")}
     (folder / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     halves = {name: weight.half().contiguous() for name, weight in average.items()}
     save_file(halves, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
