@@ -28,6 +28,15 @@ TRAINING_SETS = {
     "open": TrainingSet(
         "CC0-1.0", "nerret's own types for 17,652 names in texts of other sets, which are listed as well"
     ),
+    "kinds": TrainingSet(
+        "WordNet-3.0 and CC BY-SA 4.0",
+        "definitions and examples of WordNet 3.0; its types for common nouns in Wikipedia extracts (CC BY-SA 4.0) and in "
+        "texts of other sets, which are listed as well",
+    ),
+    "phrases": TrainingSet(
+        "CC BY-SA 4.0",
+        "noun phrases that a parser found in Wikipedia extracts and in texts of other sets, listed as well",
+    ),
     "yago43ket": TrainingSet("CC BY 4.0", "names of entities with Wikipedia-category and WordNet types of YAGO"),
     "dynamicner": TrainingSet("Apache-2.0", "DynamicNER, sentences with fine types"),
     "wikigold": TrainingSet("CC BY 4.0", "WikiGold, Wikipedia sentences"),
@@ -140,8 +149,8 @@ def _set_names(fields: Any) -> list[str]:
 
 def _text_sets(name: str) -> list[str]:
     """The sets whose texts one of nerret's own sets uses."""
-    if name != "open":
+    if name not in ("kinds", "open", "phrases"):
         return []
-    from modeling_nerret.training.data.own_sets import open_sets
+    from modeling_nerret.training.data.own_sets import open_sets, parsed_sets
 
-    return open_sets()
+    return open_sets() if name == "open" else ["corpus", *parsed_sets()]

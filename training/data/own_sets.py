@@ -42,6 +42,11 @@ def open_sets() -> list[str]:
     return sorted(path.stem for path in OPEN_TYPES.glob("*.jsonl"))
 
 
+def parsed_sets() -> list[str]:
+    """Names of the sets in the user's folder whose texts are in `kinds` and `phrases`."""
+    return sorted({*open_sets(), "dynamicner"})
+
+
 def open_source(weight: float, folder: Path) -> Source:
     """Texts of `open_sets` in `folder`, with open types for their names.
 

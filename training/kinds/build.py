@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from modeling_nerret.spans import Span
 
-from ..data.own_sets import corpus_source, open_sets
+from ..data.own_sets import corpus_source, parsed_sets
 from ..data.readers import read
 from .amounts import AMOUNTS, amount_types
 from .phrases import Parse, Place, load_parser, parse
@@ -191,7 +191,7 @@ def _own_texts() -> Iterator[Text]:
 
 
 def _set_texts(folder: Path) -> Iterator[Text]:
-    for name in sorted({*open_sets(), "dynamicner"}):
+    for name in parsed_sets():
         for number, text in enumerate(read(str(folder / f"{name}.jsonl"))):
             if number < MOST_TEXTS:
                 yield Text(f"{name} {text.id}", text.text, list(text.mentions))
