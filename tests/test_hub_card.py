@@ -205,6 +205,7 @@ def test_a_folder_that_holds_something_is_left_alone(
 def test_licences_are_known_or_asked_for() -> None:
     assert licence_of("sentence-transformers/all-MiniLM-L6-v2") == "apache-2.0"
     assert licence_of("meta-llama/Llama-3.1-8B") == "llama3.1"
+    assert licence_of("HuggingFaceTB/SmolLM2-135M-Instruct") == "apache-2.0"
     with pytest.raises(ValueError, match="give --license"):
         licence_of("someone/else")
     with pytest.raises(ValueError, match="must begin with 'Llama'"):
@@ -360,6 +361,8 @@ def test_nothing_is_written_through_a_link(inputs: SimpleNamespace, tmp_path: Pa
     ("recipe", "message"),
     [
         ('{"init": "SELF"}', "names itself as its own start"),
+        ('{"average": ["SELF"]}', "names itself as its own start"),
+        ('{"average": [3]}', "must be a list of names"),
         ("[1]", "holds a JSON list, not an object"),
         ("null", "holds a JSON NoneType, not an object"),
         ("{", "is not valid JSON"),
