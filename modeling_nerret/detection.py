@@ -55,7 +55,9 @@ class Detector(Protocol):
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
-        """Spans of each window, in characters of its text, in order of their start.
+        """Spans of each window, in characters of its text, in order of their start, with scores in [0, 1].
+
+        An index lets a mention count less if its score is low, see `NerretConfig.certainty`.
 
         Args:
             documents: what the windows were cut from; `documents[window.owner]` is a window's document.

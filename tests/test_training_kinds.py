@@ -112,6 +112,16 @@ def test_a_word_has_the_types_that_its_meanings_share(wordnet: Path) -> None:
     assert nouns.find(["mice"]) == "mouse" and nouns.find(["gnu"]) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "rest", "fault"), [("data.noun", None, "lacks the meaning"), ("index.noun", "bat n", "has not the nouns")]
+)
+def test_half_a_wordnet_is_refused(name: str, rest: str | None, fault: str, wordnet: Path) -> None:
+    lines = (wordnet / name).read_text().splitlines()
+    (wordnet / name).write_text("\n".join([*lines[:5], *([rest] if rest else [])]))
+    with pytest.raises(ValueError, match=fault):
+        WordNet(wordnet)
+
+
 def test_the_parts_of_a_phrase_are_it_and_its_nouns() -> None:
     (result,) = parse(Parser(), ["the old school bus barked in the Oslo rain"])
     text = "the old school bus barked in the Oslo rain"
