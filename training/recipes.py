@@ -166,7 +166,7 @@ class Recipe:
     )
     quantization: str = key("", "nf4: frozen backbone in 4 bits, as for QLoRA; same checkpoint", choices=("", "nf4"))
     model: Mapping[str, Any] = key({}, "fields of NerretConfig, such as head_size, hidden_size, dropout")
-    probe: Mapping[str, Any] = key({}, "fields of ProbeConfig, such as size, max_words, threshold")
+    probe: Mapping[str, Any] = key({}, "fields of ProbeConfig, such as size, max_words, threshold, phrases")
     held_out: HeldOutSection = field(default_factory=HeldOutSection)
     head: HeadSection = field(default_factory=HeadSection)
     joint: JointSection = field(default_factory=JointSection)
