@@ -222,7 +222,7 @@ class Recipe:
         if reads_phrases and not self.probe.get("phrases"):
             yield "detector.sets has 'phrases', but the probe looks only for names; write phrases = true in [probe]"
         if self.probe.get("phrases") and not reads_phrases:
-            yield "probe.phrases is true, but detector.sets lacks 'phrases', from which they are learnt; add the set"
+            yield "probe.phrases is true, but detector.sets lacks 'phrases'; add the set, or set probe.phrases=false"
 
 
 def _plain(value: Any) -> Any:
