@@ -52,22 +52,34 @@ def build(name: str, out: Path, about: About) -> str:
 
 
 def read_recipes(checkpoint: str) -> list[dict[str, Any]]:
-    """A checkpoint's recipe, then that of the checkpoint it was trained from, and so on; empty if it has none.
+    """A checkpoint's recipe, then those of the checkpoints that it was trained from or is the average of, and so on.
+
+    Empty if it has none.
 
     Raises:
         OSError: a checkpoint was not found, or a recipe is no JSON object.
         ValueError: a recipe names itself, or none by name.
     """
-    recipes: dict[Path, dict[str, Any]] = {}
-    name: Any = checkpoint
-    while name and (path := locate(name).resolve() / "recipe.json").exists():
-        if path in recipes:
-            raise ValueError(f"{path} names itself as its own start (init = {name!r}); remove init")
-        recipes[path] = read_json(path)
-        name = recipes[path].get("init", "")
-        if not isinstance(name, str):
-            raise ValueError(f"{path}: init is {name!r:.60}; it must be the name or path of a checkpoint")
-    return list(recipes.values())
+    return list(_recipes(checkpoint, ()).values())
+
+
+def _recipes(name: str, children: tuple[Path, ...]) -> dict[Path, dict[str, Any]]:
+    """Recipes by their path; `children` are those that lead to this checkpoint."""
+    path = locate(name).resolve() / "recipe.json"
+    if not path.exists():
+        return {}
+    if path in children:
+        raise ValueError(f"{path} names itself as its own start ({name!r}); remove init or average")
+    recipe = read_json(path)
+    start, parts = recipe.get("init", ""), recipe.get("average", [])
+    if not isinstance(start, str):
+        raise ValueError(f"{path}: init is {start!r:.60}; it must be the name or path of a checkpoint")
+    if not isinstance(parts, list) or not all(isinstance(part, str) and part for part in parts):
+        raise ValueError(f"{path}: average is {parts!r:.60}; it must be a list of names or paths of checkpoints")
+    recipes = {path: recipe}
+    for parent in filter(None, (start, *parts)):
+        recipes |= _recipes(parent, (*children, path))
+    return recipes
 
 
 def write(checkpoint: Checkpoint, about: About, sets: list[TrainedSet], folder: Path) -> str:

@@ -14,11 +14,16 @@ One input gets one object as the answer. A list gets a list of objects in the sa
     {"mentions": [{"start", "end", "text", "vector", "score"}, ...], "windows": 1, "characters": 16}
     {"error": "what is wrong, what is accepted"}               for an input that is wrong; the others are answered
 
-Positions count characters of the text. The score of a detected mention is the detector's, in [0, 1]. Mentions of the
-request have no score; those for which the model has no token have an `error` instead of a vector. A text longer than
-the model's window is read whole, in overlapping windows: the answer says how many `characters` and `windows`. A type
-query must fit into one window. The parameter `normalize` (default true) scales vectors to length 1; with false they
-keep the length that the head gives them. If a request as a whole is wrong, the answer is one `{"error": ...}`.
+Positions count characters of the text. The score of a detected mention is the detector's, in [0, 1]: of one that tells
+kinds apart, above 0.5 a name, below it a noun phrase, an amount or the like. All that an index would hold is returned:
+detected mentions may be unsure, and may lie inside each other. To rank as nerret's own index does, multiply a cosine by
+the score to the power of `certainty` in config.json (at least 0.001).
+
+Mentions of the request have no score; those for which the model has no token have an `error` instead of a vector. A
+text longer than the model's window is read whole, in overlapping windows: the answer says how many `characters` and
+`windows`. A type query must fit into one window. The parameter `normalize` (default true) scales vectors to length 1;
+with false they keep the length that the head gives them. If a request as a whole is wrong, the answer is one
+`{"error": ...}`.
 
 A request has at most 1,024 inputs with 200,000 characters and 5,000 mentions in all, and an input 50,000 characters.
 

@@ -30,8 +30,8 @@ TRAINING_SETS = {
     ),
     "kinds": TrainingSet(
         "WordNet-3.0 and CC BY-SA 4.0",
-        "definitions and examples of WordNet 3.0; its types for common nouns in Wikipedia extracts (CC BY-SA 4.0) and in "
-        "texts of other sets, which are listed as well",
+        "definitions and examples of WordNet 3.0; its types for common nouns in Wikipedia extracts (CC BY-SA 4.0) and "
+        "in texts of other sets, which are listed as well",
     ),
     "phrases": TrainingSet(
         "CC BY-SA 4.0",
@@ -68,6 +68,7 @@ BACKBONES = {
     "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
     "meta-llama/Llama-3.1-": "llama3.1",
     "Qwen/Qwen3-": "apache-2.0",
+    "HuggingFaceTB/SmolLM2-": "apache-2.0",
 }
 
 

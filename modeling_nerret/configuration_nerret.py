@@ -104,9 +104,9 @@ class NerretConfig(PretrainedConfig):
         prefix_tokens: special tokens before a text: the tokenizer's own, or the one that a causal backbone needs.
         suffix_tokens: special tokens that it puts after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
-        match_score: cosine above which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
-        certainty: a mention's score is its cosine times its detector's score to this power; 0: all mentions count the
-            same. Chosen on dev splits.
+        match_score: score from which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
+        certainty: a mention's score is its cosine times its detector's score to this power, in [0, 10]; 0: all mentions
+            count the same. Chosen on a dev split.
         document_size: width of the document head's inner layer; 0: the model has none.
         document_weight: weight of a document's own cosine in the hybrid score; chosen on a dev split.
         document_floor: share of a document's own cosine that its best mention counts at least, in the hybrid score, for

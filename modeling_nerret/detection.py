@@ -55,7 +55,9 @@ class Detector(Protocol):
     def propose(
         self, documents: Sequence[Document], windows: Sequence[Window], states: torch.Tensor | None
     ) -> list[list[Span]]:
-        """Spans of each window, in characters of its text, in order of their start.
+        """Spans of each window, in characters of its text, in order of their start, with scores in [0, 1].
+
+        An index lets a mention count less if its score is low, see `NerretConfig.certainty`.
 
         Args:
             documents: what the windows were cut from; `documents[window.owner]` is a window's document.
@@ -285,8 +287,17 @@ def readable(spans: Sequence[Span], least: float = READABLE) -> list[Span]:
         >>> readable([Span(0, 10, 0.4), Span(4, 10, 0.45), Span(20, 26, 0.9), Span(30, 34, 0.1)])
         [Span(start=0, end=10, score=0.4), Span(start=20, end=26, score=0.9)]
     """
-    sure = [span for span in spans if span.score >= least]
-    return sorted(select(sorted(sure, key=lambda span: span.score * (span.start - span.end)), nested=False))
+    groups: list[list[Span]] = []  # each apart from the next, for a long text has tens of thousands of mentions
+    edge = -1
+    for span in sorted(span for span in spans if span.score >= least):
+        if span.start >= edge:
+            groups.append([])
+        groups[-1].append(span)
+        edge = max(edge, span.end)
+    best = [
+        select(sorted(group, key=lambda span: span.score * (span.start - span.end)), nested=False) for group in groups
+    ]
+    return sorted(span for group in best for span in group)
 
 
 def _inside(inner: Span, outer: Span) -> bool:

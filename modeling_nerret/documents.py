@@ -250,4 +250,7 @@ def _span(text: str, mention: Any, place: str) -> Span:
         raise ValueError(f'{place}: a mention is {{"start": ..., "end": ...}}, not {mention!r:.60}') from None
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
-    return Span(start, end, mention.score) if isinstance(mention, Span) else Span(start, end)
+    score = mention.score if isinstance(mention, Span) else 1.0
+    if not (isinstance(score, (int, float, np.number)) and 0 <= score <= 1):
+        raise ValueError(f"{place}: the score of a mention is a number in [0, 1], not {score!r:.60}")
+    return Span(start, end, float(score))

@@ -165,8 +165,9 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
     if path.is_dir():
         return path
     if path.is_file():
-        raise OSError(_conversion(path) if path.suffix == ".gguf" else f"backbone {path} is a file; name its folder")
-    if path.is_absolute() or path.parts[:1] in ((".",), ("..",), ("~",)) or len(path.parts) > 2:
+        is_alone = path.suffix == ".gguf" and not (path.parent / WEIGHTS).exists()
+        raise OSError(_conversion(path) if is_alone else f"backbone {path} is a file; name its folder")
+    if path.is_absolute() or name_or_path.startswith((".", "~")) or len(path.parts) > 2:  # the Hub has no such names
         raise BackboneError(f"the folder of backbone {name_or_path!r} does not exist")
 
     def snapshot(offline: bool) -> Path:

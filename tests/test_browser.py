@@ -100,7 +100,7 @@ def test_a_search_finds_dinosaurs_without_a_network(visit: Any, address: str) ->
     best = [page.locator(".hits li").nth(rank).locator("mark").first for rank in range(3)]
     dinosaurs = {"Giganotosaurus", "Stegosaurus", "Triceratops", "Spinosaurus"}
     assert {mark.inner_text().split()[0] for mark in best} < dinosaurs
-    assert best[0].get_attribute("title") == f"cosine to the type: {best[0].inner_text().split()[1]}"
+    assert best[0].get_attribute("title") == f"score of the mention: {best[0].inner_text().split()[1]}"
     assert page.locator(".map circle").count() > 500
     assert page.locator(".map svg").get_attribute("aria-label").startswith("Map of")
     assert [url for url in page.addresses if not url.startswith((address, "data:", "blob:"))] == []

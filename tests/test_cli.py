@@ -13,6 +13,9 @@ import pyarrow.parquet as parquet
 import pytest
 
 from modeling_nerret.cli import main
+from modeling_nerret.cli.display import excerpt
+from modeling_nerret.index.hits import Hit, Mention
+from modeling_nerret.spans import Span
 
 LINES = [
     {"id": "a", "text": "Ada was born in London.", "year": 1815},
@@ -104,6 +107,40 @@ def test_detect_reads_standard_input(
     for record in records:
         for mention in record["mentions"]:
             assert record["text"][mention["start"] : mention["end"]] == mention["text"]
+
+
+class Unsure:
+    """A detector that is sure of a name, less of a part of it, and not at all of a phrase."""
+
+    reads_states = False
+
+    def propose(self, documents: list, windows: list, states: object) -> list[list[Span]]:
+        return [[Span(0, 8, 0.9), Span(5, 8, 0.8), Span(12, 16, 0.1)] for _ in windows]
+
+
+@pytest.mark.parametrize(("options", "texts"), [([], ["New York"]), (["--all"], ["New York", "ork", "city"])])
+def test_detect_shows_what_is_sure_or_all(
+    options: list[str],
+    texts: list[str],
+    tiny_checkpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setattr("modeling_nerret.detectors.load_detector", lambda name, device: Unsure())
+    command = ["detect", "New York, a city", "--model", tiny_checkpoint, *options]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=3)[3] for line in lines] == texts
+    assert main([*command, "--json"]) == 0
+    (record,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [mention["text"] for mention in record["mentions"]] == texts
+    assert record["mentions"][0]["score"] == 0.9
+
+
+def test_the_best_of_mentions_inside_each_other_is_marked() -> None:
+    mentions = [Mention(6, 12, "school", 0.3), Mention(6, 16, "school bus", 0.7), Mention(13, 16, "bus", 0.5)]
+    line = excerpt(Hit("a", 0.7, "a big school bus in town", mentions), plain=True)
+    assert line.plain == "a big [school bus] in town"
 
 
 def test_models_lists_the_default(capsys: pytest.CaptureFixture) -> None:

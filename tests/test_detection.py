@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 import torch
 
 from modeling_nerret import GivenSpans, MentionProbe, TokenClassifier
-from modeling_nerret.detection import ProbeConfig, select, word_shapes, words_of
+from modeling_nerret.detection import ProbeConfig, readable, select, word_shapes, words_of
 from modeling_nerret.detectors import load_detector
 from modeling_nerret.documents import Document
 from modeling_nerret.spans import Span
@@ -91,6 +93,38 @@ def test_a_score_tells_names_from_phrases() -> None:
     spans = probe.choose(chances)
     assert [span[:2] for span in spans] == [(0, 1), (1, 3), (2, 3)]
     assert [span.score for span in spans] == pytest.approx([0.6, 0.4, 0.2])
+
+
+def test_what_is_shown_of_a_long_text_is_chosen_in_no_time() -> None:
+    group = [Span(0, 10, 0.4), Span(4, 10, 0.45), Span(10, 16, 0.9), Span(12, 16, 0.6), Span(20, 24, 0.1)]
+    spans = [
+        Span(30 * number + start, 30 * number + end, score) for number in range(5_000) for start, end, score in group
+    ]
+    start = time.perf_counter()
+    visible_spans = readable(spans)
+    assert time.perf_counter() - start < 5  # far longer, if each were compared with all others
+    assert [span[:2] for span in visible_spans[-4:]] == [
+        (149_940, 149_950),
+        (149_950, 149_956),
+        (149_970, 149_980),
+        (149_980, 149_986),
+    ]
+    assert len(visible_spans) == 10_000
+
+
+def test_a_detector_of_the_time_before_phrases_loads_and_finds_names(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    probe = MentionProbe(ProbeConfig(8, size=4, max_words=2, threshold=0.3)).eval()
+    probe.save_pretrained(tmp_path)
+    settings = json.loads((tmp_path / "detector.json").read_text())
+    old_settings = {name: settings[name] for name in ("state_size", "size", "max_words", "threshold", "nested")}
+    (tmp_path / "detector.json").write_text(json.dumps(old_settings))
+    (tmp_path / "checksums.json").unlink()
+    windows = make_windows(wordpiece(), ["ada was born in london"], 64)
+    states = torch.randn(1, len(windows[0].ids), 8)
+    (spans,) = MentionProbe.from_pretrained(tmp_path).propose([], windows, states)
+    assert [spans] == probe.propose([], windows, states)
+    assert spans and all(span.score > 0.5 for span in spans)
 
 
 def test_given_spans_are_proposed_in_every_window_they_touch() -> None:

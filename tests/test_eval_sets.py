@@ -100,6 +100,8 @@ def test_an_exclude_file_decides_for_the_sets_that_it_names(folder: Path) -> Non
         ("--exclude-file", "{", "is not JSON"),
         ("--subtypes", '{"person": ["writer"]}', "--subtypes"),
         ("--subtypes", '{"small": {"person": "writer"}}', 'must be {"set": {"type": ["subtype", ...], ...}, ...}'),
+        ("--types", '{"person": 5}', "has 5 for 'person'; write"),
+        ("--types", '{"small": {"person": ["writer"]}}', "set 'small', has ['writer'] for 'person'; write"),
         ("--seen", " \n", "has no name; write the names of types that were trained on, one a line"),
     ],
 )

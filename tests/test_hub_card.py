@@ -60,6 +60,9 @@ def inputs(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Si
     checkpoint = folder / "made"
     shutil.copytree(tiny_checkpoint, checkpoint)
     (checkpoint / "recipe.json").write_text(json.dumps(RECIPE))
+    config = json.loads((checkpoint / "config.json").read_text()) | {"certainty": 0.2}
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    (checkpoint / "checksums.json").unlink(missing_ok=True)
     results = folder / "results.json"
     results.write_text(json.dumps([_result(system, spans) for spans in ("gold", "predicted") for system in SYSTEMS]))
     return SimpleNamespace(checkpoint=checkpoint, results=results)
@@ -128,6 +131,8 @@ def test_card_states_results_losses_data_and_licences(repository: Path, native: 
     assert "![R-Precision per type, Few-NERD](figures/fewnerd-types.png)" in text
     assert (repository / "figures/fewnerd-types.png").read_bytes().startswith(b"\x89PNG")
     assert "{{" not in text.replace("{{NER}", "") and "{%" not in text
+    certainty = "shorter the less certain the detector is"
+    assert certainty in text and certainty not in (native / "README.md").read_text()
     assert "made without measured results" in (native / "README.md").read_text()
 
 
@@ -205,6 +210,7 @@ def test_a_folder_that_holds_something_is_left_alone(
 def test_licences_are_known_or_asked_for() -> None:
     assert licence_of("sentence-transformers/all-MiniLM-L6-v2") == "apache-2.0"
     assert licence_of("meta-llama/Llama-3.1-8B") == "llama3.1"
+    assert licence_of("HuggingFaceTB/SmolLM2-135M-Instruct") == "apache-2.0"
     with pytest.raises(ValueError, match="give --license"):
         licence_of("someone/else")
     with pytest.raises(ValueError, match="must begin with 'Llama'"):
@@ -360,6 +366,8 @@ def test_nothing_is_written_through_a_link(inputs: SimpleNamespace, tmp_path: Pa
     ("recipe", "message"),
     [
         ('{"init": "SELF"}', "names itself as its own start"),
+        ('{"average": ["SELF"]}', "names itself as its own start"),
+        ('{"average": [3]}', "must be a list of names"),
         ("[1]", "holds a JSON list, not an object"),
         ("null", "holds a JSON NoneType, not an object"),
         ("{", "is not valid JSON"),

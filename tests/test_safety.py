@@ -188,6 +188,20 @@ def test_weights_in_gguf_are_refused_with_the_lines_that_convert_them(
         NerretModel.from_backbone(corpus, 2)
 
 
+@pytest.mark.parametrize("name", ["./backbone", "../a/backbone", "~/backbone", "/a", "a/b/c"])
+def test_a_folder_that_is_not_there_is_not_asked_for_on_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "tiny.gguf").touch()
+    monkeypatch.setattr("modeling_nerret.weights.ask_hub", lambda request: pytest.fail("the Hub was asked"))
+    with pytest.raises(OSError, match="does not exist"):
+        NerretModel.from_backbone(name, 2)
+    with pytest.raises(OSError, match="is a file; name its folder"):
+        NerretModel.from_backbone("tiny.gguf", 2)
+
+
 def test_a_backbone_that_has_moved_is_named_by_an_option(copies: Path) -> None:
     head, place = copies / "head", copies / "elsewhere"
     query = load_checkpoint(str(head)).model(torch.tensor([[2, 5, 3]])).embeddings

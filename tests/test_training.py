@@ -105,6 +105,19 @@ def test_the_probe_chooses_the_layer_once(
         train(replace(recipe, seed=6), Data(data), tmp_path / "out", tmp_path / "cache")
 
 
+def test_a_detector_of_names_learns_no_phrases(data: Path, tmp_path: Path) -> None:
+    train(
+        _recipe(save_backbone(tmp_path / "backbone"), head={"steps": 0}),
+        Data(data),
+        tmp_path / "old",
+        tmp_path / "cache",
+    )
+    recipe = {"init": str(tmp_path / "old"), "head": {"steps": 0}}
+    recipe |= {"detector": {"steps": 1, "sets": [{"name": "tiny"}, {"name": "phrases"}]}}
+    with pytest.raises(ValueError, match=r"the detector of init = '.*old' finds only names; remove the set"):
+        train(from_dict(recipe), Data(data), tmp_path / "new", tmp_path / "cache")
+
+
 def test_a_folder_with_another_run_or_other_data_is_refused(data: Path, tmp_path: Path) -> None:
     recipe = _recipe(save_backbone(tmp_path / "backbone"), detector={"steps": 0})
     train(recipe, Data(data), tmp_path / "out", tmp_path / "cache")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from modeling_nerret.detection import SHAPES, ProbeConfig
+from modeling_nerret.detection import SHAPES, MentionProbe, ProbeConfig
 from modeling_nerret.forms import WORD
 from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.features import WordStates
 from modeling_nerret.training.batches.words import Names, Words, stack_words
 from modeling_nerret.training.data.annotated import Annotated
+from modeling_nerret.training.stages.detector import measure_probe
 
 
 def annotate_marks(marked_text: str) -> Annotated:
@@ -38,6 +39,24 @@ def test_an_unmarked_name_is_unsure_if_it_is_marked_often_enough_elsewhere() -> 
     words = np.array([[0, 3], [4, 8], [9, 13]])
     assert names.unsure(annotate_marks("New York City"), words) == [(0, 1), (0, 2)]
     assert names.unsure(annotate_marks("[New York City]"), words) == []  # a part of a mention is none
+
+
+class Oracle(MentionProbe):
+    """A probe that finds a name in the first word and a phrase in the second."""
+
+    def forward(self, first: torch.Tensor, last: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
+        logits = torch.full((len(first), 2, 3, 2), -9.0)
+        logits[:, 0, 0, 0] = logits[:, 1, 1, 0] = 9
+        return logits
+
+
+def test_phrases_are_no_wrong_names() -> None:
+    zeros = np.zeros((3, 4), dtype=np.float16)
+    states = WordStates(0, np.array([[0, 1], [2, 3], [4, 5]]), zeros, zeros, np.zeros((3, SHAPES), dtype=np.float32))
+    probe = Oracle(ProbeConfig(4, max_words=2, phrases=True))
+    for kind, gold in ((0, (0, 0)), (1, (1, 0))):
+        numbers = measure_probe(probe, [Words(states, [gold], [], kind)])
+        assert (numbers["precision"], numbers["recall"], numbers["proposals_per_mention"]) == (1, 1, 1)
 
 
 def test_what_is_unsure_is_neither_a_mention_nor_none() -> None:

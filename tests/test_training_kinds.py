@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from modeling_nerret.spans import Span
+from modeling_nerret.training.data.annotated import Annotated
 from modeling_nerret.training.data.sets import Data, read_sources
+from modeling_nerret.training.data.source import Source
 from modeling_nerret.training.kinds import build
-from modeling_nerret.training.kinds.amounts import AMOUNTS, amount_types
+from modeling_nerret.training.kinds.amounts import AMOUNTS, amount_type, with_broader
 from modeling_nerret.training.kinds.phrases import parse
 from modeling_nerret.training.kinds.wordnet import WordNet
 from modeling_nerret.training.recipes import SetEntry
@@ -109,6 +112,16 @@ def test_a_word_has_the_types_that_its_meanings_share(wordnet: Path) -> None:
     assert nouns.find(["mice"]) == "mouse" and nouns.find(["gnu"]) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "rest", "fault"), [("data.noun", None, "lacks the meaning"), ("index.noun", "bat n", "has not the nouns")]
+)
+def test_half_a_wordnet_is_refused(name: str, rest: str | None, fault: str, wordnet: Path) -> None:
+    lines = (wordnet / name).read_text().splitlines()
+    (wordnet / name).write_text("\n".join([*lines[:5], *([rest] if rest else [])]))
+    with pytest.raises(ValueError, match=fault):
+        WordNet(wordnet)
+
+
 def test_the_parts_of_a_phrase_are_it_and_its_nouns() -> None:
     (result,) = parse(Parser(), ["the old school bus barked in the Oslo rain"])
     text = "the old school bus barked in the Oslo rain"
@@ -119,9 +132,9 @@ def test_the_parts_of_a_phrase_are_it_and_its_nouns() -> None:
 def test_amounts_have_types_and_each_type_has_wordings() -> None:
     labels = ("CARDINAL", "DATE", "MONEY", "ORDINAL", "PERCENT", "QUANTITY", "TIME")
     texts = ("two weeks", "aged 40", "1984", "5 May", "about an hour", "noon", "60 years old")
-    types = {name for label in labels for text in texts for name in amount_types(text, label)}
-    assert types == set(AMOUNTS)
-    assert amount_types("two weeks", "DATE") == ("duration",) and amount_types("60 years old", "DATE") == ("age",)
+    amounts = {amount_type(text, label) for label in labels for text in texts} - {None}
+    assert {name for amount in amounts for name in with_broader(str(amount))} == set(AMOUNTS)
+    assert amount_type("two weeks", "DATE") == "duration" and amount_type("60 years old", "DATE") == "age"
 
 
 def test_what_is_built_is_read_for_training(
@@ -172,3 +185,69 @@ def test_what_is_built_is_read_for_training(
 def test_a_set_that_is_not_built_is_named_with_its_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"phrases.jsonl is not in .*training.kinds.build"):
         read_sources(SetEntry("phrases"), Data(tmp_path))
+
+
+KINDS_TEXT = '{"id": "1", "text": "a dog", "mentions": [{"start": 2, "end": 5, "type": "word dog"}]}'
+KINDS_TYPES = {"labels": {"word dog": {"types": ["animal"], "perhaps": []}}, "wordings": {"animal": ["animal"]}}
+
+
+@pytest.mark.parametrize(
+    ("types", "fault"),
+    [
+        ("{", "has not the form"),
+        ("[]", "has not the form"),
+        ({"labels": {}, "wordings": {}}, "'word dog' of the text '1' is none of kinds.types.json"),
+        (KINDS_TYPES | {"wordings": {}}, "'animal' of the label 'word dog' has no wording"),
+        (KINDS_TYPES | {"wordings": {"animal": []}}, "has no wording"),
+        (KINDS_TYPES | {"wordings": {"animal": "animal"}}, "is no list of names"),
+        (KINDS_TYPES | {"labels": {"word dog": ["animal"]}}, "has not the form"),
+        (KINDS_TYPES | {"labels": {"word dog": {"types": [3]}}}, "is no list of names"),
+        (KINDS_TYPES | {"labels": {"word dog": {"types": []}}}, "has no mention with a type"),
+    ],
+)
+def test_types_of_kinds_that_are_damaged_are_refused(types: object, fault: str, tmp_path: Path) -> None:
+    (tmp_path / "kinds.jsonl").write_text(KINDS_TEXT + "\n")
+    path = tmp_path / "kinds.types.json"
+    path.write_text(json.dumps(KINDS_TYPES))
+    (source,) = read_sources(SetEntry("kinds"), Data(tmp_path))
+    assert source.texts[0].mentions == {Span(2, 5): ("animal",)}
+    path.write_text(types if isinstance(types, str) else json.dumps(types))
+    with pytest.raises(ValueError, match=fault) as caught:
+        read_sources(SetEntry("kinds"), Data(tmp_path))
+    assert "build it again" in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("label", "fault"), [("dog", "'dog' is neither"), ("unsure", "has no phrase")])
+def test_phrases_of_another_form_are_refused(label: str, fault: str, tmp_path: Path) -> None:
+    (tmp_path / "phrases.jsonl").write_text(KINDS_TEXT.replace("word dog", label) + "\n")
+    with pytest.raises(ValueError, match=f"{fault}.*build it again"):
+        read_sources(SetEntry("phrases"), Data(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("extracts", "fault"), [("[", "is not JSON"), ("[]", "must be"), ('{"Rex": {"extract": 3}}', "must be")]
+)
+def test_a_build_that_fails_leaves_earlier_sets_as_they_were(
+    extracts: str, fault: str, wordnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "load_parser", Parser)
+    monkeypatch.setattr(build, "_own_texts", list)
+    monkeypatch.setattr(build, "_set_texts", lambda folder: [])
+    (tmp_path / "extracts.json").write_text(extracts)
+    (tmp_path / "phrases.jsonl").write_text("old")
+    arguments = ["--wordnet", str(wordnet), "--data", str(tmp_path), "--extracts", str(tmp_path / "extracts.json")]
+    with pytest.raises(ValueError, match=f"extracts.json {fault}"):
+        build.main(arguments)
+    monkeypatch.setattr(build, "kind_labels", lambda *parts: 1 / 0)
+    monkeypatch.setattr(build, "_own_texts", lambda: [build.Text("corpus 1", "the old dogs", [])])
+    with pytest.raises(ZeroDivisionError):
+        build.main(arguments[:4])
+    assert (tmp_path / "phrases.jsonl").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["extracts.json", "phrases.jsonl", "wordnet"]
+
+
+def test_a_text_whose_types_it_may_have_change_is_another_text() -> None:
+    text = Annotated("a", "a bat", {Span(2, 5): ()}, {Span(2, 5): frozenset({"animal"})})
+    other_text = replace(text, perhaps={Span(2, 5): frozenset({"animal", "tool"})})
+    digests = {Source("kinds", 1.0, texts, {}).digest() for texts in ([text], [other_text])}
+    assert len(digests) == 2

@@ -52,6 +52,28 @@ def test_a_recipe_may_take_only_some_texts_of_a_set(tmp_path: Path) -> None:
     assert len(whole.texts) == len(whole.wordings) == 10
 
 
+@pytest.mark.parametrize("types", ["[]", '{"a": ["x"]}', '{"a": {"PER": 3}}', "{"])
+def test_a_types_file_of_another_form_is_refused(types: str, tmp_path: Path) -> None:
+    _write(
+        tmp_path / "a.jsonl",
+        '{"text": "Ada", "mentions": [{"start": 0, "end": 3, "type": "PER"}]}\n{"text": "x", "mentions": []}',
+    )
+    (source,) = read_sources(SetEntry("a"), Data(tmp_path))
+    assert list(source.wordings) == ["PER"]
+    _write(tmp_path / "types.json", types)
+    with pytest.raises(ValueError, match=r"types\.json (is not JSON|must be)"):
+        read_sources(SetEntry("a"), Data(tmp_path))
+
+
+def test_what_an_entry_asks_for_in_vain_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'corpus' have names already; remove names"):
+        read_sources(SetEntry("corpus", names={"PER": "person"}), Data(tmp_path))
+    lines = ['{"text": "x", "mentions": []}', '{"text": "Ada", "mentions": [{"start": 0, "end": 3, "type": "PER"}]}']
+    _write(tmp_path / "a.jsonl", "\n".join(lines))
+    with pytest.raises(ValueError, match="none of the 1 texts that are taken of the set 'a' has a mention"):
+        read_sources(SetEntry("a", texts=1), Data(tmp_path))
+
+
 def test_tags_without_prefixes_join_neighbours_of_one_label(tmp_path: Path) -> None:
     (text,) = read(_write(tmp_path / "a.bio", "New location-city\nYork location-city\nis O\nbig O\n"))
     assert text.mentions == {Span(0, 8): ("location-city",)}

@@ -112,13 +112,31 @@ def test_an_override_needs_key_and_value() -> None:
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_the_recipes_of_the_project_are_complete(name: str) -> None:
-    assert resolve(name).faults() == []
+    overrides = ["init=nerret-minilm"] if name == "detector" else []  # of which checkpoint, the user says
+    assert resolve(name, overrides).faults() == []
 
 
 def test_what_a_recipe_lacks_or_says_twice_is_told() -> None:
     first, second = from_dict({"detector": {"steps": 3}, "head": {"steps": 0}}).faults()
     assert "names no model" in first and "detector has steps but no sets" in second
     assert "already has model" in from_dict({"init": "a", "model": {"head_size": 3}}).faults()[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"head": {"sets": [{"name": "kinds"}]}}, "head.sets has 'kinds', from which only joint can learn"),
+        ({"joint": {"steps": 1, "sets": [{"name": "phrases"}]}}, "from which only detector can learn"),
+        ({"detector": {"steps": 1, "sets": [{"name": "kinds"}]}}, "detector.sets has 'kinds'"),
+        ({"detector": {"steps": 1, "sets": [{"name": "phrases"}]}}, "write phrases = true"),
+        ({"detector": {"steps": 1, "sets": [{"name": "a"}]}, "probe": {"phrases": True}}, "lacks 'phrases'"),
+        ({"joint": {"steps": 1, "sets": [{"name": "a"}], "decoys": 64}}, "joint.decoys is 64; it must be below"),
+        ({"joint": {"steps": 1, "sets": [{"name": "a"}], "teacher": "b"}}, "set model.document_size"),
+    ],
+)
+def test_what_a_stage_cannot_learn_is_told_before_anything_runs(changes: dict, fault: str) -> None:
+    (message,) = from_dict({"backbone": "a", "head": {"steps": 1, "sets": [{"name": "a"}]}} | changes).faults()
+    assert fault in message
 
 
 def test_the_help_explains_every_key() -> None:

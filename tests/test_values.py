@@ -388,6 +388,7 @@ def test_documents_that_callers_made_are_checked_when_they_are_added() -> None:
     (document,) = as_documents([Document("a", "Ada", {"n": np.int64(1), "x": math.nan}, (Span(np.int64(0), 3, 0.5),))])
     assert same(document.metadata, {"n": 1, "x": None}) and document.mentions == (Span(0, 3, 0.5),)
     bad = [("", "Ada"), ("a", ""), ("a", "Ada", {"x": object()}), ("a", "Ada", None), ("a", "Ada", {}, (Span(0, 9),))]
+    bad += [("a", "Ada", {}, (Span(0, 3, score),)) for score in (math.nan, 1.5, -0.1, "1")]
     for parts in bad:
         with pytest.raises(ValueError, match="document"):
             list(as_documents([Document(*parts)]))

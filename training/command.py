@@ -14,6 +14,8 @@ defaults below. Its sets are texts with marked mentions:
 
   corpus                    the texts of this project
   open                      names in 22 sets of --data DIR, with the types of this project
+  kinds, phrases            common nouns with WordNet's types, and noun phrases, both built in --data DIR by
+                            python -m modeling_nerret.training.kinds.build
   data                      the files that --data names
   NAME                      NAME.jsonl in --data DIR; types.json there has plain names of its types
   FILE, hf:ID               a file in --data DIR, or a dataset

@@ -8,13 +8,15 @@ recipe too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 RECIPES = Path(__file__).parent / "recipes"
 SCHEDULES = ("cosine", "constant", "linear")
+# Sets that only one stage can learn from: kinds say what a mention may be, phrases are no names
+STAGE_OF_SET = {"kinds": "joint", "phrases": "detector"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def rule_of(entry: Field[Any]) -> Rule:
 class SetEntry:
     """A set of texts that a stage learns from."""
 
-    name: str = key("", "corpus, open, data, a set in the folder of --data, a file there, or hf:ID")
+    name: str = key("", "corpus, open, kinds, phrases, data, a set in the folder of --data, a file there, or hf:ID")
     weight: float = key(1.0, "how often batches are drawn from it, relative to the stage's other sets", least=0)
     names: Mapping[str, str] = key({}, 'plain names of raw labels, { LABEL = "plain name" }')
     texts: int = key(0, "only so many of its texts, evenly spaced; 0 for all", least=0)
@@ -164,7 +166,7 @@ class Recipe:
     )
     quantization: str = key("", "nf4: frozen backbone in 4 bits, as for QLoRA; same checkpoint", choices=("", "nf4"))
     model: Mapping[str, Any] = key({}, "fields of NerretConfig, such as head_size, hidden_size, dropout")
-    probe: Mapping[str, Any] = key({}, "fields of ProbeConfig, such as size, max_words, threshold")
+    probe: Mapping[str, Any] = key({}, "fields of ProbeConfig, such as size, max_words, threshold, phrases")
     held_out: HeldOutSection = field(default_factory=HeldOutSection)
     head: HeadSection = field(default_factory=HeadSection)
     joint: JointSection = field(default_factory=JointSection)
@@ -194,7 +196,33 @@ class Recipe:
             section: StageSection = getattr(self, name)
             if section.steps and not section.sets:
                 faults.append(f'{name} has steps but no sets to learn from; add sets = [{{ name = "corpus" }}]')
-        return faults
+            for entry in section.sets if section.steps else ():
+                stage = STAGE_OF_SET.get(entry.name, name)
+                if stage != name:
+                    faults.append(f"{name}.sets has {entry.name!r}, from which only {stage} can learn; remove it")
+        return [*faults, *self._joint_faults(), *self._probe_faults()]
+
+    def _joint_faults(self) -> Iterator[str]:
+        """What the joint stage lacks."""
+        section = self.joint
+        if section.steps and section.decoys >= section.texts:
+            yield f"joint.decoys is {section.decoys}; it must be below joint.texts, which is {section.texts}"
+        trains_documents = section.document_share and (self.init or self.model.get("document_size"))
+        if section.steps and section.teacher and not trains_documents:
+            yield (
+                "joint.teacher teaches the document head, which this recipe does not train; set model.document_size "
+                "and joint.document_share, or remove the teacher"
+            )
+
+    def _probe_faults(self) -> Iterator[str]:
+        """Whether a new probe looks for phrases without learning them, or the other way round."""
+        reads_phrases = any(entry.name == "phrases" for entry in self.detector.sets)
+        if not self.detector.steps or (self.init and not self.probe):
+            return
+        if reads_phrases and not self.probe.get("phrases"):
+            yield "detector.sets has 'phrases', but the probe looks only for names; write phrases = true in [probe]"
+        if self.probe.get("phrases") and not reads_phrases:
+            yield "probe.phrases is true, but detector.sets lacks 'phrases'; add the set, or set probe.phrases=false"
 
 
 def _plain(value: Any) -> Any:

@@ -57,12 +57,20 @@ def read_types_file(path: Path | None, key: str | None, corpus: str = "") -> Typ
         raise ValueError(f'{path} must be {{"label": "plain name", ...}} or {{"set": {{"label": "plain name"}}}}')
     nested = all(isinstance(entry, dict) and "name" not in entry for entry in names.values())
     if key is None and not nested:
-        return names
+        return _checked(names, f"{path}")
     key = key or corpus
     if key not in names or not nested:
         sets = f"it has the sets {', '.join(names)}; choose one with --types-key" if nested else "it has only one set"
         raise ValueError(f"{path} has no set {key!r}; {sets}")
-    return names[key]
+    return _checked(names[key], f"{path}, set {key!r},")
+
+
+def _checked(names: dict[str, Any], place: str) -> TypeNames:
+    for label, entry in names.items():
+        name = entry.get("name") if isinstance(entry, dict) else entry
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f'{place} has {entry!r:.60} for {label!r}; write "plain name" or {{"name": "plain name"}}')
+    return names
 
 
 def type_queries(names: TypeNames, settings: QuerySettings) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ..index.excerpts import surroundings
-from ..index.hits import Hit, Mention
+from ..index.hits import Hit, Mention, remove_overlaps
 
 SHORT_TEXT = 600  # characters up to which a whole document is shown
 CONTEXT = 150  # characters of a longer document on each side of a mention
@@ -28,7 +28,7 @@ def render_text(text: str, start: int, end: int, mentions: Sequence[Mention]) ->
 
     Example:
         >>> render_text("Is <b>Oslo</b> here?", 0, 10, [Mention(6, 10, "Oslo", 0.71)])
-        'Is &lt;b&gt;<mark title="cosine to the type: 0.71">Oslo <small>0.71</small></mark>'
+        'Is &lt;b&gt;<mark title="score of the mention: 0.71">Oslo <small>0.71</small></mark>'
     """
     pieces, position = [], start
     for mention in mentions:
@@ -36,14 +36,14 @@ def render_text(text: str, start: int, end: int, mentions: Sequence[Mention]) ->
             score = f"{mention.score:.2f}"
             pieces.append(escape(text[position : mention.start]))
             pieces.append(
-                f'<mark title="cosine to the type: {score}">{escape(mention.text)} <small>{score}</small></mark>'
+                f'<mark title="score of the mention: {score}">{escape(mention.text)} <small>{score}</small></mark>'
             )
             position = mention.end
     return "".join([*pieces, escape(text[position:end])])
 
 
 def _render_hit(hit: Hit) -> str:
-    mentions = _remove_overlaps(hit.mentions)
+    mentions = remove_overlaps(hit.mentions)
     excerpts = _excerpts(hit.text, mentions)
     text = " … ".join(render_text(hit.text, start, end, mentions) for start, end in excerpts)
     lead = "… " if excerpts[0][0] > 0 else ""
@@ -53,15 +53,6 @@ def _render_hit(hit: Hit) -> str:
         f'<span class="id">{escape(hit.id)}</span></p>'
         f'<p class="text" dir="auto">{lead}{text}{ending}</p></li>'
     )
-
-
-def _remove_overlaps(mentions: Sequence[Mention]) -> list[Mention]:
-    """Mentions in order of their start. Where some overlap, only the best stays."""
-    best: list[Mention] = []
-    for mention in sorted(mentions, key=lambda mention: -mention.score):
-        if all(mention.end <= better.start or better.end <= mention.start for better in best):
-            best.append(mention)
-    return sorted(best, key=lambda mention: mention.start)
 
 
 def _excerpts(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:

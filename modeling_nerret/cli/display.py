@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..index.excerpts import surroundings
-from ..index.hits import Hit
+from ..index.hits import Hit, remove_overlaps
 from .streams import one_line
 
 AROUND = 100  # characters of context on either side of the best mention
@@ -31,13 +31,16 @@ def print_hits(hits: Sequence[Hit]) -> None:
 
 
 def excerpt(hit: Hit, plain: bool) -> Text:
-    """The surroundings of the hit's best mention, its matching mentions in bold, or in [brackets] if `plain`."""
+    """The surroundings of the hit's best mention, its matching mentions in bold, or in [brackets] if `plain`.
+
+    Of mentions inside each other only the best is marked.
+    """
     best = max(hit.mentions, key=lambda mention: mention.score, default=None)
     first, last = (best.start, best.end) if best else (0, 0)
     left, right = surroundings(hit.text, first, last, AROUND)
     line, position = Text("… " if left else ""), left
-    for mention in hit.mentions:
-        if position <= mention.start and mention.end <= right:
+    for mention in remove_overlaps(hit.mentions):
+        if left <= mention.start and mention.end <= right:
             line.append(one_line(hit.text[position : mention.start]))
             text = one_line(mention.text)
             line.append(f"[{text}]" if plain else text, style="bold yellow")

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Mention:
-    """A mention that matches a type query; `text` is `document.text[start:end]`, `score` its cosine in [-1, 1]."""
+    """A mention that matches a type query; `text` is `document.text[start:end]`.
+
+    `score`, in [-1, 1], is the cosine of its vector and the query's, or less if the detector is not certain of it.
+    """
 
     start: int
     end: int
     text: str
     score: float
+
+
+def remove_overlaps(mentions: Iterable[Mention]) -> list[Mention]:
+    """Mentions in order of their start. Where some overlap, only the best stays.
+
+    Example:
+        >>> mentions = [Mention(0, 4, "Lake", 0.3), Mention(0, 9, "Lake Como", 0.6)]
+        >>> [mention.text for mention in remove_overlaps(mentions)]
+        ['Lake Como']
+    """
+    best: list[Mention] = []
+    for mention in sorted(mentions, key=lambda mention: -mention.score):
+        if all(mention.end <= better.start or better.end <= mention.start for better in best):
+            best.append(mention)
+    return sorted(best, key=lambda mention: mention.start)
 
 
 @dataclass(frozen=True)

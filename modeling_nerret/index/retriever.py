@@ -26,10 +26,10 @@ from .store import Store
 from .terms import terms_of
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
-Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
-LEAST_SCORE = 1e-3  # of a mention; a vector of length 0 would be at right angles to all queries
 FIRST_SECONDS, COMMIT_SECONDS = 0.5, 5.0
+LEAST_LENGTH = 1e-3  # of a mention's vector; in half precision, a shorter one would lose its direction
+Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class EntityRetriever:
@@ -241,14 +241,19 @@ class EntityRetriever:
         return [(rank.id, rank.score) for rank in ranks]
 
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
-        """At most `limit` mentions, evenly from the whole index: their texts, and vectors (mentions, hidden_size)."""
+        """At most `limit` mentions, evenly from the whole index.
+
+        Returns:
+            Their texts, and their vectors, each of length 1. (mentions, hidden_size)
+        """
         if self._store is None:
             return [], np.zeros((0, self.checkpoint.model.config.hidden_size), np.float32)
 
         def mentions(snapshot: Snapshot) -> tuple[list[str], np.ndarray]:
             places, vectors = snapshot.sample(limit)
             documents = snapshot.documents(sorted({key for key, _, _ in places}))
-            return [documents[key].text[start:end] for key, start, end in places], vectors
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (mentions, 1), see `_weigh`
+            return [documents[key].text[start:end] for key, start, end in places], vectors / lengths
 
         return self._store.read(mentions)
 
@@ -285,8 +290,8 @@ class EntityRetriever:
     def _weigh(self, document: EncodedDocument) -> EncodedDocument:
         """A document with vectors as long as the detector is certain of the mentions; their products are the scores."""
         scores = np.array([span.score for span in document.mentions], dtype=np.float32)  # (mentions,)
-        lengths = scores.clip(LEAST_SCORE, 1) ** self.checkpoint.model.config.certainty
-        return replace(document, vectors=document.vectors * lengths[:, None])
+        lengths = scores.clip(0, 1) ** self.checkpoint.model.config.certainty
+        return replace(document, vectors=document.vectors * lengths.clip(LEAST_LENGTH)[:, None])
 
     def _writable(self) -> Store:
         store = self._store

@@ -139,16 +139,19 @@ def read_words(
     texts_as_words = []
     for states in cache.words(texts, title or source.name):
         text = texts[states.owner]
-        if source.has_names:
-            gold, unsure = list(text.mentions), names.unsure(text, states.places) if names else []
-        else:
-            gold = [span for span, types in text.mentions.items() if types]
-            doubts = [span for span, types in text.mentions.items() if not types]
-            unsure = _in_words(states.places, doubts, max_words)
-        unsure = [span for span in unsure if span[1] < max_words]
+        gold, doubts = split_mentions(source, text)
+        unsure = _in_words(states.places, doubts, max_words)
+        if source.has_names and names:
+            unsure = [span for span in names.unsure(text, states.places) if span[1] < max_words]
         kind = 0 if source.has_names else 1
         texts_as_words.append(Words(states, _in_words(states.places, gold, max_words), unsure, kind))
     return texts_as_words
+
+
+def split_mentions(source: Source, text: Annotated) -> tuple[list[Span], list[Span]]:
+    """What the detector should find in a text of a source, and what may be such a mention or not."""
+    doubts = [] if source.has_names else [span for span, types in text.mentions.items() if not types]
+    return [span for span in text.mentions if span not in doubts], doubts
 
 
 def _in_words(words: np.ndarray, mentions: Iterable[Span], max_words: int) -> list[tuple[int, int]]:

@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from modeling_nerret.files import one_line
 from modeling_nerret.spans import Span
 
 from .annotated import Annotated, RawText, annotate
@@ -20,6 +22,8 @@ from .readers import read
 from .source import Source
 
 OPEN_TYPES = CORPUS / "open_types"
+BUILD = "python -m modeling_nerret.training.kinds.build"
+REBUILD = f"build it again with {BUILD}"
 FEWEST = 3  # mentions of an open type; with fewer it is one reader's word rather than a type
 
 
@@ -76,23 +80,55 @@ def kinds_source(weight: float, folder: Path) -> Source:
 
     Raises:
         FileNotFoundError: the set is not in the folder.
+        ValueError: its files have another form, or do not belong together.
     """
     path, types_path = _built(folder, "kinds.jsonl"), _built(folder, "kinds.types.json")
-    entries = json.loads(types_path.read_text(encoding="utf-8"))
-    types = {label: tuple(entry["types"]) for label, entry in entries["labels"].items()}
-    perhaps = {label: frozenset(entry.get("perhaps", ())) for label, entry in entries["labels"].items()}
+    labels, wordings = _read_kinds(types_path)
     texts = []
     for text in read(str(path)):
-        labels = {span: label for span, (label, *_) in text.mentions.items()}
-        texts.append(
-            replace(
-                text,
-                mentions={span: types[label] for span, label in labels.items()},
-                perhaps={span: perhaps[label] for span, label in labels.items() if perhaps[label]},
-            )
-        )
-    present = {name for labels in types.values() for name in labels}
-    return Source("kinds", weight, texts, {name: entries["wordings"][name] for name in sorted(present)})
+        mentions, perhaps = {}, {}
+        for span, names in text.mentions.items():
+            if len(names) > 1 or names[0] not in labels:
+                raise ValueError(
+                    f"{path}: the label {' and '.join(map(repr, names))} of the text {text.id!r} is none of "
+                    f"{types_path.name}; {REBUILD}"
+                )
+            mentions[span], doubts = labels[names[0]]
+            if doubts:
+                perhaps[span] = doubts
+        texts.append(replace(text, mentions=mentions, perhaps=perhaps))
+    present = sorted({name for text in texts for types in text.mentions.values() for name in types})
+    if not present:
+        raise ValueError(f"{path} has no mention with a type; {REBUILD}")
+    return Source("kinds", weight, texts, {name: wordings[name] for name in present})
+
+
+def _read_kinds(path: Path) -> tuple[dict[str, tuple[tuple[str, ...], frozenset[str]]], dict[str, list[str]]]:
+    """What `kinds.types.json` holds: by label the types it has and those it may have, and each type's wordings.
+
+    Raises:
+        ValueError: the file has another form, or a type has no wording.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        labels = {
+            label: (_names(entry["types"]), frozenset(_names(entry.get("perhaps", []))))
+            for label, entry in entries["labels"].items()
+        }
+        wordings = {name: list(_names(phrases)) for name, phrases in entries["wordings"].items()}
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # not UTF-8, not JSON, or another form
+        raise ValueError(f"{path} has not the form of the set 'kinds' ({one_line(error)}); {REBUILD}") from None
+    for label, (types, _) in labels.items():
+        for name in types:
+            if not wordings.get(name):
+                raise ValueError(f"{path}: the type {name!r} of the label {label!r} has no wording; {REBUILD}")
+    return labels, wordings
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not (isinstance(value, list) and all(isinstance(name, str) and name.strip() for name in value)):
+        raise ValueError(f"{value!r:.60} is no list of names")
+    return tuple(value)
 
 
 def phrases_source(weight: float, folder: Path) -> Source:
@@ -100,11 +136,16 @@ def phrases_source(weight: float, folder: Path) -> Source:
 
     Raises:
         FileNotFoundError: the set is not in the folder.
+        ValueError: a label is neither `phrase` nor `unsure`, or there is no phrase.
     """
-    texts = [
-        _relabel(text, lambda labels: [label for label in labels if label != "unsure"])
-        for text in read(str(_built(folder, "phrases.jsonl")))
-    ]
+    path = _built(folder, "phrases.jsonl")
+    texts = list(read(str(path)))
+    labels = {label for text in texts for names in text.mentions.values() for label in names}
+    if strangers := sorted(labels - {"phrase", "unsure"}):
+        raise ValueError(f"{path}: the label {strangers[0]!r} is neither 'phrase' nor 'unsure'; {REBUILD}")
+    if "phrase" not in labels:
+        raise ValueError(f"{path} has no phrase; {REBUILD}")
+    texts = [_relabel(text, lambda labels: [label for label in labels if label != "unsure"]) for text in texts]
     return Source("phrases", weight, texts, {"phrase": ["phrase"]}, has_names=False)
 
 
@@ -112,8 +153,7 @@ def _built(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.exists():
         raise FileNotFoundError(
-            f"{name} is not in {folder}; build it there with python -m modeling_nerret.training.kinds.build, or say "
-            "where it is with --data DIR"
+            f"{name} is not in {folder}; build it there with {BUILD}, or say where it is with --data DIR"
         )
     return path
 

@@ -64,10 +64,18 @@ def read_sources(entry: SetEntry, data: Data) -> list[Source]:
         ValueError: a file is malformed, or a name points out of its folder.
     """
     sources = _read_whole(entry, data)
-    return [thin_out(source, entry.texts) for source in sources] if entry.texts else sources
+    if entry.texts:
+        sources = [thin_out(source, entry.texts) for source in sources]
+        if blank := next((source.name for source in sources if not source.wordings), None):
+            raise ValueError(
+                f"none of the {entry.texts} texts that are taken of the set {blank!r} has a mention; take more"
+            )
+    return sources
 
 
 def _read_whole(entry: SetEntry, data: Data) -> list[Source]:
+    if entry.names and entry.name in ("corpus", *BUILT):
+        raise ValueError(f"the types of the set {entry.name!r} have names already; remove names from its entry")
     if entry.name == "corpus":
         return [corpus_source(entry.weight)]
     if entry.name in BUILT:
@@ -91,8 +99,20 @@ def _source_in_folder(entry: SetEntry, folder: Path) -> Source:
         )
     names, types = dict(entry.names), path.parent / "types.json"
     if types.exists():
-        names = json.loads(types.read_text(encoding="utf-8")).get(entry.name, {}) | names
+        names = _plain_names(types, entry.name) | names
     return _source(entry.name, entry.weight, list(read(str(path), names)))
+
+
+def _plain_names(path: Path, name: str) -> dict[str, str]:
+    """The plain names that a types.json has for a set; none if it does not name the set."""
+    try:
+        sets = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise ValueError(f"{path} is not JSON ({error})") from None
+    names = sets.get(name, {}) if isinstance(sets, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(plain, str) for plain in names.values()):
+        raise ValueError(f'{path} must be {{"set": {{"label": "plain name", ...}}, ...}}, for the set {name!r} too')
+    return names
 
 
 def _inside(folder: Path, name: str) -> Path:

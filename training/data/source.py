@@ -32,7 +32,14 @@ class Source:
 
     def digest(self) -> str:
         """SHA-256 of its texts, mentions and wordings."""
-        texts = [(text.text, list(text.mentions.items()), sorted(text.perhaps)) for text in self.texts]
+        texts = [
+            (
+                text.text,
+                list(text.mentions.items()),
+                sorted((span, sorted(types)) for span, types in text.perhaps.items()),
+            )
+            for text in self.texts
+        ]
         return hashlib.sha256(repr((texts, self.wordings)).encode()).hexdigest()
 
 

@@ -27,27 +27,39 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _TYPES = {
-    "CARDINAL": ("number", "value"),
-    "MONEY": ("amount of money", "value"),
-    "ORDINAL": ("ordinal number",),
-    "PERCENT": ("percentage", "value"),
-    "QUANTITY": ("measurement", "value"),
+    "CARDINAL": "number",
+    "MONEY": "amount of money",
+    "ORDINAL": "ordinal number",
+    "PERCENT": "percentage",
+    "QUANTITY": "measurement",
 }
+# The type above some
+_BROADER = dict.fromkeys(("amount of money", "measurement", "number", "percentage"), "value") | {"year": "date"}
 
 
-def amount_types(text: str, label: str) -> tuple[str, ...]:
-    """Types of a span by the parser's label (of OntoNotes); none for a name.
+def amount_type(text: str, label: str) -> str | None:
+    """The type of a span by the parser's label (of OntoNotes); `None` for a name.
 
     Example:
-        >>> amount_types("two weeks", "DATE"), amount_types("5 May 2019", "DATE"), amount_types("Lisbon", "GPE")
-        (('duration',), ('date',), ())
+        >>> amount_type("two weeks", "DATE"), amount_type("5 May 2019", "DATE"), amount_type("Lisbon", "GPE")
+        ('duration', 'date', None)
     """
     if label not in ("DATE", "TIME"):
-        return _TYPES.get(label, ())
+        return _TYPES.get(label)
     if _AGE.search(text):
-        return ("age",)
+        return "age"
     if _UNIT_OF_TIME.search(text) and _COUNTED.match(text):
-        return ("duration",)
+        return "duration"
     if _YEAR.fullmatch(text):
-        return ("year", "date")
-    return ("date",) if label == "DATE" else ("time",)
+        return "year"
+    return "date" if label == "DATE" else "time"
+
+
+def with_broader(amount: str) -> list[str]:
+    """The types of an amount: its own, and the one above it.
+
+    Example:
+        >>> with_broader("year"), with_broader("age")
+        (['year', 'date'], ['age'])
+    """
+    return [amount, _BROADER[amount]] if amount in _BROADER else [amount]

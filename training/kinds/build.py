@@ -18,6 +18,7 @@ import argparse
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from modeling_nerret.spans import Span
 
 from ..data.own_sets import corpus_source, parsed_sets
 from ..data.readers import read
-from .amounts import AMOUNTS, amount_types
+from .amounts import AMOUNTS, amount_type, with_broader
 from .phrases import Parse, Place, load_parser, parse
 from .wordnet import Meaning, WordNet
 
@@ -86,25 +87,40 @@ def main(arguments: list[str] | None = None) -> int:
     texts = [*_own_texts(), *_set_texts(options.data)]
     if options.extracts:
         texts += _extracts(options.extracts, options.avoid)
+    with tempfile.TemporaryDirectory(dir=options.data) as folder:  # so that the three files appear whole, and together
+        write_sets(wordnet, spacy, texts, Path(folder))
+        for name in (KINDS, TYPES, PHRASES):
+            Path(folder, name).replace(options.data / name)
+    print(f"{KINDS}, {TYPES} and {PHRASES} are in {options.data}")
+    return 0
+
+
+def write_sets(wordnet: WordNet, spacy: Any, texts: Sequence[Text], folder: Path) -> None:
+    """Parse texts, and write both sets.
+
+    Args:
+        wordnet: the dictionary.
+        spacy: the parser.
+        texts: the texts that both sets share.
+        folder: where the three files are written.
+    """
     kinds = [*definitions(wordnet), *examples(wordnet)]
     articles = [text for text in texts if text.description]
     descriptions = parse(spacy, (text.description for text in articles))
     words = {text.id: described_word(wordnet, result) for text, result in zip(articles, descriptions, strict=True)}
-    with (options.data / PHRASES).open("w", encoding="utf-8") as file:
+    with (folder / PHRASES).open("w", encoding="utf-8") as file:
         parses = parse(spacy, (text.text for text in texts))
         for text, result in zip(tqdm(texts, desc="parsing", disable=None), parses, strict=True):
             _write(file, Labelled(text.id, text.text, phrase_labels(result, text.mentions)))
             meanings = kind_labels(wordnet, result, text.text) | title_label(text, words.get(text.id))
             kinds.append(Labelled(text.id, text.text, dict(sorted(meanings.items()))))
-    with (options.data / KINDS).open("w", encoding="utf-8") as file:
+    with (folder / KINDS).open("w", encoding="utf-8") as file:
         for item in kinds:
             if item.labels:
                 _write(file, item)
     labels = {label for item in kinds for label in item.labels.values()}
     types = {"labels": _types(wordnet, sorted(labels)), "wordings": _wordings(wordnet)}
-    (options.data / TYPES).write_text(json.dumps(types, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{len(kinds)} texts with {len(labels)} labels are in {options.data / KINDS}")
-    return 0
+    (folder / TYPES).write_text(json.dumps(types, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def definitions(wordnet: WordNet) -> Iterator[Labelled]:
@@ -172,8 +188,8 @@ def kind_labels(wordnet: WordNet, result: Parse, text: str) -> dict[Place, str]:
             labels[phrase.places[max(begin, 0)][0], phrase.place[1]] = f"word {word}"
             labels[phrase.place] = f"word {word}"
     for place, label in result.labels:
-        if types := amount_types(text[slice(*place)], label):
-            labels[place] = f"amount {types[0]}"
+        if amount := amount_type(text[slice(*place)], label):
+            labels[place] = f"amount {amount}"
     return labels
 
 
@@ -198,17 +214,37 @@ def _set_texts(folder: Path) -> Iterator[Text]:
 
 
 def _extracts(path: Path, avoid: Path | None) -> Iterator[Text]:
-    """An encyclopaedia's extracts of eight words or more, each once."""
-    test_runs = (
-        _runs(text.text for file in sorted(avoid.glob("*.jsonl")) for text in read(str(file))) if avoid else set()
-    )
-    entries, earlier_texts = json.loads(path.read_text(encoding="utf-8")), set()
-    for title, entry in entries.items():
+    """An encyclopaedia's extracts of eight words or more, each once.
+
+    Raises:
+        ValueError: the file has another form, or the folder to avoid has no texts.
+    """
+    test_runs: set[tuple[str, ...]] = set()
+    if avoid:
+        test_runs = _runs(text.text for file in sorted(avoid.glob("*.jsonl")) for text in read(str(file)))
+        if not test_runs:
+            raise ValueError(f"--avoid {avoid} has no *.jsonl with texts of eight words; name the folder of benchmarks")
+    earlier_texts = set()
+    for title, entry in _read_entries(path).items():
         text = entry.get("extract") or ""
         runs = _runs([text])
         if runs and text not in earlier_texts and runs.isdisjoint(test_runs):
             earlier_texts.add(text)
             yield Text(f"extract {title}", text, [], title, entry.get("description") or "")
+
+
+def _read_entries(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise ValueError(f"--extracts {path} is not JSON ({error})") from None
+    fields = ("extract", "description")
+    if not isinstance(entries, dict) or not all(
+        isinstance(entry, dict) and all(isinstance(entry.get(field) or "", str) for field in fields)
+        for entry in entries.values()
+    ):
+        raise ValueError(f'--extracts {path} must be {{title: {{"extract": "...", "description": "..."}}, ...}}')
+    return entries
 
 
 def _runs(texts: Iterable[str], length: int = 8) -> set[tuple[str, ...]]:
@@ -229,14 +265,8 @@ def _types(wordnet: WordNet, labels: Sequence[str]) -> dict[str, dict[str, list[
             certain = wordnet.certain(name)
             types[label] = {"types": sorted(certain), "perhaps": sorted(wordnet.possible(name) - certain)}
         else:
-            types[label] = {"types": sorted(wordnet.types_of([name])) if kind == "meaning" else _amounts(name)}
+            types[label] = {"types": sorted(wordnet.types_of([name])) if kind == "meaning" else with_broader(name)}
     return types
-
-
-def _amounts(name: str) -> list[str]:
-    """The types of an amount: its own, and those that it implies."""
-    broader = {"year": ["date"], "amount of money": ["value"], "measurement": ["value"], "number": ["value"]}
-    return [name, *broader.get(name, ["value"] if name == "percentage" else [])]
 
 
 def _wordings(wordnet: WordNet) -> dict[str, list[str]]:

@@ -52,13 +52,22 @@ class WordNet:
 
     Raises:
         OSError: a file is missing.
+        ValueError: a file has another form, or names a meaning that is in none.
     """
 
     def __init__(self, folder: Path):
-        self.meanings = {meaning.id: meaning for meaning in map(_meaning, _lines(folder / "data.noun"))}
-        fields = [line.split() for line in _lines(folder / "index.noun")]
-        self.senses = {line[0].replace("_", " "): line[-int(line[2]) :] for line in fields}
-        self.exceptions = dict(line.split()[:2] for line in _lines(folder / "noun.exc"))
+        try:
+            self.meanings = {meaning.id: meaning for meaning in map(_meaning, _lines(folder / "data.noun"))}
+            fields = [line.split() for line in _lines(folder / "index.noun")]
+            self.senses = {line[0].replace("_", " "): line[-int(line[2]) :] for line in fields}
+            self.exceptions = dict(line.split()[:2] for line in _lines(folder / "noun.exc"))
+        except (IndexError, ValueError) as error:
+            raise ValueError(f"{folder} has not the nouns of WordNet 3 ({error}); install them again") from None
+        targets = {parent for meaning in self.meanings.values() for parent in meaning.parents}
+        if strangers := targets.union(*self.senses.values()) - self.meanings.keys():
+            raise ValueError(
+                f"{folder}: data.noun lacks the meaning {min(strangers)!r}, which other lines name; install it again"
+            )
         self.above = lru_cache(maxsize=None)(self._above)
         self.depth = lru_cache(maxsize=None)(self._depth)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +23,20 @@ def average_states(states: Sequence[State]) -> State:
         {'w': tensor([1.5000])}
     """
     return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+
+
+def adapter_fault(adapter: Mapping[str, bytes], first: Mapping[str, bytes]) -> str | None:
+    """Why an adapter has no average with another one, if so."""
+    config, first_config = (json.loads(files[ADAPTER_CONFIG]) for files in (adapter, first))
+    if config.get("peft_type") != "LORA" or config.get("use_dora"):
+        return "is no plain LoRA adapter"
+    if config.get("rank_pattern") or config.get("alpha_pattern") or config.get("use_rslora"):
+        return "has more than one scale"
+    scale, first_scale = (part["lora_alpha"] / part["r"] for part in (config, first_config))
+    if not math.isclose(scale, first_scale):
+        return f"has the scale {scale:g}, not {first_scale:g}"
+    names, first_names = (set(load(files[ADAPTER_WEIGHTS])) for files in (adapter, first))
+    return None if names == first_names else "changes other maps"
 
 
 def average_adapters(adapters: Sequence[dict[str, bytes]], folder: Path) -> None:

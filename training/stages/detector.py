@@ -10,10 +10,10 @@ import torch
 from accelerate import PartialState
 from torch import nn
 
-from modeling_nerret.detection import MentionProbe, ProbeConfig
+from modeling_nerret.detection import NAME, MentionProbe, ProbeConfig
 
 from ..batches.features import FeatureCache
-from ..batches.words import Names, WordBatches, Words, read_words, stack_words
+from ..batches.words import Names, WordBatches, Words, read_words, split_mentions, stack_words
 from ..data.source import Source
 from .fitting import GOAL, Log, Schedule, fit
 from .holdout import split_texts
@@ -41,8 +41,8 @@ class DetectorLoss(nn.Module):
 def measure_probe(probe: MentionProbe, texts: Sequence[Words], size: int = 32) -> dict[str, float]:
     """Precision, recall and F1 (`goal`) of exact spans, recall with overlap, and the loss.
 
-    The spans are those that the probe proposes at its threshold. Mentions that are not a run of whole words do not
-    count.
+    The spans are those that the probe proposes as what the texts have marked, names or phrases. Mentions that are not a
+    run of whole words do not count.
     """
     training, device = probe.training, next(probe.parameters()).device
     loss = DetectorLoss(probe).eval()
@@ -53,7 +53,8 @@ def measure_probe(probe: MentionProbe, texts: Sequence[Words], size: int = 32) -
         losses.append(float(loss(**batch)["loss"]))
         chances = probe(batch["first"], batch["last"], batch["shapes"]).sigmoid().cpu().numpy()
         for row, text in enumerate(group):
-            spans = {span[:2] for span in probe.choose(chances[row, :, : len(text.states.places)])}
+            proposed_spans = probe.choose(chances[row, :, : len(text.states.places)])
+            spans = {span[:2] for span in proposed_spans if (span.score > NAME) == (text.kind == 0)}
             gold = {(first, first + further + 1) for first, further in text.gold}
             exact += len(gold & spans)
             overlaps += sum(any(left < end and start < right for left, right in spans) for start, end in gold)
@@ -79,7 +80,13 @@ class DetectorStage(Stage):
         super().__init__(state)
         torch.manual_seed(state.recipe.seed)
         size = state.model.backbone.config.hidden_size
+        reads_phrases = any(entry.name == "phrases" for entry in state.recipe.detector.sets)
         self.probe = state.detector or MentionProbe(ProbeConfig(size, **state.recipe.probe))
+        if reads_phrases and not self.probe.config.phrases:  # a new probe has been checked with its recipe
+            raise ValueError(
+                f"detector.sets has 'phrases', but the detector of init = {state.recipe.init!r} finds only names; "
+                "remove the set, or start from a checkpoint without a detector"
+            )
         state.detector = self.probe.to(state.model.device)
         self.sources: Sequence[Source] = ()
         self.texts: list[list[Words]] = []  # of each source
@@ -101,12 +108,13 @@ class DetectorStage(Stage):
                 self.held_out += read_words(cache, held_out, width, source, title=f"{source.name}, held out")
         self.texts.append(texts)
         mentions = sum(len(text.gold) for text in texts)
+        marks = sum(len(split_mentions(source, text)[0]) for text in rest)
         return {
             "name": source.name,
             "weight": source.weight,
             "texts": len(rest),
             "mentions": mentions,
-            "lost": sum(len(text.mentions) for text in rest) - mentions,
+            "lost": marks - mentions,
             "held_out_texts": len(held_out),
         }
 

@@ -117,6 +117,10 @@ class JointStage(Stage):
         self.section = state.recipe.joint
         if state.model.config.adapter_sha256 is not None:
             raise ValueError("the model has an adapter already; start from its backbone, or set joint.steps=0")
+        if self.section.teacher and state.model.document_head is None:  # a new model's recipe has been checked
+            raise ValueError(
+                f"joint.teacher teaches the document head, which init = {state.recipe.init!r} lacks; remove the teacher"
+            )
         self.sources: list[Source] = []
         self.held_out: list[HeldOutTexts] = []
         self.teacher = Teacher(self.section.teacher, state.recipe.device) if self.section.teacher else None
