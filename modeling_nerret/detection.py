@@ -105,7 +105,7 @@ class ProbeConfig:
         threshold: probability in [0, 1] of being a name above which a span is proposed.
         phrases: whether it also looks for noun phrases, terms, numbers and the like.
         phrase_threshold: the same for their probability.
-        nested: whether spans may lie inside each other (they never cross).
+        nested: whether names may lie inside other spans (spans never cross).
     """
 
     state_size: int
@@ -212,7 +212,8 @@ class MentionProbe(nn.Module):
         """The spans above a threshold that exclude no better span, in order of their start.
 
         The better span has the larger product of words and chance, which is the number of words that it is expected to
-        get right: "Bank of England" before "England", unless it is much less certain.
+        get right: "Bank of England" before "England", unless it is much less certain. A phrase inside another span is
+        left out: it costs as much as any mention, and adds little.
 
         Args:
             chances: (kinds, words, max_words) in [0, 1], that the span from word i over j + 1 words is of a kind.
@@ -229,7 +230,10 @@ class MentionProbe(nn.Module):
         scores = np.where(kind == 0, NAME + (1 - NAME) * chance, NAME * chance).tolist()
         order = np.argsort(-chance * (extra + 1), kind="stable")
         spans = [Span(int(begin[row]), int(begin[row] + extra[row]) + 1, scores[row]) for row in order]
-        return sorted(select(spans, self.config.nested))
+        selection = select(spans, self.config.nested)
+        return sorted(
+            span for span in selection if span.score > NAME or not any(_inside(span, rival) for rival in selection)
+        )
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the detector's settings and weights beside a model's."""

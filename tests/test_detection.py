@@ -88,11 +88,14 @@ def test_a_longer_name_beats_a_surer_part_of_it() -> None:
 def test_a_score_tells_names_from_phrases() -> None:
     """Names lie above one half, phrases below it; what is both is a name."""
     chances = np.zeros((2, 3, 2), dtype=np.float32)
-    chances[0, 0, 0], chances[1, 0, 0], chances[1, 1, 1], chances[1, 2, 0], chances[0, 1, 0] = 0.2, 0.9, 0.8, 0.4, 0.05
+    chances[0, 0, 0], chances[1, 0, 0], chances[1, 1, 1], chances[0, 1, 0] = 0.2, 0.9, 0.8, 0.05
+    chances[1, 2, 0] = 0.4  # a phrase inside a phrase
     probe = MentionProbe(ProbeConfig(8, max_words=2, threshold=0.1, phrases=True, phrase_threshold=0.3, nested=True))
     spans = probe.choose(chances)
-    assert [span[:2] for span in spans] == [(0, 1), (1, 3), (2, 3)]
-    assert [span.score for span in spans] == pytest.approx([0.6, 0.4, 0.2])
+    assert [span[:2] for span in spans] == [(0, 1), (1, 3)]
+    assert [span.score for span in spans] == pytest.approx([0.6, 0.4])
+    chances[0, 2, 0] = 0.3  # a name inside a phrase
+    assert [span[:2] for span in probe.choose(chances)] == [(0, 1), (1, 3), (2, 3)]
 
 
 def test_what_is_shown_of_a_long_text_is_chosen_in_no_time() -> None:
