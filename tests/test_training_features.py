@@ -15,6 +15,7 @@ from modeling_nerret.spans import Span
 from modeling_nerret.training.batches.features import FeatureCache, Rows, value_vectors, word_states
 from modeling_nerret.training.batches.words import read_words
 from modeling_nerret.training.data.annotated import Annotated
+from modeling_nerret.training.data.source import Source
 from modeling_nerret.training.stages.detector import measure_probe
 from tests.tiny import save_backbone, wordpiece
 
@@ -108,7 +109,7 @@ def test_what_a_probe_is_measured_on_does_not_depend_on_its_neighbours(model: Ne
     probe = MentionProbe(ProbeConfig(32, size=8, max_words=3, threshold=0.3))  # proposes nearly everything
     long = Annotated("long", "ada was born in london and wrote notes in the city of paris", {Span(0, 3): ("p",)})
     cache = FeatureCache(model, wordpiece(), tmp_path / "cache")
-    texts = read_words(cache, [long, *TEXTS], 3, "texts")
+    texts = read_words(cache, [long, *TEXTS], 3, Source("texts", 1.0, [], {}))
     together, alone = measure_probe(probe, texts, size=len(texts)), measure_probe(probe, texts, size=1)
     assert alone["proposals_per_mention"] > 0
     for name in ("precision", "recall", "proposals_per_mention"):
