@@ -1,6 +1,9 @@
-"""What all tests share: a tiny checkpoint, and one thread."""
+"""What all tests share: a tiny checkpoint, a small annotated corpus, and one thread."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,3 +17,20 @@ torch.set_num_threads(1)  # with tiny models more threads only wait for each oth
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A complete checkpoint over a tiny random BERT, with tokenizer and detector."""
     return save_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """The file of the small annotated corpus."""
+    from tests.small_corpus import write_corpus
+
+    return write_corpus(tmp_path)
+
+
+@pytest.fixture
+def task(corpus: Path) -> Any:
+    """The small annotated corpus as a `Task`."""
+    from modeling_nerret.eval.tasks.annotations import read_annotations
+    from modeling_nerret.eval.tasks.task import make_task
+
+    return make_task("small", read_annotations(corpus))

@@ -19,16 +19,10 @@ from modeling_nerret.eval.coverage import KINDS
 from modeling_nerret.eval.progress import quiet_libraries
 from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.eval.tasks.task import make_task
-from tests.small_corpus import write_corpus
 from tests.test_eval_benchmarks import write_fewnerd
 from tests.tiny import save_backbone
 
 HEAVY = ("torch", "numpy", "transformers", "datasets", "matplotlib", "huggingface_hub")
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
 
 
 @pytest.fixture(scope="module")

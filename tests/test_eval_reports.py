@@ -13,16 +13,11 @@ from modeling_nerret.eval.plots import plot_outcomes
 from modeling_nerret.eval.report import MARGIN, make_page, write_report
 from modeling_nerret.eval.systems.registry import make_system
 from modeling_nerret.eval.systems.trial import QueryScores, TaskScores, Trial
-from modeling_nerret.eval.tasks.annotations import LabelledDocument, read_annotations
+from modeling_nerret.eval.tasks.annotations import LabelledDocument
 from modeling_nerret.eval.tasks.frequency import entity_frequency, word_frequency
 from modeling_nerret.eval.tasks.task import Task, make_task
 from modeling_nerret.spans import Span
-from tests.small_corpus import fixed_scores, write_corpus
-
-
-@pytest.fixture
-def task(tmp_path: Path) -> Task:
-    return make_task("small", read_annotations(write_corpus(tmp_path)))
+from tests.small_corpus import fixed_scores
 
 
 def test_a_report_shows_wrong_and_missed_documents(task: Task, tmp_path: Path) -> None:

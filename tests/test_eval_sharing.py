@@ -21,19 +21,7 @@ from modeling_nerret.eval.systems import checkpoint_index
 from modeling_nerret.eval.systems.predicted_mentions import predict_mentions
 from modeling_nerret.eval.systems.registry import make_system
 from modeling_nerret.eval.systems.trial import QueryScores, Settings, TaskScores, Trial
-from modeling_nerret.eval.tasks.annotations import read_annotations
-from modeling_nerret.eval.tasks.task import Task, make_task
-from tests.small_corpus import write_corpus
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
-
-
-@pytest.fixture
-def task(corpus: Path) -> Task:
-    return make_task("small", read_annotations(corpus))
+from modeling_nerret.eval.tasks.task import Task
 
 
 @pytest.fixture

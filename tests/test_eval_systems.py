@@ -17,16 +17,9 @@ from modeling_nerret.eval.systems.names import PREFIXES
 from modeling_nerret.eval.systems.predicted_mentions import predict_mentions
 from modeling_nerret.eval.systems.registry import MAKERS, SYSTEMS, make_system
 from modeling_nerret.eval.systems.trial import Settings, Trial
-from modeling_nerret.eval.tasks.annotations import read_annotations
-from modeling_nerret.eval.tasks.task import Task, make_task
+from modeling_nerret.eval.tasks.task import Task
 from modeling_nerret.spans import Span
-from tests.small_corpus import write_corpus
 from tests.tiny import save_backbone
-
-
-@pytest.fixture
-def task(tmp_path: Path) -> Task:
-    return make_task("small", read_annotations(write_corpus(tmp_path)))
 
 
 def test_every_kind_of_name_has_a_maker() -> None:

@@ -11,17 +11,6 @@ from modeling_nerret.eval.tasks.annotations import LabelledDocument, read_annota
 from modeling_nerret.eval.tasks.task import Task, make_task
 from modeling_nerret.eval.tasks.type_names import QuerySettings, read_types_file
 from modeling_nerret.spans import Span
-from tests.small_corpus import write_corpus
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
-
-
-@pytest.fixture
-def task(corpus: Path) -> Task:
-    return make_task("small", read_annotations(corpus))
 
 
 def test_a_corpus_becomes_a_task(task: Task) -> None:

@@ -93,7 +93,7 @@ def frame_of(document: CorpusText) -> str:
     return text.lower()
 
 
-def _grams(text: str) -> Iterator[tuple[str, ...]]:
+def grams(text: str) -> Iterator[tuple[str, ...]]:
     """All runs of eight words, lower-cased, without punctuation."""
     words = re.findall(r"\w+", text.lower())
     return (tuple(words[first : first + GRAM]) for first in range(len(words) - GRAM + 1))
@@ -101,11 +101,11 @@ def _grams(text: str) -> Iterator[tuple[str, ...]]:
 
 def shared_runs(documents: Sequence[CorpusText], folder: Path) -> Iterator[str]:
     """Runs of eight words that also occur in a JSONL text of `folder`."""
-    ids = {gram: document.id for document in documents for gram in _grams(document.text)}
+    ids = {gram: document.id for document in documents for gram in grams(document.text)}
     for path in sorted(folder.rglob("*.jsonl")):
         with path.open(encoding="utf-8") as file:
             for entry in map(json.loads, file):
-                for gram in _grams(entry["text"]):
+                for gram in grams(entry["text"]):
                     if gram in ids:
                         yield f"{ids[gram]} shares {' '.join(gram)!r} with {path.name} {entry['id']}"
 

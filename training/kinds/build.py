@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from modeling_nerret.spans import Span
 
+from ..data.corpus_check import grams
 from ..data.own_sets import corpus_source, parsed_sets
 from ..data.readers import read
 from .amounts import AMOUNTS, amount_type, with_broader
@@ -221,13 +222,14 @@ def _extracts(path: Path, avoid: Path | None) -> Iterator[Text]:
     """
     test_runs: set[tuple[str, ...]] = set()
     if avoid:
-        test_runs = _runs(text.text for file in sorted(avoid.glob("*.jsonl")) for text in read(str(file)))
+        files = sorted(avoid.glob("*.jsonl"))
+        test_runs = {run for file in files for text in read(str(file)) for run in grams(text.text)}
         if not test_runs:
             raise ValueError(f"--avoid {avoid} has no *.jsonl with texts of eight words; name the folder of benchmarks")
     earlier_texts = set()
     for title, entry in _read_entries(path).items():
         text = entry.get("extract") or ""
-        runs = _runs([text])
+        runs = set(grams(text))
         if runs and text not in earlier_texts and runs.isdisjoint(test_runs):
             earlier_texts.add(text)
             yield Text(f"extract {title}", text, [], title, entry.get("description") or "")
@@ -245,15 +247,6 @@ def _read_entries(path: Path) -> dict[str, dict[str, Any]]:
     ):
         raise ValueError(f'--extracts {path} must be {{title: {{"extract": "...", "description": "..."}}, ...}}')
     return entries
-
-
-def _runs(texts: Iterable[str], length: int = 8) -> set[tuple[str, ...]]:
-    """All runs of some words in texts."""
-    runs = set()
-    for text in texts:
-        words = re.findall(r"\w+", text.lower())
-        runs |= {tuple(words[first : first + length]) for first in range(len(words) - length + 1)}
-    return runs
 
 
 def _types(wordnet: WordNet, labels: Sequence[str]) -> dict[str, dict[str, list[str]]]:
