@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from .detectors.generative import GenerativeExtractor
     from .detectors.gliner import Gliner
     from .detectors.token_classifier import TokenClassifier
-    from .index.hits import Hit, Mention
+    from .index.hits import Answer, Hit, Mention
     from .index.retriever import EntityRetriever
+    from .index.type_query import Type
     from .modeling_nerret import NerretModel, NerretOutput
     from .pretrained.built_in import checkpoint_path
 
 __version__ = "0.1.0"
 __all__ = [
+    "Answer",
     "EntityRetriever",
     "GenerativeExtractor",
     "GivenSpans",
@@ -37,6 +39,7 @@ __all__ = [
     "NerretModel",
     "NerretOutput",
     "TokenClassifier",
+    "Type",
     "checkpoint_path",
 ]
 _FILES = {
@@ -46,8 +49,9 @@ _FILES = {
     "detectors.generative": ("GenerativeExtractor",),
     "detectors.gliner": ("Gliner",),
     "detectors.token_classifier": ("TokenClassifier",),
-    "index.hits": ("Hit", "Mention"),
+    "index.hits": ("Answer", "Hit", "Mention"),
     "index.retriever": ("EntityRetriever",),
+    "index.type_query": ("Type",),
     "pretrained.built_in": ("checkpoint_path",),
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names}

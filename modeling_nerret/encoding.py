@@ -187,6 +187,11 @@ class Encoder:
         ids, mask = stack(windows, self.model.device)
         return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
 
+    def tokens_of(self, word: str) -> int:
+        """How many tokens a word has, without special ones."""
+        with self._lock:
+            return len(self.tokenizer.tokenize(word))
+
     def _windows(self, texts: Sequence[str]) -> list[Window]:
         with self._lock:
             return make_windows(self.tokenizer, texts, self.model.config.max_tokens)

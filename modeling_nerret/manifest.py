@@ -45,12 +45,18 @@ KINDS = {
         "*.jinja",
     ),
     "detector": ("detector.json", "detector.safetensors"),
+    "calibration": ("calibration.json",),
     "settings": ("config_sentence_transformers.json", "sentence_bert_config.json", "nerret_st_config.json"),
     "modules": ("modules.json", "[0-9]_*/*"),
     "code": ("*.py", "requirements.txt"),
     "recipe": ("recipe.json",),
 }
-READ_ALWAYS = ("model", "tokenizer", "detector")  # by nerret's loaders; the others, too, are compared in a folder
+READ_ALWAYS = (
+    "model",
+    "tokenizer",
+    "detector",
+    "calibration",
+)  # by nerret's loaders; the others, too, are compared in a folder
 # Makes `cached_file` return None where there is no such file
 UNLESS_MISSING = {
     f"_raise_exceptions_for_{fault}": False for fault in ("missing_entries", "connection_errors", "gated_repo")

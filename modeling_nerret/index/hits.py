@@ -1,10 +1,12 @@
-"""What a search returns: documents, each with the mentions that match the type."""
+"""What a search returns: documents, each with the mentions that match the type, and what all of them promise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+WEAK, STRONG = 0.15, 0.35  # contributions to a score, in words
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,122 @@ def remove_overlaps(mentions: Iterable[Mention]) -> list[Mention]:
 
 @dataclass(frozen=True)
 class Hit:
-    """A document, its score, and the mentions that earned it, in order of their start."""
+    """A document, its score, and the mentions that earned it, in order of their start.
+
+    Args:
+        id: the document's.
+        score: by which hits are ordered; for several types that are asked together, the probability.
+        text: the document's.
+        mentions: those that match the type.
+        metadata: the document's.
+        probability: that the document is right, in [0, 1]; `None` if the model has no calibration, or the mode is not
+            hybrid.
+        shares: what its mention, its text as a whole and its words contribute to the score; empty if not hybrid.
+        looks_like: the nearest type names of its best mention; empty if the model knows no names.
+    """
 
     id: str
     score: float
     text: str
     mentions: list[Mention]
     metadata: dict[str, Any] = field(default_factory=dict)
+    probability: float | None = None
+    shares: dict[str, float] = field(default_factory=dict)
+    looks_like: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> Mention | None:
+        """The mention with the highest score, the first of equals."""
+        return max(self.mentions, key=lambda mention: mention.score, default=None)
 
     def as_dict(self) -> dict[str, Any]:
         """The hit as plain dictionaries and lists, for JSON."""
         return asdict(self)
+
+    def why(self) -> str:
+        """Why the document is here, in a sentence.
+
+        Example:
+            >>> mention = Mention(0, 11, "Triceratops", 0.6)
+            >>> Hit("a", 0.8, "Triceratops!", [mention], {}, 0.9, {"mention": 0.6, "text": 0.2, "words": 0.0},
+            ...     ["dinosaur", "reptile"]).why()
+            '“Triceratops” looks like: dinosaur, reptile; the text as a whole fits a little'
+        """
+        reasons = []
+        if self.best is not None:
+            name = f"“{self.best.text}”"
+            reasons.append(f"{name} looks like: {', '.join(self.looks_like)}" if self.looks_like else f"it says {name}")
+        if self.shares.get("text", 0.0) >= WEAK:
+            reasons.append(f"the text as a whole fits {'well' if self.shares['text'] >= STRONG else 'a little'}")
+        if self.shares.get("words", 0.0) > 0:
+            reasons.append("it has the words of the type")
+        return "; ".join(reasons)
+
+
+class Answer(list[Hit]):
+    """The hits of a query, best first, and what they promise.
+
+    Without a calibration only the hits are there: the other attributes are `None` or empty.
+
+    Args:
+        hits: the hits.
+        query: what was asked.
+        precision: the expected share of right documents among the hits; `None` if there are none.
+        interval: the share is between these with a probability of 80 %.
+        relevant: the expected number of right documents in the index; `None` if the number of hits was given.
+        absent: probability that the index has no right document.
+        to_mark: ids of documents whose marks would teach most, in this order.
+    """
+
+    def __init__(
+        self,
+        hits: Iterable[Hit] = (),
+        query: str = "",
+        precision: float | None = None,
+        interval: tuple[float, float] | None = None,
+        relevant: float | None = None,
+        absent: float | None = None,
+        to_mark: Iterable[str] = (),
+    ):
+        super().__init__(hits)
+        self.query, self.precision, self.interval = query, precision, interval
+        self.relevant, self.absent, self.to_mark = relevant, absent, list(to_mark)
+
+    @property
+    def missed(self) -> float | None:
+        """The expected number of right documents that are not among the hits; `None` if it is not known."""
+        if self.relevant is None:
+            return None
+        return max(self.relevant - (self.precision or 0.0) * len(self), 0.0)
+
+    @property
+    def note(self) -> str:
+        """What the answer promises, in a sentence; empty without a calibration."""
+        if self.absent is None:
+            return ""
+        if not self:
+            reason = "no document probably mentions" if self.absent >= 0.5 else "no document surely enough mentions"
+            return f"{reason} what you ask for: {self.query}"
+        count = f"{len(self):,} document{'s' if len(self) > 1 else ''}"
+        if self.precision is None or self.interval is None:
+            return count
+        low, high = (round(100 * bound) for bound in self.interval)
+        promise = f"{count}, of which some {round(100 * self.precision)} % are right ({low} to {high} %)"
+        if self.missed is None:
+            return promise
+        missed = round(self.missed)
+        return f"{promise}; {f'about {missed:,} more are missed' if missed else 'hardly any is missed'}"
+
+    def promises(self) -> dict[str, Any]:
+        """All but the hits, for JSON."""
+        return {
+            "query": self.query,
+            "documents": len(self),
+            "precision": self.precision,
+            "interval": self.interval,
+            "relevant": self.relevant,
+            "missed": self.missed,
+            "absent": self.absent,
+            "to_mark": self.to_mark,
+            "note": self.note,
+        }

@@ -36,12 +36,35 @@ class Query:
     min_score: float | None = None
 
 
+class Parts(NamedTuple):
+    """What a hybrid score is made of: the best mention's score, the text's own cosine, and BM25."""
+
+    mention: float
+    text: float
+    words: float
+
+
 class Rank(NamedTuple):
-    """A ranked document: its key in the index, its id and its score."""
+    """A ranked document: its key in the index, its id, its score and, if the score is hybrid, its parts."""
 
     key: int
     id: str
     score: float
+    parts: Parts | None = None
+
+
+def shares(config: Any, mention: Any, whole: Any, word: Any) -> tuple[Any, Any, Any]:
+    """What mention, text and words contribute to hybrid scores, numbers or arrays; their sum is the score.
+
+    Args:
+        config: the model's configuration, which holds the weights.
+        mention: scores of the documents' best mentions.
+        whole: cosines of their texts.
+        word: BM25 scores of their words.
+    """
+    floor = np.maximum(config.document_floor * whole - mention, 0.0)  # what a weak mention lacks, the text makes good
+    text = config.document_weight * whole + floor
+    return mention, text, config.lexical_weight * word / (word + config.lexical_half)
 
 
 class Ranking:
@@ -59,6 +82,7 @@ class Ranking:
     def __init__(self, snapshot: Snapshot, config: Any, query: Query):
         self.snapshot, self.config, self.query = snapshot, config, query
         self.keys: set[int] | None = None  # of the documents that pass the filter, once it is known that they are few
+        self.parts: dict[int, Parts] = {}  # of the hybrid scores
         if query.where is not None:
             snapshot.check(query.where)
 
@@ -79,6 +103,18 @@ class Ranking:
                 k = k if self.keys is None else min(k, len(self.keys))
             # several mentions of a document took the places, or the filter did, or other documents may be as good
             limit = min(4 * limit, most)
+
+    def parts_of(self, keys: Sequence[int]) -> dict[int, Parts]:
+        """Parts of the hybrid scores of some documents, whether they pass the filter or not."""
+        rest = [key for key in keys if key not in self.parts]
+        mentions: dict[int, float] = {}
+        windows: dict[int, float] = {}
+        self._complete(mentions, rest, "mentions")
+        if self.config.document_weight:
+            self._complete(windows, rest, "windows")
+        words = self.snapshot.words(self.query.text, rest)
+        parts = {key: Parts(*(table.get(key, 0.0) for table in (mentions, windows, words))) for key in rest}
+        return {key: parts.get(key) or self.parts[key] for key in keys}
 
     def _scores(self, limit: int) -> Scores:
         """Scores of the documents that have one of the `limit` nearest mentions or windows, or best texts, and pass."""
@@ -115,6 +151,8 @@ class Ranking:
             words |= self.snapshot.words(query.text, self._rivals(candidates, mention, words, whole))
         word = np.array([words.get(key, 0.0) for key in candidates])  # (documents,), as the others
         scores = self._sum(mention, word, whole)
+        columns = (mention.tolist(), whole.tolist(), word.tolist())
+        self.parts = dict(zip(candidates, map(Parts, *columns), strict=True))
         # of equal documents, those that are in none of the lists have just their least scores
         rest = self._sum(*rests).item() if is_cut else -math.inf
         return Scores(dict(zip(candidates, scores.tolist(), strict=True)), rest)
@@ -129,10 +167,7 @@ class Ranking:
         return [key for key, is_rival in zip(candidates, is_open & (most >= level), strict=True) if is_rival]
 
     def _sum(self, mention: np.ndarray, word: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        """Hybrid scores of documents: all arrays are (documents,), the scores float32."""
-        config = self.config
-        scores = np.maximum(mention, config.document_floor * whole) + config.document_weight * whole
-        return (scores + config.lexical_weight * word / (word + config.lexical_half)).astype(np.float32)
+        return sum(shares(self.config, mention, whole, word)).astype(np.float32)
 
     def _complete(self, scores: dict[int, float], keys: Sequence[int], of: str) -> None:
         """Score those of `keys` that have no score yet; 0 for a document without a mention (or window)."""
@@ -146,4 +181,4 @@ class Ranking:
         level = scores[keys[min(k, len(keys)) - 1]] if keys else 0.0
         ids = self.snapshot.ids([key for key in keys if scores[key] >= level])  # many may share the k-th score
         order = sorted(ids, key=lambda key: (-scores[key], ids[key]))
-        return [Rank(key, ids[key], scores[key]) for key in order[:k]]
+        return [Rank(key, ids[key], scores[key], self.parts.get(key)) for key in order[:k]]

@@ -16,18 +16,24 @@ from ..documents import Document, EncodedDocument, as_documents, as_ids
 from ..encoding import BATCH_TOKENS, Encoder, Report
 from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
+from ..spans import Span
+from .asking import Extent, Verdict, ask
 from .engine import refuse_fork
 from .filters import Filter
 from .folder import as_path, has_index, is_vacant
-from .hits import Hit, Mention
-from .ranking import MODES, Query, Rank, Ranking
+from .hits import Answer, Hit, Mention
+from .ranking import MODES, Query, Rank, shares
+from .scopes import DOCUMENT, check_scope
 from .snapshot import Snapshot
 from .store import Store
 from .terms import terms_of
+from .type_query import Example, Expression, Type, as_expression
+from .type_search import LIKE, UNLIKE, TypeSearch, unit
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
 FIRST_SECONDS, COMMIT_SECONDS = 0.5, 5.0
+SHORT = 10  # documents of an answer that cannot say where it ends
 LEAST_LENGTH = 1e-3  # of a mention's vector; in half precision, a shorter one would lose its direction
 Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -193,37 +199,63 @@ class EntityRetriever:
 
     def search(
         self,
-        type_query: str,
-        k: int = 10,
+        type_query: str | Expression,
+        k: int | None = None,
         where: Where | None = None,
         mode: str = "hybrid",
         min_score: float | None = None,
-    ) -> list[Hit]:
-        """The `k` documents that most surely mention an entity of a type, best first; ties in order of their ids.
+        precision: float | None = None,
+        within: str | int = DOCUMENT,
+        wordings: Sequence[str] = (),
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
+        marks: Mapping[str, bool] | None = None,
+    ) -> Answer:
+        """The documents that mention an entity of a type, best first; ties in order of their ids.
 
         Args:
-            type_query: the type in plain words, such as "dinosaur" or "drug that lowers blood pressure".
-            k: how many documents; fewer come only if there are fewer.
+            type_query: the type in plain words, such as "dinosaur" or "drug that lowers blood pressure", or several
+                types, such as `Type("politician") & ~Type("election")`.
+            k: how many documents; fewer come only if there are fewer. `None`: the answer that is expected to be best,
+                neither too short nor too long; none, if probably nothing is right. Without a calibration, and in modes
+                other than hybrid, 10.
             where: conditions on metadata, see `filters.Filter`.
             mode: `"vector"` (best mention's cosine, less if the detector is not certain of it), `"document"` (the
                 text's own cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (all of them).
             min_score: leave out documents with a lower score.
+            precision: as many documents as possible of which at least this share is expected to be right, in (0, 1];
+                with `k`, at most so many.
+            within: how near the mentions of several types must stand: in one `"document"` or `"sentence"`, or within a
+                number of characters.
+            wordings: other words for the type.
+            like: examples of the type, such as "Triceratops", or mentions `{"text": ..., "start": ..., "end": ...}`.
+            unlike: examples of what is not of the type.
+            marks: documents that were judged, `{"id": True, ...}`; they move the query, and sharpen what is promised.
+
+        Returns:
+            The hits as a list, with what they promise, see `Answer`.
 
         Raises:
-            ValueError: an empty query, `k` below 1, a mode that is unknown or that the model lacks, a malformed filter.
+            ValueError: an empty query, `k` below 1, a mode that is unknown or that the model lacks, a malformed filter,
+                example or mark, a document to mark that is not there, or a promise that the model cannot make.
         """
-        query = self._query(type_query, k, mode, where, min_score)
+        expression = as_expression(type_query, wordings=wordings, like=like, unlike=unlike, marks=marks)
+        self._check_promise(expression, mode, precision)
+        check_scope(within)
+        if k is None and (self.checkpoint.calibration is None or mode != "hybrid"):
+            k = SHORT
+        queries = {type_: self._type_query(type_, k, mode, where, min_score) for type_ in expression.types()}
         if self._store is None:
-            return []
+            return Answer(query=str(expression))
 
-        def hits(snapshot: Snapshot) -> list[Hit]:
-            ranks = self._ranks(snapshot, query)
-            keys = [rank.key for rank in ranks]
-            documents = snapshot.documents(keys)
-            mentions = snapshot.mentions([] if mode == "lexical" else keys, query.vector)
-            return [self._hit(documents[rank.key], rank.score, mentions.get(rank.key, [])) for rank in ranks]
+        def answer(snapshot: Snapshot) -> Answer:
+            searches = {type_: self._type_search(snapshot, type_, query) for type_, query in queries.items()}
+            verdict = ask(snapshot, expression, searches, Extent(k, precision, min_score), within)
+            wanted = [searches[type_] for type_ in expression.wanted()]
+            hits = self._hits(snapshot, verdict, wanted, mode)
+            return Answer(hits, str(expression), **verdict.promises(is_whole=k is None))
 
-        return self._store.read(hits)
+        return self._store.read(answer)
 
     def rank(
         self,
@@ -234,10 +266,11 @@ class EntityRetriever:
         min_score: float | None = None,
     ) -> list[tuple[str, float]]:
         """As `search`, but only ids and scores: for rankings of thousands of documents."""
-        query = self._query(type_query, k, mode, where, min_score)
+        type_ = Type(type_query)
+        query = self._type_query(type_, k, mode, where, min_score)
         if self._store is None:
             return []
-        ranks = self._store.read(lambda snapshot: self._ranks(snapshot, query))
+        ranks = self._store.read(lambda snapshot: self._type_search(snapshot, type_, query).best(k))
         return [(rank.id, rank.score) for rank in ranks]
 
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
@@ -257,35 +290,114 @@ class EntityRetriever:
 
         return self._store.read(mentions)
 
-    def _query(self, text: str, k: int, mode: str, where: Where | None, min_score: float | None) -> Query:
-        """The query with its vector, its arguments checked."""
+    def _check_promise(self, expression: Expression, mode: str, precision: float | None) -> None:
+        """Refuse what only a calibrated hybrid search can do."""
+        is_calibrated = self.checkpoint.calibration is not None and mode == "hybrid"
+        if precision is not None:
+            is_number = isinstance(precision, int | float | np.number) and not isinstance(precision, bool)
+            if not is_number or not 0 < precision <= 1:
+                raise ValueError(f"precision is {precision!r}; it must be a share above 0, at most 1, such as 0.8")
+        if is_calibrated or (precision is None and isinstance(expression, Type)):
+            return
+        wish = "precision" if precision is not None else "a query of several types"
+        if mode != "hybrid":
+            raise ValueError(f"{wish} needs mode='hybrid', not {mode!r}")
+        raise ValueError(
+            f"{wish} needs a calibration, which the model {self.checkpoint.name!r} lacks; write it into the checkpoint "
+            "with: nerret calibrate"
+        )
+
+    def _type_query(self, type_: Type, k: int | None, mode: str, where: Where | None, min_score: float | None) -> Query:
+        """The query of a type with its vector, its arguments checked."""
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; accepted are {', '.join(MODES)}")
         if mode == "document" and self.checkpoint.model.document_head is None:
             raise ValueError(f"the model {self.checkpoint.name!r} has no document head; use mode='hybrid' or 'vector'")
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        if k is not None and (isinstance(k, bool) or not isinstance(k, Integral) or k < 1):
             raise ValueError(f"k is {k!r}; it must be a whole number from 1")
         is_number = isinstance(min_score, (int, float, np.number)) and not isinstance(min_score, bool)
         if min_score is not None and not (is_number and min_score == min_score):
             raise ValueError(f"min_score is {min_score!r}; it must be a number")
         refuse_fork()
         conditions = None if where is None or where == {} else Filter(where)
-        vector = self.encoder.embed_queries([text])[0]
-        if mode == "lexical" and not terms_of(text):
-            raise ValueError(f"{text!r:.60} has no word that can be searched, only such as 'the'; use another mode")
-        return Query(text, vector, int(k), mode, conditions, min_score)
+        vector = self._vector(type_)
+        if mode == "lexical" and not terms_of(type_.name):
+            raise ValueError(
+                f"{type_.name!r:.60} has no word that can be searched, only such as 'the'; use another mode"
+            )
+        return Query(type_.name, vector, int(k or SHORT), mode, conditions, min_score)
 
-    def _ranks(self, snapshot: Snapshot, query: Query) -> list[Rank]:
-        return Ranking(snapshot, self.checkpoint.model.config, query).best()
+    def _vector(self, type_: Type) -> np.ndarray:
+        """The vector of a type's words and examples. (hidden_size,)"""
+        words = self.encoder.embed_queries([type_.name, *type_.wordings])  # (wordings, hidden_size)
+        vector = unit(words.mean(0)) if type_.vector is None else np.asarray(type_.vector, dtype=np.float32)
+        for examples, weight in ((type_.like, LIKE), (type_.unlike, -UNLIKE)):
+            if examples:
+                vector = vector + weight * self._embed_examples(examples).mean(0)
+        return unit(vector) if type_.like or type_.unlike else vector
 
-    def _hit(self, document: Document, score: float, mentions: Sequence[tuple[int, int, float]]) -> Hit:
-        """A hit with the mentions above the model's match score, or else with the best one."""
-        best = max((score for _, _, score in mentions), default=0.0)
-        least = min(self.checkpoint.model.config.match_score, best)
-        matches = [
-            Mention(start, end, document.text[start:end], score) for start, end, score in mentions if score >= least
+    def _embed_examples(self, examples: Sequence[Example]) -> np.ndarray:
+        """Vectors of names and of mentions. (examples, hidden_size), each of length 1"""
+        names = [example for example in examples if isinstance(example, str)]
+        places = [example for example in examples if not isinstance(example, str)]
+        documents = [
+            Document(str(number), place["text"], mentions=(Span(place["start"], place["end"]),))
+            for number, place in enumerate(places)
         ]
-        return Hit(document.id, score, document.text, matches, document.metadata)
+        encoder = Encoder(self.checkpoint.model, self.checkpoint.tokenizer, GivenSpans(), self.encoder.batch_tokens)
+        vectors = [item.vectors for item in encoder.encode(documents)]
+        return np.concatenate([self.encoder.embed_queries(names), *vectors] if names else vectors)
+
+    def _type_search(self, snapshot: Snapshot, type_: Type, query: Query) -> TypeSearch:
+        def is_unknown() -> bool:
+            known = self._known_words(type_.name)
+            return not known and not snapshot.has_words(type_.name)
+
+        checkpoint = self.checkpoint
+        return TypeSearch(snapshot, checkpoint.model.config, checkpoint.calibration, query, type_, is_unknown)
+
+    def _known_words(self, text: str) -> list[str]:
+        """Those words of a text that are tokens of the model: others it has to spell."""
+        words = [word for word in text.split() if any(map(str.isalnum, word))]
+        tokens = [self.encoder.tokens_of(word) for word in words]
+        return [word for word, count in zip(words, tokens, strict=True) if count == 1]
+
+    def _hits(self, snapshot: Snapshot, verdict: Verdict, wanted: Sequence[TypeSearch], mode: str) -> list[Hit]:
+        """The hits of an answer, each with its mentions of the wanted types."""
+        ranks = verdict.ranks[: verdict.length]
+        keys = [rank.key for rank in ranks]
+        documents = snapshot.documents(keys)
+        tables = [snapshot.mentions([] if mode == "lexical" else keys, search.query.vector) for search in wanted]
+        chances = [None] * len(ranks) if verdict.belief is None else verdict.belief.probabilities.tolist()
+        return [
+            Hit(
+                documents[rank.key].id,
+                rank.score,
+                documents[rank.key].text,
+                self._matches(documents[rank.key].text, [table.get(rank.key, []) for table in tables]),
+                documents[rank.key].metadata,
+                chance,
+                self._shares(rank),
+            )
+            for rank, chance in zip(ranks, chances, strict=False)
+        ]
+
+    def _shares(self, rank: Rank) -> dict[str, float]:
+        if rank.parts is None:
+            return {}
+        values = shares(self.checkpoint.model.config, *rank.parts)
+        return dict(zip(("mention", "text", "words"), map(float, values), strict=True))
+
+    def _matches(self, text: str, tables: Sequence[Sequence[tuple[int, int, float]]]) -> list[Mention]:
+        """The mentions above the model's match score for each of some types, or else the best one of each."""
+        matches: dict[tuple[int, int], float] = {}
+        for places in tables:
+            best = max((score for _, _, score in places), default=0.0)
+            least = min(self.checkpoint.model.config.match_score, best)
+            for start, end, score in places:
+                if score >= least:
+                    matches[start, end] = max(score, matches.get((start, end), score))
+        return [Mention(start, end, text[start:end], score) for (start, end), score in sorted(matches.items())]
 
     def _weigh(self, document: EncodedDocument) -> EncodedDocument:
         """A document with vectors as long as the detector is certain of the mentions; their products are the scores."""

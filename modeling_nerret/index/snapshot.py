@@ -131,6 +131,11 @@ class Snapshot:
             scores |= self._score_words(terms, rows)
         return scores
 
+    def has_words(self, query: str) -> bool:
+        """Whether a document has one of some words."""
+        terms = sorted(set(terms_of(query)))
+        return bool(terms) and any(self._documents_with(terms).values())
+
     def _score_words(self, terms: Sequence[str], rows: pa.Table) -> dict[int, float]:
         """BM25 scores by key of documents with their columns `words` and `length`."""
         words = rows["words"].to_pylist()
@@ -168,6 +173,19 @@ class Snapshot:
             for key, start, end, score in zip(*places, scores.tolist(), strict=True):
                 mentions[key].append((start, end, score))
         return {key: sorted(places) for key, places in mentions.items()}
+
+    def vectors(self, keys: Sequence[int], of: str = "mentions") -> dict[int, np.ndarray]:
+        """Vectors of all mentions (or windows) of some documents, by their start. (mentions, size) float32 each."""
+        places: dict[int, list[tuple[int, int, np.ndarray]]] = {key: [] for key in keys}
+        for rows in rows_in(self.tables[of], ["key", "start", "end", "vector"], "key", sorted(places)):
+            columns = (rows[name].to_pylist() for name in ("key", "start", "end"))
+            for key, start, end, vector in zip(*columns, as_array(rows["vector"]).astype(np.float32), strict=True):
+                places[key].append((start, end, vector))
+        size = self.tables[of].schema.field("vector").type.list_size
+        return {
+            key: np.array([vector for _, _, vector in sorted(rows, key=lambda row: row[:2])]).reshape(-1, size)
+            for key, rows in places.items()
+        }
 
     def sample(self, limit: int) -> tuple[list[tuple[int, int, int]], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index: key, start and end of each, and their vectors.

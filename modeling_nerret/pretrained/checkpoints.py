@@ -19,6 +19,7 @@ from ..manifest import read_manifest
 from ..modeling_nerret import NerretModel
 from ..weights import HubError, ask_hub
 from .built_in import BUILT_IN, DEFAULT, built_in
+from .calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Checkpoint:
         model: the model.
         tokenizer: its fast tokenizer.
         detector: the checkpoint's own detector; `None` if it has none.
+        calibration: turns scores into probabilities; `None` if it has none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Checkpoint:
     model: NerretModel
     tokenizer: PreTrainedTokenizerBase
     detector: MentionProbe | None
+    calibration: Calibration | None = None
 
 
 def locate(name: str, revision: str | None = None, local_files_only: bool = False) -> Path:
@@ -98,4 +101,5 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
     names = {*(manifest.files if manifest else ()), *(path.name for path in folder.iterdir())}
     has_detector = MentionProbe.config_name in names
     detector = MentionProbe.from_pretrained(folder).to(model.device) if has_detector else None
-    return Checkpoint(name, fingerprint(folder), model, tokenizer, detector)
+    calibration = Calibration.load(folder, model.config.hidden_size)
+    return Checkpoint(name, fingerprint(folder), model, tokenizer, detector, calibration)

@@ -1,0 +1,155 @@
+"""The search for one type in a snapshot: its vector, moved by examples and marks, and what its scores say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..pretrained.calibration import Belief, Calibration, Intercept
+from .ranking import Parts, Query, Rank, Ranking, shares
+from .snapshot import Snapshot
+from .type_query import Type
+
+LIKE, UNLIKE = 0.5, 0.25  # weights of the mean example, and of the mean counterexample
+FEW_MARKS, MARKED_LIKE, MARKED_UNLIKE = 10, 1.0, 0.5  # beyond so many marks they weigh more
+FIRST = 200  # documents that are ranked at first
+LEAST = 0.02  # probability of the last document that is ranked
+
+
+class TypeSearch:
+    """One type, asked of one snapshot.
+
+    Args:
+        snapshot: the index.
+        config: the model's configuration.
+        calibration: the model's calibration; `None` if it has none.
+        query: the query, with the vector of the type's words and examples.
+        type_: the type, with its marks.
+        is_unknown: whether its words are known neither to the model nor to the index.
+
+    Raises:
+        ValueError: a marked document is not in the index.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        config: Any,
+        calibration: Calibration | None,
+        query: Query,
+        type_: Type,
+        is_unknown: Callable[[], bool] = lambda: False,
+    ):
+        self.snapshot, self.config, self.calibration = snapshot, config, calibration
+        self.type, self.is_unknown = type_, is_unknown
+        self.words_vector = query.vector  # (hidden_size,)
+        self.intercept = None if type_.intercept is None else Intercept(*type_.intercept)
+        self.marks = np.array(list(type_.marks.values()), dtype=bool)  # (marks,)
+        keys = _keys(snapshot, list(type_.marks))
+        examples = _examples(snapshot, keys, query.vector)
+        self.query = replace(query, vector=moved(query.vector, examples, self.marks))
+        self.ranking = Ranking(snapshot, config, self.query)
+        self.marked_scores = self._score_marked(keys, examples)
+        self._absent: float | None = None
+        self._all: list[Rank] | None = None  # once they were asked for
+
+    def best(self, k: int | None) -> list[Rank]:
+        """The best `k` documents; without `k`, all that may well be right."""
+        if self._all is not None:
+            return self._all[:k]
+        if k is not None:
+            return self._ranks(k)
+        limit = FIRST
+        while True:
+            ranks = self._all = self._ranks(limit)
+            if len(ranks) < limit or self._believe(np.array([ranks[-1].score])).probabilities[0] < LEAST:
+                return ranks
+            limit *= 4
+
+    def believe(self, scores: np.ndarray) -> Belief:
+        """What to believe of documents with some hybrid scores (documents,), if the model has a calibration."""
+        assert self.calibration is not None
+        if self._absent is None:
+            best = self.best(1)
+            score = best[0].score if best else 0.0
+            self._absent = self.calibration.absent(score, self.words_vector, self.is_unknown())
+        return self._believe(scores, self._absent)
+
+    def knowledge(self) -> Intercept:
+        """What the marks say of the query's intercept."""
+        assert self.calibration is not None
+        weights = self.calibration.weights(self.marked_scores, self.marks, self.intercept)
+        return self.calibration.known(weights, self.intercept)
+
+    def _believe(self, scores: np.ndarray, absent: float = 0.0) -> Belief:
+        assert self.calibration is not None
+        return self.calibration.believe(scores, absent, self.marked_scores, self.marks.tolist(), self.intercept)
+
+    def _ranks(self, k: int) -> list[Rank]:
+        self.ranking.query = replace(self.query, k=k)
+        return self.ranking.best()
+
+    def _score_marked(self, keys: Sequence[int], examples: np.ndarray) -> np.ndarray:
+        """Scores of the marked documents, each with a query that its own mark did not move. (marks,)
+
+        A document that moved the query towards itself would say that documents with high scores are right.
+        """
+        if not len(keys):
+            return np.zeros(0)
+        mentions, windows = self.snapshot.vectors(keys), self.snapshot.vectors(keys, "windows")
+        words = self.snapshot.words(self.query.text, keys)
+        scores = []
+        for number, key in enumerate(keys):
+            rest = np.arange(len(keys)) != number
+            vector = moved(self.words_vector, examples[rest], self.marks[rest])
+            parts = Parts(_best(mentions[key], vector), _best(windows[key], vector), words.get(key, 0.0))
+            scores.append(float(sum(shares(self.config, *parts))))
+        return np.array(scores)
+
+
+def moved(vector: np.ndarray, examples: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """A query's vector, moved towards right examples and away from wrong ones (Rocchio, 1971). (hidden_size,)
+
+    Args:
+        vector: of length 1. (hidden_size,)
+        examples: best mentions of marked documents, each of length 1, or 0 if it has none. (marks, hidden_size)
+        marks: whether each is right. (marks,)
+    """
+    many = len(marks) > FEW_MARKS
+    for is_right, weight in (
+        (True, MARKED_LIKE if many else LIKE),
+        (False, -(MARKED_UNLIKE if many else UNLIKE)),
+    ):
+        chosen = examples[marks == is_right]
+        if len(chosen):
+            vector = vector + weight * chosen.mean(0)
+    return unit(vector)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors scaled to length 1; those of length 0 stay."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    result: np.ndarray = vectors / np.maximum(lengths, 1e-9)
+    return result
+
+
+def _keys(snapshot: Snapshot, ids: list[str]) -> list[int]:
+    keys = snapshot.keys(ids)
+    missing = [name for name in ids if name not in keys]
+    if missing:
+        raise ValueError(f"there is no document {missing[0]!r:.80} to mark; mark ids of documents of this index")
+    return [keys[name] for name in ids]
+
+
+def _examples(snapshot: Snapshot, keys: Sequence[int], vector: np.ndarray) -> np.ndarray:
+    """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
+    mentions: Mapping[int, np.ndarray] = snapshot.vectors(keys) if keys else {}
+    rows = [mentions[key][(mentions[key] @ vector).argmax()] if len(mentions[key]) else 0 * vector for key in keys]
+    return unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(vector)))
+
+
+def _best(vectors: np.ndarray, query: np.ndarray) -> float:
+    return float((vectors @ query).max()) if len(vectors) else 0.0
