@@ -23,7 +23,8 @@ LONGEST_MESSAGE = 2_000  # characters
 EPILOG = """examples:
   nerret index demo demo-index
   nerret index articles.jsonl my-index
-  nerret search my-index "drug that lowers blood pressure" -k 20
+  nerret search my-index "drug that lowers blood pressure"
+  nerret search my-index politician --and disease --precision 0.8
   nerret search my-index dinosaur --where "year>=1990" --json | jq .id
   cat articles.jsonl | nerret index - my-index
 
@@ -42,6 +43,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
+    "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),

@@ -15,18 +15,29 @@ from .streams import one_line
 AROUND = 100  # characters of context on either side of the best mention
 
 
-def print_hits(hits: Sequence[Hit]) -> None:
-    """Print hits to standard output, best first."""
+def print_hits(hits: Sequence[Hit], why: bool = False) -> None:
+    """Print hits to standard output, best first.
+
+    Args:
+        hits: the hits.
+        why: whether to say why each is there.
+    """
     console = Console(highlight=False)
     plain = not console.is_terminal
     if not hits:
         console.print("no document found")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("score", "document", "text"):
+    has_chances = all(hit.probability is not None for hit in hits)
+    table.add_column("right" if has_chances else "score", justify="right" if has_chances else "left")
+    for name in ("document", "text"):
         table.add_column(name, overflow="fold")
     for hit in hits:
-        table.add_row(f"{hit.score:.3f}", Text(one_line(hit.id)), excerpt(hit, plain))
+        figure = f"{hit.score:.3f}" if hit.probability is None else f"{100 * hit.probability:.0f} %"
+        text = excerpt(hit, plain)
+        if why:
+            text.append("\n" + one_line(hit.why()), style="dim")
+        table.add_row(figure, Text(one_line(hit.id)), text)
     console.print(table)
 
 

@@ -5,15 +5,41 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index, positive
-from .streams import as_text, print_json
+from .queries import add_joined_types, add_type, scope, type_query
+from .streams import as_text, print_json, say
+
+SHOWN = 10  # documents of an answer, without --all
+
+EPILOG = """examples:
+  nerret search my-index dinosaur
+  nerret search my-index politician --all --precision 0.8
+  nerret search my-index politician --and disease --without election --within sentence
+  nerret search my-index dinosaur --like Triceratops --unlike "saber-toothed cat" -k 20
+  nerret search my-index dinosaur --where "year>=1990" --json | jq .id
+
+Without -k the answer ends by itself: where more documents would add more wrong than right ones. A percentage is the
+probability that the document is right. To sharpen an answer, judge some documents with: nerret mark
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
     add_index(parser)
+    add_type(parser)
+    add_joined_types(parser)
     add = parser.add_argument
-    add("type", type=as_text, help='the type in plain words, such as "dinosaur"')
-    add("-k", type=positive, default=10, help="how many documents (default: 10)")
+    add(
+        "-k", type=positive, metavar="N", help="the best N documents, however good (default: the answer ends by itself)"
+    )
+    add("--all", action="store_true", help=f"show the whole answer, not its first {SHOWN} documents")
+    add(
+        "--precision",
+        type=float,
+        metavar="P",
+        help="as many documents as possible of which the share P is expected to be right, such as 0.8",
+    )
+    add("--why", action="store_true", help="say why each document is here")
     add(
         "--mode",
         choices=("hybrid", "vector", "document", "lexical"),
@@ -30,12 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "with || between conditions one must hold; may be repeated",
     )
     add("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
-    add("--json", action="store_true", help="one JSON object a line: id, score, text, mentions, metadata")
+    add(
+        "--json",
+        action="store_true",
+        help="the whole answer, one JSON object a line: id, score, probability, text, mentions, metadata, and more",
+    )
     add("--model", metavar="NAME", help="default: the model that the index was made with")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the hits, best first."""
+    """Print the answer, best document first; what it promises goes to standard error."""
     from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
@@ -47,12 +77,20 @@ def run(options: argparse.Namespace) -> int:
 
     share_heap()
     retriever = EntityRetriever(options.index, options.model)
-    hits = retriever.search(options.type, options.k, where or None, options.mode, options.min_score)
+    query, within = type_query(options, retriever), scope(options.within)
+    answer = retriever.search(
+        query, options.k, where or None, options.mode, options.min_score, options.precision, within
+    )
     if options.json:
-        for hit in hits:
+        for hit in answer:
             print_json(hit.as_dict())
-        return 0
-    from .display import print_hits
+    else:
+        from .display import print_hits
 
-    print_hits(hits)
+        is_short = options.k is None and not options.all
+        print_hits(answer[:SHOWN] if is_short else answer, options.why)
+        if is_short and len(answer) > SHOWN:
+            say(f"the first {SHOWN} of {len(answer):,} documents; --all shows them all")
+    if answer.note:
+        say(answer.note)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..pretrained.calibration import DRAWS, Belief
-from .promises import best_length, interval, length_at, spread_places
+from .promises import best_length, interval, length_at
 from .ranking import Parts, Rank, shares
 from .scopes import DOCUMENT, best_inside, units
 from .snapshot import Snapshot
 from .type_query import Expression, Type
 from .type_search import TypeSearch
-
-MARKS = 5  # documents that are suggested to be marked
 
 
 @dataclass(frozen=True)
@@ -49,19 +47,27 @@ class Verdict:
     belief: Belief | None
     length: int
 
-    def promises(self, is_whole: bool) -> dict[str, Any]:
-        """Those fields of `Answer` that say what it promises. `is_whole`: all that may be right were ranked."""
+    def promises(self, is_whole: bool, marked: Collection[str]) -> dict[str, Any]:
+        """Those fields of `Answer` that say what it promises.
+
+        Args:
+            is_whole: whether all documents that may be right were ranked.
+            marked: ids of documents that were judged.
+        """
         belief = self.belief
         if belief is None:
             return {}
         probabilities = belief.probabilities
-        places = spread_places(probabilities, MARKS)
         return {
             "precision": float(probabilities[: self.length].mean()) if self.length else None,
             "interval": interval(belief, self.length) if self.length else None,
             "relevant": float(probabilities.sum()) if is_whole else None,
             "absent": _nothing(belief),
-            "to_mark": [self.ranks[place].id for place in places],
+            "ranked": [
+                (rank.id, chance)
+                for rank, chance in zip(self.ranks, probabilities.tolist(), strict=True)
+                if rank.id not in marked
+            ],
         }
 
 

@@ -103,7 +103,7 @@ class Answer(list[Hit]):
         interval: the share is between these with a probability of 80 %.
         relevant: the expected number of right documents in the index; `None` if the number of hits was given.
         absent: probability that the index has no right document.
-        to_mark: ids of documents whose marks would teach most, in this order.
+        ranked: id and probability of all documents that were considered and are not marked, best first.
     """
 
     def __init__(
@@ -114,11 +114,11 @@ class Answer(list[Hit]):
         interval: tuple[float, float] | None = None,
         relevant: float | None = None,
         absent: float | None = None,
-        to_mark: Iterable[str] = (),
+        ranked: Iterable[tuple[str, float]] = (),
     ):
         super().__init__(hits)
         self.query, self.precision, self.interval = query, precision, interval
-        self.relevant, self.absent, self.to_mark = relevant, absent, list(to_mark)
+        self.relevant, self.absent, self.ranked = relevant, absent, list(ranked)
 
     @property
     def missed(self) -> float | None:
@@ -126,6 +126,16 @@ class Answer(list[Hit]):
         if self.relevant is None:
             return None
         return max(self.relevant - (self.precision or 0.0) * len(self), 0.0)
+
+    def to_mark(self, count: int = 5) -> list[str]:
+        """Ids of the documents whose marks would teach most, right or wrong: pass them to `search` as `marks`.
+
+        They are spread over the answer and what comes after it: marks of the best documents would not tell where the
+        right ones end.
+        """
+        from .promises import spread_places
+
+        return [self.ranked[place][0] for place in spread_places([chance for _, chance in self.ranked], count)]
 
     @property
     def note(self) -> str:
@@ -155,6 +165,6 @@ class Answer(list[Hit]):
             "relevant": self.relevant,
             "missed": self.missed,
             "absent": self.absent,
-            "to_mark": self.to_mark,
+            "to_mark": self.to_mark(),
             "note": self.note,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -67,14 +68,15 @@ def interval(belief: Belief, length: int) -> tuple[float, float]:
     return float(_SHARES[low]), float(_SHARES[high])
 
 
-def spread_places(probabilities: np.ndarray, count: int) -> np.ndarray:
+def spread_places(probabilities: Sequence[float], count: int) -> list[int]:
     """Places of the documents whose marks teach most: evenly over the first ones, twice as many as are probably right.
 
     Marks of the best alone would say nothing of where the right ones end.
 
     Example:
-        >>> spread_places(np.full(100, 0.1), 5).tolist()
+        >>> spread_places([0.1] * 100, 5)
         [0, 5, 10, 14, 19]
     """
-    depth = min(len(probabilities), max(4 * count, math.ceil(2 * probabilities.sum())))
-    return np.unique(np.linspace(0, depth - 1, min(count, depth)).round().astype(int)) if depth else np.zeros(0, int)
+    depth = min(len(probabilities), max(4 * count, math.ceil(2 * sum(probabilities))))
+    places = np.linspace(0, depth - 1, min(count, depth)).round().astype(int)
+    return sorted(set(places.tolist()))

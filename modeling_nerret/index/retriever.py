@@ -23,6 +23,7 @@ from .filters import Filter
 from .folder import as_path, has_index, is_vacant
 from .hits import Answer, Hit, Mention
 from .ranking import MODES, Query, Rank, shares
+from .saved_queries import read_query, write_query
 from .scopes import DOCUMENT, check_scope
 from .snapshot import Snapshot
 from .store import Store
@@ -253,7 +254,8 @@ class EntityRetriever:
             verdict = ask(snapshot, expression, searches, Extent(k, precision, min_score), within)
             wanted = [searches[type_] for type_ in expression.wanted()]
             hits = self._hits(snapshot, verdict, wanted, mode)
-            return Answer(hits, str(expression), **verdict.promises(is_whole=k is None))
+            marked = {name for type_ in expression.types() for name in type_.marks}
+            return Answer(hits, str(expression), **verdict.promises(k is None, marked))
 
         return self._store.read(answer)
 
@@ -272,6 +274,44 @@ class EntityRetriever:
             return []
         ranks = self._store.read(lambda snapshot: self._type_search(snapshot, type_, query).best(k))
         return [(rank.id, rank.score) for rank in ranks]
+
+    def save_query(self, name: str, type_query: str | Expression, **fields: Any) -> Path:
+        """Save a type, moved by its examples and marks, under a name: for this index and others of the same model.
+
+        Args:
+            name: up to 80 letters, digits, spaces, dots, hyphens and underscores.
+            type_query: one type.
+            fields: `wordings`, `like`, `unlike` and `marks`, as for `search`.
+
+        Returns:
+            The file, in the folder that the environment variable `NERRET_HOME` names or else in the user's own.
+
+        Raises:
+            ValueError: a name that cannot be a file's, several types, or what `search` refuses.
+        """
+        type_ = as_expression(type_query, **fields)
+        if not isinstance(type_, Type):
+            raise ValueError(f"one type can be saved, not several: {type_}")
+        query = self._type_query(type_, None, "hybrid", None, None)
+        vector, intercept = query.vector, type_.intercept
+        if type_.marks:
+            if self._store is None:
+                raise ValueError("the index is empty, so its documents cannot be marked")
+            search = self._store.read(lambda snapshot: self._type_search(snapshot, type_, query))
+            vector = search.query.vector
+            if search.calibration is not None:
+                known = search.knowledge()
+                intercept = known.mean, known.spread
+        saved = Type(type_.name, vector=tuple(vector.tolist()), intercept=intercept)
+        return write_query(name, saved, self.checkpoint.fingerprint)
+
+    def saved_query(self, name: str) -> Type:
+        """The type that was saved under a name.
+
+        Raises:
+            ValueError: there is none, or it was saved with another model.
+        """
+        return read_query(name, self.checkpoint.fingerprint)
 
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index.

@@ -1,0 +1,123 @@
+"""The type query of a command line: words, saved queries, examples, and several types joined."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .streams import as_text
+
+if TYPE_CHECKING:
+    from ..index.retriever import EntityRetriever
+    from ..index.type_query import Example, Expression
+
+SAVED = "@"  # begins the name of a saved query
+_JOINS: dict[str, Callable[[Any, Any], Expression]] = {
+    "--and": lambda left, right: left & right,
+    "--or": lambda left, right: left | right,
+    "--without": lambda left, right: left & ~right,
+}
+
+
+class _Join(argparse.Action):
+    """Keeps the types that are joined to the first one in the order in which they were written."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        """Add the option and its type."""
+        joined = [*(getattr(namespace, "joined", None) or []), (str(option), values)]
+        namespace.joined = joined
+
+
+def add_type(parser: argparse.ArgumentParser) -> None:
+    """Add the type, and what says more of it."""
+    add = parser.add_argument
+    add("type", type=as_text, help='the type in plain words, such as "dinosaur", or @NAME for a saved query')
+    add(
+        "--wording",
+        type=as_text,
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="other words for it; may be repeated",
+    )
+    for name, what in (("like", "an example of it"), ("unlike", "an example of what it is not")):
+        add(
+            f"--{name}",
+            type=as_text,
+            action="append",
+            default=[],
+            metavar="NAME",
+            help=f'{what}: a name, or a mention as JSON, {{"text": ..., "start": ..., "end": ...}}; may be repeated',
+        )
+
+
+def add_joined_types(parser: argparse.ArgumentParser) -> None:
+    """Add the types that are joined to the first one."""
+    for option, what in (
+        ("--and", "documents must also mention this type"),
+        ("--or", "or this type instead"),
+        ("--without", "documents must not mention this type"),
+    ):
+        parser.add_argument(
+            option,
+            action=_Join,
+            dest="joined",
+            type=as_text,
+            metavar="TYPE",
+            help=f"{what}; may be repeated, and is read from left to right",
+        )
+    parser.add_argument(
+        "--within",
+        type=as_text,
+        default="document",
+        metavar="SCOPE",
+        help="how near types that are joined must stand: document (default), sentence, or a number of characters",
+    )
+
+
+def type_query(options: argparse.Namespace, retriever: EntityRetriever) -> Expression:
+    """The query that the options ask for.
+
+    Raises:
+        ValueError: a saved query is not there, or an example is malformed.
+    """
+    from ..index.type_query import Type
+
+    def read(text: str) -> Type:
+        return retriever.saved_query(text[len(SAVED) :]) if text.startswith(SAVED) else Type(text)
+
+    expression: Expression = read(options.type)
+    if options.wording or options.like or options.unlike:
+        if options.type.startswith(SAVED):
+            raise ValueError(f"{options.type} is saved as it is; --wording, --like and --unlike belong to words")
+        like, unlike = _examples(options.like), _examples(options.unlike)
+        expression = Type(options.type, tuple(options.wording), like, unlike)
+    for option, text in getattr(options, "joined", None) or []:
+        expression = _JOINS[option](expression, read(text))
+    return expression
+
+
+def scope(text: str) -> str | int:
+    """The scope that `--within` names."""
+    return int(text) if text.isdecimal() else text
+
+
+def _examples(texts: Sequence[str]) -> tuple[Example, ...]:
+    examples: list[Example] = []
+    for text in texts:
+        if not text.lstrip().startswith("{"):
+            examples.append(text)
+            continue
+        try:
+            examples.append(json.loads(text))
+        except ValueError as error:
+            raise ValueError(f"the example {text!r:.80} is no valid JSON ({error})") from None
+    return tuple(examples)
