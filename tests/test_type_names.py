@@ -26,7 +26,7 @@ PARENTS: list[list[str]] = [[], ["person"], ["writer"]]
 
 @pytest.fixture
 def bank() -> TypeNames:
-    return TypeNames(NAMES, PARENTS, np.eye(3, 16, dtype=np.float32))
+    return TypeNames(NAMES, PARENTS, np.eye(3, 16, dtype=np.float32), np.array([0.5, 0.25, 0]))
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def test_a_bank_survives_its_file(bank: TypeNames, tmp_path: Path) -> None:
     copy = TypeNames.load(tmp_path, 16)
     assert (copy.names, copy.parents) == (tuple(NAMES), ((), ("person",), ("writer",)))
     assert np.array_equal(copy.vectors, bank.vectors) and copy.vectors.dtype == np.float32
+    assert np.array_equal(copy.background, bank.background)
     assert len(copy) == 3
     manifest = read_manifest(tmp_path)
     assert manifest is not None and list(manifest.files) == [FILE]
@@ -53,6 +54,15 @@ def test_the_nearest_names_do_not_depend_on_a_vector_s_length(bank: TypeNames) -
     assert bank.nearest(vectors, 9)[0].shape == (2, 3)  # no more than there are
     assert bank.nearest(np.zeros((0, 16), np.float32), 2)[0].shape == (0, 2)
     assert np.isfinite(bank.nearest(np.zeros((1, 16), np.float32), 2)[1]).all()
+
+
+def test_a_mention_looks_like_what_it_is_nearer_to_than_mentions_usually_are(bank: TypeNames) -> None:
+    vector = np.array([0.6, 0.6, 0.5]) @ np.eye(3, 16)
+    assert bank.names[bank.nearest(vector[None], 1)[0][0, 0]] == "person"  # to which every mention is near
+    assert bank.looks_like(vector) == bank.looks_like(0.01 * vector) == ["poet"]
+    assert bank.looks_like(np.eye(3, 16)[1]) == ["writer"]
+    assert TypeNames(NAMES, PARENTS, np.eye(3, 16)).looks_like(vector, 3) == ["person", "writer", "poet"]
+    assert bank.looks_like(np.eye(16)[9]) == []  # like nothing that has a name
 
 
 @pytest.mark.parametrize(
@@ -89,8 +99,14 @@ def test_vectors_that_do_not_fit_are_refused(vectors: np.ndarray, message: str) 
         TypeNames(NAMES, PARENTS, vectors.astype(np.float32))
 
 
+@pytest.mark.parametrize(("background", "message"), [(np.zeros(2), r"\(2,\)"), (np.array([0, np.inf, 0]), "infinite")])
+def test_a_background_that_does_not_fit_is_refused(background: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TypeNames(NAMES, PARENTS, np.eye(3, 16), background)
+
+
 def _write(folder: Path, vectors: np.ndarray, name: str = "vectors", **metadata: str) -> None:
-    save_file({name: vectors}, folder / FILE, metadata)
+    save_file({name: vectors, "background": np.zeros(3, np.float32)}, folder / FILE, metadata)
 
 
 def test_files_that_hold_something_else_are_refused_by_name(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _loading_options(recipe: Recipe, device: torch.device | str) -> dict[str, An
 def save_checkpoint(state: RunState, folder: Path) -> None:
     """Write model, detector and names of types; a model that did not start from a checkpoint is written head-only."""
     recipe, model = state.recipe, state.model
-    type_names = corpus_type_names(model, state.tokenizer)  # before its head is moved
+    type_names = corpus_type_names(model, state.tokenizer, state.detector)  # before its head is moved
     if recipe.dtype != "auto" and not recipe.init and not recipe.quantization:
         # users load the backbone in its files' precision, and the stored vector must be the one that they get
         files = find_backbone(recipe.backbone, recipe.revision or None)

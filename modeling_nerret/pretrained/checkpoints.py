@@ -34,6 +34,11 @@ class Checkpoint:
         tokenizer: its fast tokenizer.
         detector: the checkpoint's own detector; `None` if it has none.
         folder: where its files are.
+
+    Example:
+        >>> checkpoint = load_checkpoint(tiny_checkpoint)
+        >>> checkpoint.detector is None, checkpoint.type_names is None
+        (False, True)
     """
 
     name: str
@@ -50,11 +55,6 @@ class Checkpoint:
         Raises:
             OSError: the file has changed or cannot be read.
             ValueError: it does not hold names of types with this checkpoint's vectors.
-
-        Example:
-            >>> checkpoint = load_checkpoint()
-            >>> "dinosaur" in checkpoint.type_names.names
-            True
         """
         return TypeNames.load(self.folder, self.model.config.hidden_size) if self._has_types else None
 

@@ -19,17 +19,23 @@ from ..files import one_line, regular_file
 from ..loading import readable_weights
 from ..manifest import check_files, write_manifest
 
-FILE, TENSOR, KIND = "types.safetensors", "vectors", "types"
+FILE, KIND = "types.safetensors", "types"
+TENSORS = ("background", "vectors")
 FLOATS = ("F16", "F32")
+LEAST_SCORE = 0.5  # of a name that says what a mention looks like; of those below, a third are right
 
 
 class TypeNames:
     """Names of types, each with its parents and its vector.
 
+    Some names are near to every mention, such as "surname" and "Nobel laureate". So what a mention looks like is said
+    by the names to which it is much nearer than mentions usually are.
+
     Args:
         names: the names, each once, in plain words such as "river".
         parents: for each name, those of the more general types that it is a kind of.
         vectors: for each name the vector of the type query, of any length. (types, hidden_size)
+        background: for each name its mean cosine with the mentions of ordinary text; `None`: 0. (types,)
 
     Raises:
         ValueError: names, parents and vectors do not belong together, or a type is its own ancestor.
@@ -39,20 +45,30 @@ class TypeNames:
         >>> places, cosines = bank.nearest(np.array([[0.3, 0.9]]), k=1)
         >>> bank.names[places[0, 0]]
         'river'
+        >>> bank.looks_like(np.array([0.3, 0.9]))
+        ['river', 'place']
     """
 
-    def __init__(self, names: Sequence[str], parents: Sequence[Sequence[str]], vectors: np.ndarray):
+    def __init__(
+        self,
+        names: Sequence[str],
+        parents: Sequence[Sequence[str]],
+        vectors: np.ndarray,
+        background: np.ndarray | None = None,
+    ):
         _check(names, parents)
-        if vectors.ndim != 2 or len(vectors) != len(names):
-            raise ValueError(f"vectors of the shape {vectors.shape} do not fit {len(names)} names")
-        if not np.isfinite(vectors).all():
-            raise ValueError("the vectors of type names hold NaN or infinite numbers")
+        background = np.zeros(len(names)) if background is None else background
+        if vectors.ndim != 2 or len(vectors) != len(names) or background.shape != (len(names),):
+            shapes = f"{vectors.shape} and a background of the shape {background.shape}"
+            raise ValueError(f"vectors of the shape {shapes} do not fit {len(names)} names")
+        if not (np.isfinite(vectors).all() and np.isfinite(background).all()):
+            raise ValueError("the vectors or the background of type names hold NaN or infinite numbers")
         vectors = vectors.astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (types, 1)
         if not lengths.all():
             raise ValueError(f"{names[int(lengths.argmin())]!r:.60} has a vector of length 0")
         self.names, self.parents = tuple(names), tuple(map(tuple, parents))
-        self.vectors = vectors / lengths
+        self.vectors, self.background = vectors / lengths, background.astype(np.float32)
 
     def __len__(self) -> int:
         """Number of names."""
@@ -76,10 +92,26 @@ class TypeNames:
         """Cosines of some vectors, of any length, with all names. (vectors, types)"""
         return unit(vectors) @ self.vectors.T
 
+    def scores(self, vectors: np.ndarray) -> np.ndarray:
+        """How much nearer some vectors, of any length, are to all names than mentions usually are. (vectors, types)"""
+        return self.cosines(vectors) - self.background
+
+    def looks_like(self, vector: np.ndarray, k: int = 2) -> list[str]:
+        """The names that say best what a mention looks like, the best first.
+
+        Args:
+            vector: the mention's vector, of any length. (hidden_size,)
+            k: how many names at most; fewer come if the mention is near to fewer.
+        """
+        scores = self.scores(vector[None])[0]  # (types,)
+        places = np.argsort(-scores, kind="stable")[:k]
+        return [self.names[place] for place in places if scores[place] >= LEAST_SCORE]
+
     def save(self, folder: str | Path) -> None:
         """Write the file into a checkpoint's folder, the vectors in half precision."""
         metadata = {"names": json.dumps(self.names), "parents": json.dumps(self.parents)}
-        save_file({TENSOR: self.vectors.astype(np.float16)}, Path(folder, FILE), metadata)
+        arrays = {"vectors": self.vectors.astype(np.float16), "background": self.background.astype(np.float16)}
+        save_file(arrays, Path(folder, FILE), metadata)
         write_manifest(folder, KIND)
 
     @classmethod
@@ -98,8 +130,8 @@ class TypeNames:
         path = regular_file(Path(folder, FILE))
         try:
             with readable_weights(path), safe_open(path, "np") as file:
-                vectors, metadata = _vectors(file, size), file.metadata() or {}
-            return cls(_from_json(metadata, "names"), _from_json(metadata, "parents"), vectors)
+                arrays, metadata = _arrays(file, size), file.metadata() or {}
+            return cls(_from_json(metadata, "names"), _from_json(metadata, "parents"), **arrays)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -110,19 +142,18 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
 
 
-def _vectors(file: Any, size: int) -> np.ndarray:
-    """The vectors in an open file; their type and shape are checked before they are read."""
-    if (tensors := list(file.keys())) != [TENSOR]:
-        raise ValueError(f"it holds the tensors {', '.join(tensors)!r:.80}; accepted is {TENSOR!r} alone")
-    content = file.get_slice(TENSOR)
-    if (kind := content.get_dtype()) not in FLOATS:
-        raise ValueError(f"the vectors are of type {kind}; accepted are {', '.join(FLOATS)}")
-    shape = content.get_shape()
+def _arrays(file: Any, size: int) -> dict[str, np.ndarray]:
+    """The arrays in an open file by name; their types and the vectors' shape are checked before they are read."""
+    if (tensors := sorted(file.keys())) != sorted(TENSORS):
+        raise ValueError(f"it holds the tensors {', '.join(tensors)!r:.80}; accepted are {', '.join(TENSORS)}")
+    for name in TENSORS:
+        if (kind := file.get_slice(name).get_dtype()) not in FLOATS:
+            raise ValueError(f"its {name} is of type {kind}; accepted are {', '.join(FLOATS)}")
+    shape = file.get_slice("vectors").get_shape()
     if len(shape) != 2 or shape[1] != size:
         width = shape[-1] if shape else 1
         raise ValueError(f"the vectors have {width} numbers (shape {shape}), but the checkpoint needs {size}")
-    vectors: np.ndarray = file.get_tensor(TENSOR)
-    return vectors
+    return {name: file.get_tensor(name) for name in TENSORS}
 
 
 def _from_json(metadata: Mapping[str, str], field: str) -> Any:
