@@ -27,7 +27,7 @@ REQUIREMENTS = {"transformers": ">=5.11,<6", "sentence-transformers": ">=6.0,<7"
 
 
 def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write the self-contained form: weights, code, tokenizer, detector and the files of sentence-transformers.
+    """Write the self-contained form: weights, code, tokenizer, detector, type names, files of sentence-transformers.
 
     Raises:
         ValueError: the checkpoint's backbone is quantised.
@@ -37,6 +37,8 @@ def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
     _write_tokenizer(checkpoint.tokenizer, folder)
     if checkpoint.detector is not None:
         checkpoint.detector.save_pretrained(folder)
+    if checkpoint.type_names is not None:
+        checkpoint.type_names.save(folder)
     copy_sources(folder)
     write_modules(folder, [("", MODULE)])
     write_st_config(folder, REQUIREMENTS)

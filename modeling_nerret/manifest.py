@@ -46,6 +46,7 @@ KINDS = {
     ),
     "detector": ("detector.json", "detector.safetensors"),
     "calibration": ("calibration.json",),
+    "types": ("types.safetensors",),
     "settings": ("config_sentence_transformers.json", "sentence_bert_config.json", "nerret_st_config.json"),
     "modules": ("modules.json", "[0-9]_*/*"),
     "code": ("*.py", "requirements.txt"),
@@ -57,6 +58,7 @@ READ_ALWAYS = (
     "detector",
     "calibration",
 )  # by nerret's loaders; the others, too, are compared in a folder
+OURS = ("model", "detector", "calibration", "types")  # no other library writes these
 # Makes `cached_file` return None where there is no such file
 UNLESS_MISSING = {
     f"_raise_exceptions_for_{fault}": False for fault in ("missing_entries", "connection_errors", "gated_repo")
@@ -211,7 +213,7 @@ def _check_folder(folder: Path, kinds: Iterable[str], manifest: Manifest | None)
     for name, path in files.items():
         if name in manifest.files:
             _compare(path, manifest.files[name])
-        elif kind_of(name) in ("model", "detector") or (kind_of(name) == "tokenizer" and "tokenizer" in known_kinds):
+        elif kind_of(name) in OURS or (kind_of(name) == "tokenizer" and "tokenizer" in known_kinds):
             raise OSError(f"{path} does not belong to this checkpoint: its {MANIFEST} does not list it; remove it")
         else:  # saved later by another library
             regular_file(path, folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
 from huggingface_hub.repocard import metadata_load
@@ -31,6 +32,8 @@ from modeling_nerret.hub_card.push import TAG
 from modeling_nerret.hub_card.repository import REQUIREMENTS
 from modeling_nerret.hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.type_names import TypeNames
 from modeling_nerret.training.data.own_sets import open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
@@ -59,6 +62,7 @@ def inputs(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Si
     folder = tmp_path_factory.mktemp("inputs")
     checkpoint = folder / "made"
     shutil.copytree(tiny_checkpoint, checkpoint)
+    TypeNames(["city"], [[]], np.ones((1, 16))).save(checkpoint)
     (checkpoint / "recipe.json").write_text(json.dumps(RECIPE))
     config = json.loads((checkpoint / "config.json").read_text()) | {"certainty": 0.2}
     (checkpoint / "config.json").write_text(json.dumps(config))
@@ -134,6 +138,11 @@ def test_card_states_results_losses_data_and_licences(repository: Path, native: 
     certainty = "shorter the less certain the detector is"
     assert certainty in text and certainty not in (native / "README.md").read_text()
     assert "made without measured results" in (native / "README.md").read_text()
+
+
+def test_names_of_types_travel_with_the_checkpoint(repository: Path) -> None:
+    names = load_checkpoint(str(repository)).type_names
+    assert names is not None and names.names == ("city",)
 
 
 def test_results_of_registered_benchmarks(repository: Path, native: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
@@ -19,6 +20,7 @@ from modeling_nerret.files import read_json, regular_file
 from modeling_nerret.loading import load_tokenizer
 from modeling_nerret.manifest import KINDS, MANIFEST, kind_of, read_manifest
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.type_names import TypeNames
 from modeling_nerret.weights import weight_files
 from tests.tiny import save_backbone, save_checkpoint, wordpiece
 
@@ -27,7 +29,9 @@ from tests.tiny import save_backbone, save_checkpoint, wordpiece
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `backbone`, `checkpoint` (self-contained) and `head` (head-only)."""
     folder = tmp_path_factory.mktemp("manifest")
-    NerretModel.from_pretrained(save_checkpoint(folder)).save_pretrained(folder / "head", head_only=True)
+    path = save_checkpoint(folder)
+    NerretModel.from_pretrained(path).save_pretrained(folder / "head", head_only=True)
+    TypeNames(["city"], [[]], np.ones((1, 16))).save(path)
     return folder
 
 
@@ -41,7 +45,8 @@ def _append(path: Path) -> None:
     path.write_bytes(path.read_bytes() + (b"\n" if path.suffix == ".json" else b"\0"))
 
 
-FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", *KINDS["detector"])
+OWN_FILES = (*KINDS["detector"], *KINDS["types"])
+FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", *OWN_FILES)
 
 
 @pytest.mark.parametrize("name", FILES)

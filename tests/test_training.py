@@ -71,7 +71,7 @@ def test_a_recipe_gives_a_checkpoint_the_same_for_the_same_seed(data: Path, tmp_
     for name in ("one", "two"):
         train(recipe, Data(data), tmp_path / name, tmp_path / "cache")
         checkpoint = load_checkpoint(str(tmp_path / name))
-        assert checkpoint.detector is not None
+        assert checkpoint.detector is not None and checkpoint.type_names is not None
         vectors.append(checkpoint.model(torch.tensor([[2, 5, 6, 3]])).embeddings)
     assert torch.equal(*vectors)
     folders = len(list((tmp_path / "cache").iterdir()))

@@ -17,6 +17,7 @@ from modeling_nerret.weights import commit_of, find_backbone
 
 from .recipes import Recipe
 from .stages.stage import RunState
+from .type_names import corpus_type_names
 
 
 def load_start(recipe: Recipe, device: torch.device | str, cache: Path) -> RunState:
@@ -63,8 +64,9 @@ def _loading_options(recipe: Recipe, device: torch.device | str) -> dict[str, An
 
 
 def save_checkpoint(state: RunState, folder: Path) -> None:
-    """Write model and detector; a model that did not start from a checkpoint is written head-only."""
+    """Write model, detector and names of types; a model that did not start from a checkpoint is written head-only."""
     recipe, model = state.recipe, state.model
+    type_names = corpus_type_names(model, state.tokenizer, state.detector)  # before its head is moved
     if recipe.dtype != "auto" and not recipe.init and not recipe.quantization:
         # users load the backbone in its files' precision, and the stored vector must be the one that they get
         files = find_backbone(recipe.backbone, recipe.revision or None)
@@ -74,4 +76,5 @@ def save_checkpoint(state: RunState, folder: Path) -> None:
     model.save_pretrained(folder, head_only=None if recipe.init else True)
     if isinstance(state.detector, MentionProbe):
         state.detector.save_pretrained(folder)
+    type_names.save(folder)
     write_manifest(folder, *KINDS)

@@ -57,6 +57,7 @@ NEW_FILES = (
     *("model.safetensors.index.json", "adapter_config.json", "adapter_model.safetensors", "pytorch_model.bin"),
     *("added_tokens.json", "special_tokens_map.json", "tokenizer.model", "vocab.txt", "merges.txt", "detector.json"),
     *("adapter/adapter_model.bin", "adapter/adapter_config.json", "README.md", ".gitattributes", "notes.txt"),
+    "types.safetensors",
 )
 
 

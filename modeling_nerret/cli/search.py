@@ -79,7 +79,14 @@ def run(options: argparse.Namespace) -> int:
     retriever = EntityRetriever(options.index, options.model)
     query, within = type_query(options, retriever), scope(options.within)
     answer = retriever.search(
-        query, options.k, where or None, options.mode, options.min_score, options.precision, within
+        query,
+        options.k,
+        where or None,
+        options.mode,
+        options.min_score,
+        options.precision,
+        within,
+        why=options.why,
     )
     if options.json:
         for hit in answer:

@@ -211,6 +211,7 @@ class EntityRetriever:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         marks: Mapping[str, bool] | None = None,
+        why: bool = False,
     ) -> Answer:
         """The documents that mention an entity of a type, best first; ties in order of their ids.
 
@@ -232,6 +233,7 @@ class EntityRetriever:
             like: examples of the type, such as "Triceratops", or mentions `{"text": ..., "start": ..., "end": ...}`.
             unlike: examples of what is not of the type.
             marks: documents that were judged, `{"id": True, ...}`; they move the query, and sharpen what is promised.
+            why: whether each hit says what its best mention looks like, see `Hit.why`.
 
         Returns:
             The hits as a list, with what they promise, see `Answer`.
@@ -254,6 +256,7 @@ class EntityRetriever:
             verdict = ask(snapshot, expression, searches, Extent(k, precision, min_score), within)
             wanted = [searches[type_] for type_ in expression.wanted()]
             hits = self._hits(snapshot, verdict, wanted, mode)
+            hits = self._explained(snapshot, verdict, hits) if why else hits
             marked = {name for type_ in expression.types() for name in type_.marks}
             return Answer(hits, str(expression), **verdict.promises(k is None, marked))
 
@@ -421,6 +424,21 @@ class EntityRetriever:
             )
             for rank, chance in zip(ranks, chances, strict=False)
         ]
+
+    def _explained(self, snapshot: Snapshot, verdict: Verdict, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits that say what their best mentions look like, if the model knows names of types."""
+        bank = self.checkpoint.type_names
+        if bank is None:
+            return list(hits)
+        keys = [rank.key for rank in verdict.ranks[: len(hits)]]
+        places, vectors = snapshot.mentions(keys), snapshot.vectors(keys)
+        explained = []
+        for key, hit in zip(keys, hits, strict=True):
+            spans = [(start, end) for start, end, _ in places[key]]
+            best = None if hit.best is None else (hit.best.start, hit.best.end)
+            names = bank.looks_like(vectors[key][spans.index(best)]) if best in spans else []
+            explained.append(replace(hit, looks_like=names))
+        return explained
 
     def _shares(self, rank: Rank) -> dict[str, float]:
         if rank.parts is None:

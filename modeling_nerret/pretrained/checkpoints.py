@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from ..modeling_nerret import NerretModel
 from ..weights import HubError, ask_hub
 from .built_in import BUILT_IN, DEFAULT, built_in
 from .calibration import Calibration
+from .type_names import FILE as TYPES
+from .type_names import TypeNames
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Checkpoint:
         tokenizer: its fast tokenizer.
         detector: the checkpoint's own detector; `None` if it has none.
         calibration: turns scores into probabilities; `None` if it has none.
+        folder: where its files are.
+
+    Example:
+        >>> checkpoint = load_checkpoint(tiny_checkpoint)
+        >>> checkpoint.detector is None, checkpoint.type_names is None
+        (False, True)
     """
 
     name: str
@@ -41,6 +49,22 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerBase
     detector: MentionProbe | None
     calibration: Calibration | None = None
+    folder: Path = field(default=Path(), repr=False)
+
+    @cached_property
+    def type_names(self) -> TypeNames | None:
+        """The checkpoint's bank of type names, read when it is first used; `None` if it has none.
+
+        Raises:
+            OSError: the file has changed or cannot be read.
+            ValueError: it does not hold names of types with this checkpoint's vectors.
+        """
+        return TypeNames.load(self.folder, self.model.config.hidden_size) if self._has_types else None
+
+    @property
+    def _has_types(self) -> bool:
+        path = self.folder / TYPES
+        return path.exists() or path.is_symlink()
 
 
 def locate(name: str, revision: str | None = None, local_files_only: bool = False) -> Path:
@@ -71,9 +95,13 @@ def locate(name: str, revision: str | None = None, local_files_only: bool = Fals
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a checkpoint's configuration and weights, with its adapter and detector."""
+    """SHA-256 of a checkpoint's configuration and weights, with its adapter and detector.
+
+    The names of types are left out: they change no vector.
+    """
     digest = hashlib.sha256()
-    weights = [*folder.glob("*.safetensors"), *folder.glob(f"{ADAPTER}/*")]
+    files = [path for path in folder.glob("*.safetensors") if path.name != TYPES]
+    weights = [*files, *folder.glob(f"{ADAPTER}/*")]
     for path in sorted([*weights, folder / "config.json", *folder.glob(MentionProbe.config_name)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -102,4 +130,4 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
     has_detector = MentionProbe.config_name in names
     detector = MentionProbe.from_pretrained(folder).to(model.device) if has_detector else None
     calibration = Calibration.load(folder, model.config.hidden_size)
-    return Checkpoint(name, fingerprint(folder), model, tokenizer, detector, calibration)
+    return Checkpoint(name, fingerprint(folder), model, tokenizer, detector, calibration, folder.absolute())
