@@ -117,8 +117,9 @@ def _join(
         chances = _near(snapshot, expression, searches, parts, keys, within)
     means = chances.mean(1)
     order = sorted(range(len(keys)), key=lambda row: (-means[row], ids[keys[row]]))
-    ranks = [Rank(keys[row], ids[keys[row]], float(means[row])) for row in order]
-    return ranks, Belief(chances[order], np.full(DRAWS, 1 / DRAWS))
+    belief = Belief(chances[order], np.full(DRAWS, 1 / DRAWS))
+    probabilities = belief.probabilities.tolist()
+    return [Rank(keys[row], ids[keys[row]], chance) for row, chance in zip(order, probabilities, strict=True)], belief
 
 
 def _chances(
