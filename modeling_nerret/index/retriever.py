@@ -17,9 +17,12 @@ from ..encoding import BATCH_TOKENS, Encoder, Report
 from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
 from .engine import refuse_fork
+from .entities import Entity, list_entities, without_query
 from .filters import Filter
 from .folder import as_path, has_index, is_vacant
+from .groups import Place
 from .hits import Hit, Mention
+from .pairs import Pair, Within, check_within, pair_entities
 from .ranking import MODES, Query, Rank, Ranking
 from .snapshot import Snapshot
 from .store import Store
@@ -239,6 +242,89 @@ class EntityRetriever:
             return []
         ranks = self._store.read(lambda snapshot: self._ranks(snapshot, query))
         return [(rank.id, rank.score) for rank in ranks]
+
+    def entities(self, type_query: str, k: int | None = None, merge: bool = True, **options: Any) -> list[Entity]:
+        """Which entities of a type the index holds, the one in most documents first.
+
+        Mentions of equal text are one entity, but for case, blanks, possessive and article; they are split where their
+        vectors say that they name different things. Mentions that only repeat the query ("the company") are left out.
+
+        Args:
+            type_query: the type in plain words.
+            k: how many documents are looked at; `None`: the whole answer.
+            merge: whether to count aliases to their entity; each is listed with its reason.
+            options: further arguments of `search`.
+
+        Returns:
+            The entities by number of documents, then of mentions, then by name; the numbers are exact for the answer.
+
+        Raises:
+            ValueError: as `search`.
+
+        Example:
+            >>> from modeling_nerret import EntityRetriever
+            >>> retriever = EntityRetriever(index_path, model=tiny_checkpoint)
+            >>> report = retriever.add([{"id": "a", "text": "Paris."}, {"id": "b", "text": "paris"}])
+            >>> entity, = retriever.entities("city", k=10)
+            >>> entity.name, entity.spellings, entity.documents
+            ('Paris', {'Paris': 1, 'paris': 1}, 2)
+        """
+        hits = without_query(self.search(type_query, k, **options), type_query)  # type: ignore[arg-type]
+        return list_entities(hits, self._vectors(hits), merge)
+
+    def pairs(
+        self,
+        type_query: str,
+        other_query: str,
+        k: int | None = None,
+        within: Within = None,
+        merge: bool = True,
+        **options: Any,
+    ) -> list[Pair]:
+        """Which entities of two types stand together, and in which documents.
+
+        Args:
+            type_query: a type in plain words.
+            other_query: the other type.
+            k: how many documents are looked at for either type; `None`: the whole answers.
+            within: where both must stand: `None` (one document), `"sentence"`, or a number of characters that lie
+                between them at most.
+            merge: whether to count aliases to their entity.
+            options: further arguments of `search`.
+
+        Returns:
+            The pairs by number of documents, then by names.
+
+        Raises:
+            ValueError: as `search`, or `within` is something else.
+
+        Example:
+            >>> from modeling_nerret import EntityRetriever
+            >>> retriever = EntityRetriever(index_path, model=tiny_checkpoint)
+            >>> report = retriever.add([{"id": "a", "text": "Ada. London."}])
+            >>> isinstance(retriever.pairs("writer", "city", k=10, within="sentence"), list)
+            True
+        """
+        check_within(within)
+        answers = [self.search(query, k, **options) for query in (type_query, other_query)]  # type: ignore[arg-type]
+        texts = {hit.id: hit.text for answer in answers for hit in answer}
+        first, second = (
+            list_entities(hits, self._vectors(hits), merge)
+            for hits in map(without_query, answers, (type_query, other_query))
+        )
+        return pair_entities(first, second, texts, within)
+
+    def _vectors(self, hits: Sequence[Hit]) -> dict[Place, np.ndarray]:
+        """The vectors of all mentions of some documents, by place; those of documents that have gone since are not."""
+        if self._store is None or not hits:
+            return {}
+
+        def vectors(snapshot: Snapshot) -> dict[Place, np.ndarray]:
+            ids = {key: name for name, key in snapshot.keys([hit.id for hit in hits]).items()}
+            places, rows = snapshot.vectors(list(ids))
+            return {Place(ids[key], start, end): row for (key, start, end), row in zip(places, rows, strict=True)}
+
+        return self._store.read(vectors)
 
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index.

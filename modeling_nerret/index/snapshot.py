@@ -180,6 +180,13 @@ class Snapshot:
         places = zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), strict=True)
         return list(places), as_array(rows["vector"]).astype(np.float32)
 
+    def vectors(self, keys: Sequence[int]) -> tuple[list[tuple[int, int, int]], np.ndarray]:
+        """The mentions of some documents: key, start and end of each, and their vectors, (mentions, size) float32."""
+        columns = ("key", "start", "end")
+        rows = pa.concat_tables(rows_in(self.tables["mentions"], [*columns, "vector"], "key", [*keys] or [-1]))
+        places = zip(*(rows[name].to_pylist() for name in columns), strict=True)
+        return list(places), as_array(rows["vector"]).astype(np.float32)
+
     def keys(self, ids: Sequence[str]) -> dict[str, int]:
         """Keys of documents by id; ids that no document has are left out."""
         return keys_by_id(self._documents, ids)
