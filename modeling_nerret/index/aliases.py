@@ -10,20 +10,18 @@ from .groups import Group, Place, agree
 from .names import is_name, key_of, singulars
 
 # A name with one of these in front is another name: Mexico and New Mexico, Macbeth and Lady Macbeth
-_NEW_NAMES = frozenset(
-    """
-    new old north south east west northern southern eastern western northeast northwest southeast southwest central
-    upper lower inner outer great greater little big saint st st. san santa são fort port lake real young lady mrs mrs.
-    miss ms ms. madame queen princess first second third
-    """.split()
-)
-_CONNECTIVES = frozenset("and or & of in at on for to from by with near versus vs vs. de' du".split())
-_LEGAL_FORMS = frozenset(
-    """
-    inc inc. corp corp. corporation co co. company ltd ltd. limited plc llc llp lp gmbh ag kg se sa s.a. nv n.v. bv b.v.
-    ab asa oy oyj spa s.p.a.
-    """.split()
-)
+FRONTS = """
+new old north south east west northern southern eastern western northeast northwest southeast southwest central upper
+lower inner outer great greater little big saint st st. san santa são fort port lake real young lady mrs mrs. miss ms
+ms. madame queen princess first second third
+"""
+CONNECTIVES = "and or & of in at on for to from by with near versus vs vs. du"
+LEGAL_FORMS = """
+inc inc. corp corp. corporation co co. company ltd ltd. limited plc llc llp lp gmbh ag kg se sa s.a. nv n.v. bv b.v. ab
+asa oy oyj spa s.p.a.
+"""
+_SEPARATE = frozenset((FRONTS + CONNECTIVES).split())
+_LEGAL_FORMS = frozenset(LEGAL_FORMS.split())
 _NUMERALS = re.compile(r"(?:[ivxlcdm]+|[\d\W]+|jr\.?|sr\.?)")  # Louis XIV, Apollo 11
 _OPENING = re.compile(r"\s?\(\s*(?:the )?")
 _ACRONYM = re.compile(r"\s?\(\s*([^\s();,]{2,10})\s*[);,]")
@@ -89,18 +87,18 @@ class Aliases:
                     if self.root(acronym) != self.root(name):
                         introductions[acronym].setdefault(self.root(name), place.document)
         for acronym, names in introductions.items():
-            (name, document), *others = names.items()
-            if not others and self.root(acronym) == acronym and self.root(name) != acronym:
+            (name, document), *rivals = names.items()
+            if not rivals and self.root(acronym) == acronym and self.root(name) != acronym:
                 full_name = self.groups[name].name
                 self._merge(acronym, self.root(name), f'in parentheses with "{full_name}" in {document}')
 
     def _introductions(self, number: int, place: Place) -> Iterator[tuple[int, int]]:
         """Acronym and long name, if a text gives one in parentheses after the other, the first of which is here."""
         text, group = self.texts[place.document], self.groups[number]
-        opening = _OPENING.match(text, place.end)
-        if not opening:
+        parenthesis = _OPENING.match(text, place.end)
+        if not parenthesis:
             return
-        name = self.by_place.get((place.document, opening.end()))
+        name = self.by_place.get((place.document, parenthesis.end()))
         if name is not None and is_acronym(text[place.start : place.end], self.groups[name].key):
             yield number, name
         match = _ACRONYM.match(text, place.end)
@@ -118,14 +116,18 @@ class Aliases:
         shorter = [number for number, group in enumerate(self.groups) if group.key in longer and is_name(group.name)]
         for number in sorted(shorter, key=lambda number: -self.groups[number].key.count(" ")):
             group = self.groups[number]
-            roots = {self.root(other) for other in longer[group.key]}
+            roots = {self.root(name) for name in longer[group.key]}
             if len(roots) != 1 or self.root(number) != number or number in roots:
                 continue
             target = roots.pop()
             common, count = self.documents[number] & self.documents[target], len(self.documents[number])
-            if common and 2 * len(common) >= count and any(agree(group, self.groups[n]) for n in longer[group.key]):
-                name = self.groups[longer[group.key][0]].name
-                self._merge(number, target, f'part of "{name}", which {len(common)} of its {count} documents have')
+            if (
+                common
+                and 2 * len(common) >= count
+                and any(agree(group, self.groups[name]) for name in longer[group.key])
+            ):
+                full_name = self.groups[longer[group.key][0]].name
+                self._merge(number, target, f'part of "{full_name}", which {len(common)} of its {count} documents have')
 
 
 def shorter_names(name: str) -> list[str]:
@@ -149,7 +151,7 @@ def shorter_names(name: str) -> list[str]:
         return [" ".join(stem).rstrip(",")]
     keys = []
     for first, word in enumerate(words[:-1], start=1):
-        if word in _NEW_NAMES or word in _CONNECTIVES or word.endswith((",", ";", ":")):
+        if word in _SEPARATE or word.endswith((",", ";", ":")):
             return []
         keys.append(" ".join(words[first:]))
     return [key for key in keys if not _NUMERALS.fullmatch(key)]

@@ -127,9 +127,7 @@ def list_entities(
     return sorted(entities, key=lambda entity: (-entity.documents, -entity.mentions, entity.name.casefold()))
 
 
-def _entity(
-    groups: list[Group], reasons: list[str], texts: Mapping[str, str], ranks: Mapping[str, int]
-) -> Entity:
+def _entity(groups: list[Group], reasons: list[str], texts: Mapping[str, str], ranks: Mapping[str, int]) -> Entity:
     """The entity of a group and of those that are its aliases, for some reasons."""
     mentions = [pair for group in groups for pair in zip(group.places, group.texts, strict=True)]
     mentions.sort(key=lambda pair: (ranks[pair[0].document], pair[0].start))

@@ -144,9 +144,9 @@ def _join(labels: np.ndarray, directions: np.ndarray, count: int) -> np.ndarray:
     return targets
 
 
-def agree(group: Group, other: Group) -> bool:
+def agree(group: Group, rival: Group) -> bool:
     """Whether two groups' vectors allow that they name the same thing; unknown ones do."""
-    return group.vector is None or other.vector is None or float(group.vector @ other.vector) >= LEAST_COSINE
+    return group.vector is None or rival.vector is None or float(group.vector @ rival.vector) >= LEAST_COSINE
 
 
 def _unit(vectors: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:

@@ -69,33 +69,37 @@ def pair_entities(
         >>> [pair.second.name for pair in pair_entities(people, cities, {"a": text}, "sentence")]
         ['Warsaw']
     """
-    check_within(within)
+    within = check_within(within)
     rivals = _by_document(second)
     ids: dict[tuple[int, int], list[str]] = defaultdict(list)
     for document, places in _by_document(first).items():
         for numbers in _neighbours(places, rivals.get(document, []), texts.get(document, ""), within):
             ids[numbers].append(document)
     owners = {place: number for number, entity in enumerate(second) for place in entity.places}
-    same = {(number, owners[place]) for number, entity in enumerate(first) for place in entity.places if place in owners}
+    twins = {
+        (number, owners[place]) for number, entity in enumerate(first) for place in entity.places if place in owners
+    }
     pairs: dict[frozenset[Place], Pair] = {}
-    for (number, other), documents in ids.items():
-        if (number, other) not in same:
-            pair = Pair(first[number], second[other], documents)
+    for (number, partner), documents in ids.items():
+        if (number, partner) not in twins:
+            pair = Pair(first[number], second[partner], documents)
             pairs.setdefault(frozenset((pair.first.places[0], pair.second.places[0])), pair)
     return sorted(
         pairs.values(), key=lambda pair: (-pair.documents, pair.first.name.casefold(), pair.second.name.casefold())
     )
 
 
-def check_within(within: Within) -> None:
-    """Refuse what is no scope of pairs.
+def check_within(within: Any) -> Within:
+    """The scope of pairs, if it is one.
 
     Raises:
         ValueError: it is neither `None`, nor `"sentence"`, nor a whole number from 0.
     """
-    is_number = isinstance(within, Integral) and not isinstance(within, bool) and int(within) >= 0
-    if not (within is None or within == "sentence" or is_number):
-        raise ValueError(f"within is {within!r}; accepted are None, 'sentence' and a number of characters from 0")
+    if within is None or (isinstance(within, str) and within == "sentence"):
+        return within
+    if isinstance(within, Integral) and not isinstance(within, bool) and int(within) >= 0:
+        return int(within)
+    raise ValueError(f"within is {within!r}; accepted are None, 'sentence' and a number of characters from 0")
 
 
 def _by_document(entities: Sequence[Entity]) -> dict[str, list[tuple[Place, int]]]:
@@ -108,15 +112,15 @@ def _by_document(entities: Sequence[Entity]) -> dict[str, list[tuple[Place, int]
 
 
 def _neighbours(
-    places: list[tuple[Place, int]], others: list[tuple[Place, int]], text: str, within: Within
+    places: list[tuple[Place, int]], rivals: list[tuple[Place, int]], text: str, within: Within
 ) -> dict[tuple[int, int], None]:
     """Numbers of the entities of a document that stand near each other, outside each other, in order."""
-    if not others:
+    if not rivals:
         return {}
     if within is None:
-        places, others = _ends(places), _ends(others)
-    starts = [place.start for place, _ in others]
-    longest = max(place.end - place.start for place, _ in others)
+        places, rivals = _ends(places), _ends(rivals)
+    starts = [place.start for place, _ in rivals]
+    longest = max(place.end - place.start for place, _ in rivals)
     edges = [*sentence_starts(text), len(text)] if within == "sentence" else []
     numbers: dict[tuple[int, int], None] = {}
     for place, number in places:
@@ -127,15 +131,15 @@ def _neighbours(
             low, high = edges[sentence - 1], edges[sentence]
         else:
             low, high = place.start - within - longest, place.end + within + 1
-        for other, rival in others[bisect_left(starts, low) : bisect_left(starts, high)]:
-            gap = max(place.start, other.start) - min(place.end, other.end)
+        for neighbour, partner in rivals[bisect_left(starts, low) : bisect_left(starts, high)]:
+            gap = max(place.start, neighbour.start) - min(place.end, neighbour.end)
             if gap >= 0 and (not isinstance(within, int) or gap <= within):
-                numbers[number, rival] = None
+                numbers[number, partner] = None
     return numbers
 
 
 def _ends(places: list[tuple[Place, int]]) -> list[tuple[Place, int]]:
-    """The first and the last mention of each entity; if any two mentions of two entities are apart, two of these are."""
+    """The first and the last mention of each entity: if two mentions of two entities are apart, two of these are."""
     first = {number: (place, number) for place, number in reversed(places)}
     last = {number: (place, number) for place, number in places}
     return sorted({*first.values(), *last.values()})

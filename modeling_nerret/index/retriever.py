@@ -305,7 +305,7 @@ class EntityRetriever:
             >>> isinstance(retriever.pairs("writer", "city", k=10, within="sentence"), list)
             True
         """
-        check_within(within)
+        within = check_within(within)
         answers = [self.search(query, k, **options) for query in (type_query, other_query)]  # type: ignore[arg-type]
         texts = {hit.id: hit.text for answer in answers for hit in answer}
         first, second = (

@@ -7,8 +7,8 @@ import re
 from ..characters import SEPARATOR
 
 _ABBREVIATIONS = (
-    "mr mrs ms dr st mt prof gen col capt lt sgt rev hon gov sen rep no vol fig figs pp vs ca cf al approx dept est inc "
-    "jr sr ltd co corp jan feb mar apr jun jul aug sep sept oct nov dec e.g i.e"
+    "mr mrs ms dr st mt prof gen col capt lt sgt rev hon gov sen rep no vol fig figs pp vs ca cf al approx dept est "
+    "inc jr sr ltd co corp jan feb mar apr jun jul aug sep sept oct nov dec e.g i.e"
 )
 # A full stop after an initial, a letter between full stops (U.S.) or an abbreviation ends no sentence
 _OPEN = re.compile(rf"(?:\b[^\W\d_]|\b(?:{'|'.join(re.escape(word) for word in _ABBREVIATIONS.split())}))\.$", re.I)
@@ -34,10 +34,10 @@ def sentence_starts(text: str) -> list[int]:
     starts = [0]
     for match in _END.finditer(text):
         first, last = match.span()
-        following = text[last : last + 1]
+        letter = text[last : last + 1]
         is_open = text[first] == "." and _OPEN.search(text, max(0, first - _LONGEST_ABBREVIATION), first + 1)
-        if match[0].strip() and text[first] not in "\u3002\uff01\uff1f" and (is_open or following.islower()):
+        if match[0].strip() and text[first] not in "\u3002\uff01\uff1f" and (is_open or letter.islower()):
             continue
-        if following:
+        if letter:
             starts.append(last)
     return starts
