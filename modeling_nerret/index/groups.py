@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -31,19 +32,24 @@ class Group:
         key: the text that they share, see `names.key_of`.
         places: where they are, in order of the answer.
         texts: what stands there.
-        vector: their mean direction, of length 1; `None` if no vector is known. (hidden_size,)
+        vectors: their vectors, as far as they are known.
     """
 
     key: str
     places: list[Place]
     texts: list[str]
-    vector: np.ndarray | None = None
+    vectors: Sequence[np.ndarray] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The commonest spelling; one with an article or a possessive only if there is no other."""
         counts = count_spellings(self.texts)
         return next(filter(is_plain, counts), next(iter(counts)))
+
+    @cached_property
+    def direction(self) -> np.ndarray | None:
+        """The mean direction, of length 1; `None` if no vector is known. (hidden_size,)"""
+        return _unit(_unit(self.vectors).sum(0, keepdims=True))[0] if len(self.vectors) else None
 
 
 def count_spellings(texts: Iterable[str]) -> dict[str, int]:
@@ -53,7 +59,8 @@ def count_spellings(texts: Iterable[str]) -> dict[str, int]:
         >>> count_spellings(["Lake  Como", "Como", "Lake\\nComo"])
         {'Lake Como': 2, 'Como': 1}
     """
-    return dict(Counter(" ".join(text.split()) for text in texts).most_common())
+    counts = Counter([" ".join(text.split()) for text in texts])
+    return dict(counts.most_common()) if len(counts) > 1 else dict(counts)
 
 
 def group_mentions(hits: Iterable[Hit], vectors: Mapping[Place, np.ndarray]) -> list[Group]:
@@ -90,17 +97,17 @@ def _senses(key: str, texts: Mapping[Place, str], vectors: Mapping[Place, np.nda
     """The groups of one text, in order of their first mention."""
     places = list(texts)
     rows = [number for number, place in enumerate(places) if place in vectors]
-    if not rows:
-        return [Group(key, places, list(texts.values()))]
-    directions = _unit(np.stack([vectors[places[number]] for number in rows]).astype(np.float32))
-    senses = divide(directions)
+    known = [vectors[places[number]] for number in rows]
+    if len(places) == 1 or not known:  # as most are
+        return [Group(key, places, list(texts.values()), known)]
+    senses = divide(_unit(known))
     labels = np.full(len(places), np.bincount(senses).argmax())
     labels[rows] = senses
     groups = []
     for label in dict.fromkeys(labels.tolist()):
         members = [places[number] for number in np.flatnonzero(labels == label)]
-        centre = _unit(directions[senses == label].sum(0, keepdims=True))[0]
-        groups.append(Group(key, members, [texts[place] for place in members], centre))
+        part = [vectors[place] for place in members if place in vectors]
+        groups.append(Group(key, members, [texts[place] for place in members], part))
     return groups
 
 
@@ -133,7 +140,7 @@ def _join(labels: np.ndarray, directions: np.ndarray, count: int) -> np.ndarray:
     """For each sense the larger one whose mean is near its own, or else itself. (senses,)"""
     sums = np.zeros((count, directions.shape[1]), dtype=directions.dtype)
     np.add.at(sums, labels, directions)
-    centres = _unit(sums)
+    centres = _unit(sums)  # type: ignore[arg-type]
     targets, leaders = np.arange(count), list[int]()
     for sense in np.argsort(-np.bincount(labels), kind="stable").tolist():
         cosines = centres[leaders] @ centres[sense]
@@ -146,9 +153,12 @@ def _join(labels: np.ndarray, directions: np.ndarray, count: int) -> np.ndarray:
 
 def agree(group: Group, rival: Group) -> bool:
     """Whether two groups' vectors allow that they name the same thing; unknown ones do."""
-    return group.vector is None or rival.vector is None or float(group.vector @ rival.vector) >= LEAST_COSINE
+    if group.direction is None or rival.direction is None:
+        return True
+    return float(group.direction @ rival.direction) >= LEAST_COSINE
 
 
-def _unit(vectors: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    rows = np.asarray(vectors)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
+def _unit(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """Vectors of length 1 and of the same directions. (vectors, size)"""
+    rows = np.array(vectors, dtype=np.float32)
+    return rows / np.sqrt((rows * rows).sum(1, keepdims=True)).clip(1e-12)
