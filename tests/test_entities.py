@@ -175,6 +175,8 @@ def test_vectors_that_disagree_forbid_a_merge() -> None:
 
 def test_shorter_names_are_merged_step_by_step() -> None:
     assert {name for name, _, _ in _reasons("[Mr Howard Hughes], [Howard Hughes], [Hughes]")} == {"Mr Howard Hughes"}
+    markups = "[World Health Organization] ([WHO])", "[WHO], [Organization]", "[Organization] of [WHO]"
+    assert len(_reasons(*markups)) == 1  # the full name stands in none of the documents with "Organization"
     assert _reasons("[Apple Inc.] says [Apple]")[0][:2] == ("Apple Inc.", "Apple")
     assert shorter_names("Ludwig van Beethoven") == ["van beethoven", "beethoven"]
 

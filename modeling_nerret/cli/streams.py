@@ -6,7 +6,6 @@ output's encoding lacks too. A stream that is closed, full or without a reader n
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -120,6 +119,8 @@ def print_csv(rows: Iterable[Sequence[Any]]) -> None:
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front, which the spreadsheet hides.
     """
+    import csv
+
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(map(_harmless, row) for row in rows)
     print(stream.getvalue(), end="")

@@ -63,7 +63,6 @@ class Aliases:
 
     def _merge(self, number: int, target: int, reason: str) -> None:
         self.targets[number], self.reasons[number] = target, reason
-        self.documents[target] |= self.documents[number]
 
     def _merge_plurals(self) -> None:
         for number, group in enumerate(self.groups):
@@ -115,19 +114,21 @@ class Aliases:
                 longer[key].append(number)
         shorter = [number for number, group in enumerate(self.groups) if group.key in longer and is_name(group.name)]
         for number in sorted(shorter, key=lambda number: -self.groups[number].key.count(" ")):
-            group = self.groups[number]
-            roots = {self.root(name) for name in longer[group.key]}
-            if len(roots) != 1 or self.root(number) != number or number in roots:
-                continue
-            target = roots.pop()
-            common, count = self.documents[number] & self.documents[target], len(self.documents[number])
-            if (
-                common
-                and 2 * len(common) >= count
-                and any(agree(group, self.groups[name]) for name in longer[group.key])
-            ):
-                full_name = self.groups[longer[group.key][0]].name
-                self._merge(number, target, f'part of "{full_name}", which {len(common)} of its {count} documents have')
+            names = longer[self.groups[number].key]
+            roots = {self.root(name) for name in names}
+            if len(roots) == 1 and self.root(number) == number and number not in roots:
+                self._merge_shorter_name(number, max(names, key=lambda name: self._common(number, name)))
+
+    def _merge_shorter_name(self, number: int, name: int) -> None:
+        group, full_name = self.groups[number], self.groups[name]
+        common, count = self._common(number, name), len(self.documents[number])
+        if common and 2 * common >= count and agree(group, full_name):
+            reason = f'part of "{full_name.name}", which {common} of its {count} documents have'
+            self._merge(number, self.root(name), reason)
+
+    def _common(self, number: int, rival: int) -> int:
+        """How many documents mention both groups by these names."""
+        return len(self.documents[number] & self.documents[rival])
 
 
 def shorter_names(name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Entity:
         """Number of mentions."""
         return len(self.places)
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Ids of the documents that mention it, in order of the answer."""
         return list(dict.fromkeys(place.document for place in self.places))

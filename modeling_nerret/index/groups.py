@@ -97,10 +97,10 @@ def _senses(key: str, texts: Mapping[Place, str], vectors: Mapping[Place, np.nda
     """The groups of one text, in order of their first mention."""
     places = list(texts)
     rows = [number for number, place in enumerate(places) if place in vectors]
-    known = [vectors[places[number]] for number in rows]
-    if len(places) == 1 or not known:  # as most are
-        return [Group(key, places, list(texts.values()), known)]
-    senses = divide(_unit(known))
+    sightings = [vectors[places[number]] for number in rows]
+    if len(places) == 1 or not sightings:  # as most are
+        return [Group(key, places, list(texts.values()), sightings)]
+    senses = divide(_unit(sightings))
     labels = np.full(len(places), np.bincount(senses).argmax())
     labels[rows] = senses
     groups = []
