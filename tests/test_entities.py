@@ -411,3 +411,5 @@ def test_an_answer_without_entities(index: str, capsys: pytest.CaptureFixture) -
     assert _run(capsys, index, "notes", "-k", "1", "--min-score", "99", "--json") == ""
     assert main(["entities", index, "city", "-k", "3", "--within", "sentence"]) == 1
     assert "--with" in capsys.readouterr().err
+    assert main(["entities", f"{index}/nowhere", "city", "-k", "3"]) == 1
+    assert "is no nerret index" in capsys.readouterr().err

@@ -64,12 +64,12 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ValueError: a scope of pairs without a second type.
     """
+    if options.within is not None and options.other is None:
+        raise ValueError("--within is about two types; name the other one: --with TYPE")
     from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
     where = parse_filter(options.where)
-    if options.within is not None and options.other is None:
-        raise ValueError("--within is about two types; name the other one: --with TYPE")
     read_manifest(options.index)  # a wrong path should say so before a model is loaded
 
     from ..index.memory import share_heap
