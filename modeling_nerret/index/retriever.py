@@ -262,12 +262,14 @@ class EntityRetriever:
             ValueError: as `search`.
 
         Example:
-            >>> from modeling_nerret import EntityRetriever
-            >>> retriever = EntityRetriever(index_path, model=tiny_checkpoint)
-            >>> report = retriever.add([{"id": "a", "text": "Paris."}, {"id": "b", "text": "paris"}])
+            >>> from modeling_nerret import EntityRetriever, GivenSpans
+            >>> retriever = EntityRetriever(index_path.with_name("cities"), tiny_checkpoint, GivenSpans())
+            >>> mentions = [{"start": 0, "end": 5}]
+            >>> documents = [{"id": name, "text": name, "mentions": mentions} for name in ("Paris", "PARIS", "Paris.")]
+            >>> report = retriever.add(documents)
             >>> entity, = retriever.entities("city", k=10)
             >>> entity.name, entity.spellings, entity.documents
-            ('Paris', {'Paris': 1, 'paris': 1}, 2)
+            ('Paris', {'Paris': 2, 'PARIS': 1}, 3)
         """
         hits = without_query(self.search(type_query, k, **options), type_query)  # type: ignore[arg-type]
         return list_entities(hits, self._vectors(hits), merge)
@@ -299,10 +301,11 @@ class EntityRetriever:
             ValueError: as `search`, or `within` is something else.
 
         Example:
-            >>> from modeling_nerret import EntityRetriever
-            >>> retriever = EntityRetriever(index_path, model=tiny_checkpoint)
-            >>> report = retriever.add([{"id": "a", "text": "Ada. London."}])
-            >>> isinstance(retriever.pairs("writer", "city", k=10, within="sentence"), list)
+            >>> from modeling_nerret import EntityRetriever, GivenSpans
+            >>> retriever = EntityRetriever(index_path.with_name("writers"), tiny_checkpoint, GivenSpans())
+            >>> mentions = [{"start": 0, "end": 3}, {"start": 12, "end": 18}]
+            >>> report = retriever.add([{"id": "a", "text": "Ada lived in London.", "mentions": mentions}])
+            >>> len(retriever.pairs("writer", "city", k=1, within="sentence")) <= 2
             True
         """
         within = check_within(within)
