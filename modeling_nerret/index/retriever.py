@@ -271,7 +271,7 @@ class EntityRetriever:
             >>> entity.name, entity.spellings, entity.documents
             ('Paris', {'Paris': 2, 'PARIS': 1}, 3)
         """
-        hits = without_query(self.search(type_query, k, **options), type_query)  # type: ignore[arg-type]
+        hits = without_query(self.search(type_query, k=k, **options), type_query)  # type: ignore[arg-type]
         return list_entities(hits, self._vectors(hits), merge)
 
     def pairs(
@@ -309,7 +309,7 @@ class EntityRetriever:
             True
         """
         within = check_within(within)
-        answers = [self.search(query, k, **options) for query in (type_query, other_query)]  # type: ignore[arg-type]
+        answers = [self.search(query, k=k, **options) for query in (type_query, other_query)]  # type: ignore[arg-type]
         texts = {hit.id: hit.text for answer in answers for hit in answer}
         first, second = (
             list_entities(hits, self._vectors(hits), merge)
