@@ -27,6 +27,8 @@ SECONDS, MEGABYTES = 0.4, 60  # of processor time and memory; measured are 0.1 a
         (["search", "index", "city", "-k", "0"], 2, "is not a whole number from 1"),
         (["search", "nowhere", "city", "--where", ""], 1, "a --where is empty"),
         (["search", "nowhere", "city"], 1, "is no nerret index"),
+        (["entities", "--help"], 0, "--within sentence"),
+        (["entities", "nowhere", "city", "--within", "3"], 1, "name the other one: --with TYPE"),
         (["index", "nowhere.jsonl", "index", "--detector", "magic"], 1, "accepted are probe, given"),
         (["models"], 0, "nerret-minilm"),
         (["train", "--help"], 0, "--data"),

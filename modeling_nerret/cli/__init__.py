@@ -26,6 +26,7 @@ EPILOG = """examples:
   nerret search my-index "drug that lowers blood pressure"
   nerret search my-index politician --and disease --precision 0.8
   nerret search my-index dinosaur --where "year>=1990" --json | jq .id
+  nerret entities my-index "politician" --with "country" --csv
   cat articles.jsonl | nerret index - my-index
 
 nerret COMMAND --help explains a command.
@@ -43,6 +44,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
+    "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),

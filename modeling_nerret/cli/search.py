@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index, positive
-from .queries import add_joined_types, add_type, scope, type_query
+from .queries import add_joined_types, add_type, type_query
 from .streams import as_text, print_json, say
 
 SHOWN = 10  # documents of an answer, without --all
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
     share_heap()
     retriever = EntityRetriever(options.index, options.model)
-    query, within = type_query(options, retriever), scope(options.within)
+    query = type_query(options, retriever)
     answer = retriever.search(
         query,
         options.k,
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         options.mode,
         options.min_score,
         options.precision,
-        within,
+        options.within or "document",
         why=options.why,
     )
     if options.json:

@@ -19,9 +19,12 @@ from ..pretrained.checkpoints import Checkpoint, load_checkpoint
 from ..spans import Span
 from .asking import Extent, Verdict, ask
 from .engine import refuse_fork
+from .entities import Entity, list_entities, without_names
 from .filters import Filter
 from .folder import as_path, has_index, is_vacant
+from .groups import Place
 from .hits import Answer, Hit, Mention
+from .pairs import Pair, pair_entities
 from .ranking import MODES, Query, Rank, shares
 from .saved_queries import read_query, write_query
 from .scopes import DOCUMENT, check_scope
@@ -227,8 +230,8 @@ class EntityRetriever:
             min_score: leave out documents with a lower score.
             precision: as many documents as possible of which at least this share is expected to be right, in (0, 1];
                 with `k`, at most so many.
-            within: how near the mentions of several types must stand: in one `"document"` or `"sentence"`, or within a
-                number of characters.
+            within: how near the mentions of several types must stand: in one `"document"` or `"sentence"`, or with so
+                many characters between them at most.
             wordings: other words for the type.
             like: examples of the type, such as "Triceratops", or mentions `{"text": ..., "start": ..., "end": ...}`.
             unlike: examples of what is not of the type.
@@ -315,6 +318,96 @@ class EntityRetriever:
             ValueError: there is none, or it was saved with another model.
         """
         return read_query(name, self.checkpoint.fingerprint)
+
+    def entities(
+        self, type_query: str | Expression, k: int | None = None, merge: bool = True, **options: Any
+    ) -> list[Entity]:
+        """Which entities of a type the index holds, the one in most documents first.
+
+        Mentions of equal text are one entity, but for case, blanks, possessive and article; they are split where their
+        vectors say that they name different things. Mentions that only repeat the query ("the company") are left out.
+
+        Args:
+            type_query: the type in plain words, or several types, as for `search`.
+            k: how many documents are looked at; `None`: the whole answer.
+            merge: whether to count aliases to their entity; each is listed with its reason.
+            options: further arguments of `search`.
+
+        Returns:
+            The entities by number of documents, then of mentions, then by name; the numbers are exact for the answer.
+
+        Raises:
+            ValueError: as `search`.
+
+        Example:
+            >>> from modeling_nerret import EntityRetriever, GivenSpans
+            >>> retriever = EntityRetriever(index_path.with_name("cities"), tiny_checkpoint, GivenSpans())
+            >>> mentions = [{"start": 0, "end": 5}]
+            >>> documents = [{"id": name, "text": name, "mentions": mentions} for name in ("Paris", "PARIS", "Paris.")]
+            >>> report = retriever.add(documents)
+            >>> entity, = retriever.entities("city", k=10)
+            >>> entity.name, entity.spellings, entity.documents
+            ('Paris', {'Paris': 2, 'PARIS': 1}, 3)
+        """
+        return self._entities(self.search(type_query, k=k, **options), type_query, merge)
+
+    def pairs(
+        self,
+        type_query: str | Expression,
+        other_query: str | Expression,
+        k: int | None = None,
+        within: str | int = DOCUMENT,
+        merge: bool = True,
+        **options: Any,
+    ) -> list[Pair]:
+        """Which entities of two types stand together, and in which documents.
+
+        Args:
+            type_query: a type, as for `search`.
+            other_query: the other type.
+            k: how many documents are looked at for either type; `None`: the whole answers.
+            within: how near both must stand, as for `search`.
+            merge: whether to count aliases to their entity.
+            options: further arguments of `search`.
+
+        Returns:
+            The pairs by number of documents, then by names.
+
+        Raises:
+            ValueError: as `search`, or `within` is something else.
+
+        Example:
+            >>> from modeling_nerret import EntityRetriever, GivenSpans
+            >>> retriever = EntityRetriever(index_path.with_name("writers"), tiny_checkpoint, GivenSpans())
+            >>> mentions = [{"start": 0, "end": 3}, {"start": 12, "end": 18}]
+            >>> report = retriever.add([{"id": "a", "text": "Ada lived in London.", "mentions": mentions}])
+            >>> len(retriever.pairs("writer", "city", k=1, within="sentence")) <= 2
+            True
+        """
+        check_scope(within)
+        answers = [self.search(query, k=k, **options) for query in (type_query, other_query)]
+        texts = {hit.id: hit.text for answer in answers for hit in answer}
+        first, second = (
+            self._entities(answer, query, merge)
+            for answer, query in zip(answers, (type_query, other_query), strict=True)
+        )
+        return pair_entities(first, second, texts, within)
+
+    def _entities(self, answer: Answer, query: str | Expression, merge: bool) -> list[Entity]:
+        hits = without_names(answer, [type_.name for type_ in as_expression(query).types()])
+        return list_entities(hits, self._vectors(hits), merge)
+
+    def _vectors(self, hits: Sequence[Hit]) -> dict[Place, np.ndarray]:
+        """The vectors of all mentions of some documents, by place; those of documents that have gone since are not."""
+        if self._store is None or not hits:
+            return {}
+
+        def vectors(snapshot: Snapshot) -> dict[Place, np.ndarray]:
+            ids = {key: name for name, key in snapshot.keys([hit.id for hit in hits]).items()}
+            places, rows = snapshot.vectors(list(ids))
+            return {Place(ids[key], start, end): row for (key, start, end), row in zip(places, rows, strict=True)}
+
+        return self._store.read(vectors)
 
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index.
@@ -431,14 +524,14 @@ class EntityRetriever:
         if bank is None:
             return list(hits)
         keys = [rank.key for rank in verdict.ranks[: len(hits)]]
-        places, vectors = snapshot.mentions(keys), snapshot.vectors(keys)
-        explained = []
-        for key, hit in zip(keys, hits, strict=True):
-            spans = [(start, end) for start, end, _ in places[key]]
-            best = None if hit.best is None else (hit.best.start, hit.best.end)
-            names = bank.looks_like(vectors[key][spans.index(best)]) if best in spans else []
-            explained.append(replace(hit, looks_like=names))
-        return explained
+        places, vectors = snapshot.vectors(keys)
+        rows = {place: row for row, place in enumerate(places)}
+        return [
+            hit
+            if hit.best is None
+            else replace(hit, looks_like=bank.looks_like(vectors[rows[key, hit.best.start, hit.best.end]]))
+            for key, hit in zip(keys, hits, strict=True)
+        ]
 
     def _shares(self, rank: Rank) -> dict[str, float]:
         if rank.parts is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,7 +99,7 @@ class TypeSearch:
         """
         if not len(keys):
             return np.zeros(0)
-        mentions, windows = self.snapshot.vectors(keys), self.snapshot.vectors(keys, "windows")
+        mentions, windows = _vectors(self.snapshot, keys, "mentions"), _vectors(self.snapshot, keys, "windows")
         words = self.snapshot.words(self.query.text, keys)
         scores = []
         for number, key in enumerate(keys):
@@ -146,9 +146,16 @@ def _keys(snapshot: Snapshot, ids: list[str]) -> list[int]:
 
 def _examples(snapshot: Snapshot, keys: Sequence[int], vector: np.ndarray) -> np.ndarray:
     """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
-    mentions: Mapping[int, np.ndarray] = snapshot.vectors(keys) if keys else {}
+    mentions = _vectors(snapshot, keys, "mentions")
     rows = [mentions[key][(mentions[key] @ vector).argmax()] if len(mentions[key]) else 0 * vector for key in keys]
     return unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(vector)))
+
+
+def _vectors(snapshot: Snapshot, keys: Sequence[int], of: str) -> dict[int, np.ndarray]:
+    """Vectors of the mentions or windows of some documents, by key. (mentions, hidden_size) each"""
+    places, vectors = snapshot.vectors(keys, of)
+    owners = np.array([key for key, _, _ in places])
+    return {key: vectors[owners == key] for key in keys}
 
 
 def _best(vectors: np.ndarray, query: np.ndarray) -> float:
