@@ -278,7 +278,7 @@ def test_pairs_count_documents_sentences_and_distances() -> None:
     assert _table(pair_entities(people, cities, texts, 6)) == [("Ada", "London", 1)]
     assert _table(pair_entities(people, cities, texts, 5)) == []
     for within in ("page", -1, True, 1.5):
-        with pytest.raises(ValueError, match="accepted are None, 'sentence' and a number"):
+        with pytest.raises(ValueError, match="accepted are 'document', 'sentence' and a number"):
             pair_entities(people, cities, texts, within)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..detection import Detector, GivenSpans
+from ..detection import NAME, Detector, GivenSpans
 from ..documents import Document, EncodedDocument, as_documents, as_ids
 from ..encoding import BATCH_TOKENS, Encoder, Report
 from ..pretrained.built_in import DEFAULT, built_in
@@ -225,7 +225,7 @@ class EntityRetriever:
                 neither too short nor too long; none, if probably nothing is right. Without a calibration, and in modes
                 other than hybrid, 10.
             where: conditions on metadata, see `filters.Filter`.
-            mode: `"vector"` (best mention's cosine, less if the detector is not certain of it), `"document"` (the
+            mode: `"vector"` (best mention's cosine, less if it may be no name), `"document"` (the
                 text's own cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (all of them).
             min_score: leave out documents with a lower score.
             precision: as many documents as possible of which at least this share is expected to be right, in (0, 1];
@@ -551,9 +551,11 @@ class EntityRetriever:
         return [Mention(start, end, text[start:end], score) for (start, end), score in sorted(matches.items())]
 
     def _weigh(self, document: EncodedDocument) -> EncodedDocument:
-        """A document with vectors as long as the detector is certain of the mentions; their products are the scores."""
+        """A document with vectors as long as its mentions count; their products with a query's vector are the scores."""
+        config = self.checkpoint.model.config
         scores = np.array([span.score for span in document.mentions], dtype=np.float32)  # (mentions,)
-        lengths = scores.clip(0, 1) ** self.checkpoint.model.config.certainty
+        chances = ((scores - NAME) / (1 - NAME)).clip(0, 1)  # of being a name
+        lengths = np.where(scores > NAME, chances**config.certainty, config.phrase_weight).astype(np.float32)
         return replace(document, vectors=document.vectors * lengths.clip(LEAST_LENGTH)[:, None])
 
     def _writable(self) -> Store:
