@@ -107,8 +107,8 @@ class NerretConfig(PretrainedConfig):
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: score from which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
         certainty: the score of a mention that is a name is its cosine times the chance that it is one to this power, in
-            [0, 10]; 0: all names count the same. With a detector's score s above 0.5, the chance is 2 s - 1. Chosen on a
-            dev split.
+            [0, 10]; 0: all names count the same. With a detector's score s above 0.5, the chance is 2 s - 1. Chosen on
+            a dev split.
         phrase_weight: the score of a mention that is no name, with a detector's score up to 0.5, is its cosine times
             this, in [0, 1]; chosen on a dev split.
         document_size: width of the document head's inner layer; 0: the model has none.

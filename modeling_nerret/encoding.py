@@ -187,10 +187,11 @@ class Encoder:
         ids, mask = stack(windows, self.model.device)
         return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
 
-    def tokens_of(self, word: str) -> int:
-        """How many tokens a word has, without special ones."""
+    def knows_word_of(self, text: str) -> bool:
+        """Whether a word of a text is a token of the model, which has to spell all others."""
+        words = [word for word in text.split() if any(map(str.isalnum, word))]
         with self._lock:
-            return len(self.tokenizer.tokenize(word))
+            return any(len(self.tokenizer.tokenize(word)) == 1 for word in words)
 
     def _windows(self, texts: Sequence[str]) -> list[Window]:
         with self._lock:

@@ -141,7 +141,7 @@ def test_mentions_far_apart_are_not_near(retriever: EntityRetriever) -> None:
     )
     assert all(sentence[name] >= near[name] >= nearest[name] for name in sentence)
     assert sentence["b"] > 0
-    for within in ("page", 0, True, 2.5):
+    for within in ("page", -1, True, 2.5):
         with pytest.raises(ValueError, match="within is"):
             retriever.search(query, within=within)
 
