@@ -42,6 +42,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
+    "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),

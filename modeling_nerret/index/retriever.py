@@ -24,6 +24,7 @@ from .ranking import MODES, Query, Rank, Ranking
 from .snapshot import Snapshot
 from .store import Store
 from .terms import terms_of
+from .type_tree import MENTIONS, TypeTree, read_types
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
@@ -256,6 +257,31 @@ class EntityRetriever:
             return [documents[key].text[start:end] for key, start, end in places], vectors / lengths
 
         return self._store.read(mentions)
+
+    def types(self, limit: int = MENTIONS) -> TypeTree:
+        """Which types the index holds: a tree with rough numbers and examples, so that one sees what can be asked.
+
+        Args:
+            limit: how many mentions are looked at, evenly from the whole index; the cost does not grow with the index.
+
+        Raises:
+            ValueError: the model has no names of types, or `limit` is below 1.
+
+        Example:
+            >>> [group.name for group in EntityRetriever(index_path).types().types]
+            []
+        """
+        if isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1:
+            raise ValueError(f"limit is {limit!r}; it must be a whole number from 1")
+        bank = self.checkpoint.type_names
+        if bank is None:
+            raise ValueError(
+                f"the model {self.checkpoint.name!r} has no names of types; write them into its folder with "
+                "python -m modeling_nerret.training.type_names FOLDER"
+            )
+        if self._store is None:
+            return TypeTree([], 0, 0, 0, 0)
+        return self._store.read(lambda snapshot: read_types(snapshot, bank, int(limit)))
 
     def _query(self, text: str, k: int, mode: str, where: Where | None, min_score: float | None) -> Query:
         """The query with its vector, its arguments checked."""
