@@ -2,7 +2,8 @@
 
   python -m benchmarks.type_tree --data DEV --sets fewnerd,crossner
 
-A set is encoded with the model's own probe, and an even sample of its mentions is looked at, as `nerret types` does.
+At most 500 documents of a set are encoded with the model's own probe, and of their mentions at most 4,000 are looked
+at, as `nerret types` does; both evenly.
 `type_labels.json` says which names of the bank are right for a label of the sets; all kinds of a right name are right
 too. Of the mentions, those count that are marked in the set, exactly, with a label for which the bank has a name.
 
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from modeling_nerret.documents import Document
+from modeling_nerret.detection import GivenSpans
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.index.type_tree import MENTIONS, choose, lineages_of, type_chances
@@ -41,7 +42,7 @@ CLUSTERS, ROUNDS, LEAST_MARKED = 40, 15, 5
 
 
 @dataclass(frozen=True)
-class Marked:
+class LabelledSample:
     """A sample of a set's mentions: their vectors, and the labels that the set gives to each. (mentions, size)"""
 
     vectors: np.ndarray
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, with types.json")
     parser.add_argument("--sets", required=True, help="names, with commas between them")
     parser.add_argument("--model", default=DEFAULT)
-    parser.add_argument("--documents", type=int, help="at most so many of each set")
+    parser.add_argument("--documents", type=int, default=500, help="at most so many of each set, evenly (default: 500)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     checkpoint, rows = load_checkpoint(options.model), []
@@ -63,9 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows.append({"set": name} | measure(checkpoint, options.data / f"{name}.jsonl", queries, options.documents))
         print_row(list(rows[-1])) if len(rows) == 1 else None
         print_row(rows[-1].values())
-    means = {field: float(np.nanmean([row[field] for row in rows])) for field in rows[0] if field != "set"}
+    means = {field: mean([row[field] for row in rows]) for field in rows[0] if field != "set"}
     print_row(["mean", *means.values()])
     return 0
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean of those that are numbers; NaN if none is."""
+    numbers = [float(value) for value in values if value == value]
+    return sum(numbers) / len(numbers) if numbers else float("nan")
 
 
 def print_row(cells: Any) -> None:
@@ -74,34 +81,36 @@ def print_row(cells: Any) -> None:
     print(f"| {' | '.join(texts)} |", flush=True)
 
 
-def measure(checkpoint: Checkpoint, path: Path, queries: dict[str, str], limit: int | None) -> dict[str, Any]:
+def measure(checkpoint: Checkpoint, path: Path, queries: dict[str, str], limit: int) -> dict[str, Any]:
     """One set's row."""
     bank = checkpoint.type_names
     if bank is None:
         raise ValueError(f"the model {checkpoint.name!r} has no names of types")
-    marked = read_marked(checkpoint, path, queries, limit)
+    sample = read_sample(checkpoint, path, queries, limit)
     judge = Judge(bank)
-    known = [row for row, labels in enumerate(marked.labels) if judge.right(labels).any()]
-    right = np.stack([judge.right(marked.labels[row]) for row in known])  # (known, types)
-    above = np.stack([judge.above(marked.labels[row]) for row in known])
-    scores = bank.scores(marked.vectors)  # (mentions, types)
-    plain = bank.cosines(marked.vectors[known]).argmax(axis=1)
-    firsts = np.argsort(-scores[known], axis=1)[:, :5]
-    hits = np.take_along_axis(right, firsts, axis=1)  # (known, 5)
+    rows = [row for row, labels in enumerate(sample.labels) if judge.right(labels).any()]
+    if not rows:
+        raise ValueError(f"none of the mentions in {path} has a label for which the bank has a name")
+    right = np.stack([judge.right(sample.labels[row]) for row in rows])  # (rows, types)
+    above = np.stack([judge.above(sample.labels[row]) for row in rows])
+    scores = bank.scores(sample.vectors)  # (mentions, types)
+    plain = bank.cosines(sample.vectors[rows]).argmax(axis=1)
+    firsts = np.argsort(-scores[rows], axis=1)[:, :5]
+    hits = np.take_along_axis(right, firsts, axis=1)  # (rows, 5)
     lineages = lineages_of(bank)
-    choice = choose(type_chances(bank, marked.vectors, lineages), lineages)
-    places, rows = choice[known], np.arange(len(known))
-    clusters = list(judge_clusters(judge, marked, scores))
+    choice = choose(type_chances(bank, sample.vectors, lineages), lineages)
+    places, order = choice[rows], np.arange(len(rows))
+    clusters = list(judge_clusters(judge, sample, scores))
     return {
-        "mentions": len(known),
-        "cosine at 1": float(right[rows, plain].mean()),
+        "mentions": len(rows),
+        "cosine at 1": float(right[order, plain].mean()),
         "at 1": float(hits[:, 0].mean()),
         "in 2": float(hits[:, :2].any(axis=1).mean()),
         "in 5": float(hits.any(axis=1).mean()),
         "clusters": len(clusters),
         "clusters right": float(np.mean(clusters)) if clusters else float("nan"),
         "in the tree": float((places >= 0).mean()),
-        "of these right": float((right | above)[rows, places][places >= 0].mean()),
+        "of these right": float((right | above)[order, places][places >= 0].mean()),
         "nameless": float((choice < 0).mean()),
     }
 
@@ -128,27 +137,28 @@ class Judge:
         return [place for label in sorted(labels) for place in self.places.get(label, [])]
 
 
-def read_marked(checkpoint: Checkpoint, path: Path, queries: dict[str, str], limit: int | None) -> Marked:
+def read_sample(checkpoint: Checkpoint, path: Path, queries: dict[str, str], limit: int) -> LabelledSample:
     """An even sample of the mentions that the probe finds in a set, with the labels of those that the set marks."""
-    annotations = list(read_annotations(path))[:limit]
-    documents = [Document(item.id, item.text) for item in annotations]
-    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector)  # type: ignore[arg-type]
+    items = list(read_annotations(path))
+    items = [items[place] for place in np.linspace(0, len(items) - 1, min(limit, len(items)), dtype=int)]
+    encoder = Encoder(checkpoint.model, checkpoint.tokenizer, checkpoint.detector or GivenSpans())
     vectors, labels = [], []
-    for item, document in zip(annotations, encoder.encode(documents), strict=True):
+    for item, document in zip(items, encoder.encode(item.document for item in items), strict=True):
         vectors.append(document.vectors)
+        gold = {(span.start, span.end): marks for span, marks in item.labels.items()}
         for span in document.mentions:
-            marks = [mark.type for mark in item.mentions if (mark.start, mark.end) == (span.start, span.end)]
+            marks = gold.get((span.start, span.end), ())
             labels.append(frozenset(queries.get(mark, mark) for mark in marks))
     rows = np.linspace(0, len(labels) - 1, min(MENTIONS, len(labels)), dtype=int)
-    return Marked(np.concatenate(vectors)[rows], [labels[row] for row in rows])
+    return LabelledSample(np.concatenate(vectors)[rows], [labels[row] for row in rows])
 
 
-def judge_clusters(judge: Judge, marked: Marked, scores: np.ndarray) -> Iterator[bool]:
+def judge_clusters(judge: Judge, sample: LabelledSample, scores: np.ndarray) -> Iterator[bool]:
     """For each cluster with enough marked mentions whether its name is right."""
-    clusters = k_means(unit(marked.vectors), min(CLUSTERS, len(marked.vectors)))
+    clusters = k_means(unit(sample.vectors), min(CLUSTERS, len(sample.vectors)))
     for cluster in range(CLUSTERS):
         rows = np.flatnonzero(clusters == cluster)
-        counts = Counter(label for row in rows for label in marked.labels[row] if judge.right(frozenset([label])).any())
+        counts = Counter(label for row in rows for label in sample.labels[row] if judge.right(frozenset([label])).any())
         if counts.total() >= LEAST_MARKED:
             label = max(sorted(counts), key=lambda label: counts[label])
             yield bool(judge.right(frozenset([label]))[scores[rows].mean(axis=0).argmax()])

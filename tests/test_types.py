@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from modeling_nerret import EntityRetriever
+from benchmarks import type_tree
+from modeling_nerret import EntityRetriever, checkpoint_path
 from modeling_nerret.cli import main
 from modeling_nerret.index.type_picture import draw_types
 from modeling_nerret.index.type_tree import Sample, TypeGroup, TypeTree, make_tree
@@ -118,6 +119,27 @@ def test_an_index_s_types_count_no_more_than_it_holds(index: str, checkpoint: Ch
     for limit in (0, 1.5, True):
         with pytest.raises(ValueError, match="limit is"):
             retriever.types(limit)  # type: ignore[arg-type]
+
+
+def test_the_benchmark_makes_a_table(
+    corpus: Path, checkpoint: Checkpoint, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (corpus.parent / "types.json").write_text(json.dumps({corpus.stem: {"person": "person", "city": "place"}}))
+    (corpus.parent / "labels.json").write_text(json.dumps({"person": ["person"], "place": ["place"], "age": []}))
+    monkeypatch.setattr(type_tree, "LABELS", corpus.parent / "labels.json")
+    options = ["--data", str(corpus.parent), "--sets", corpus.stem, "--model", str(checkpoint.folder)]
+    assert type_tree.main(options) == 0
+    names, row, mean = (line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines())
+    assert row[0] == corpus.stem and mean[0] == "mean" and len(names) == len(row) == len(mean) == 11
+    (corpus.parent / "labels.json").write_text("{}")
+    with pytest.raises(ValueError, match="none of the mentions"):
+        type_tree.main(options)
+
+
+def test_the_labels_of_the_benchmark_are_names_of_the_shipped_bank() -> None:
+    labels = json.loads(type_tree.LABELS.read_text(encoding="utf-8"))
+    names = TypeNames.load(checkpoint_path(), 256).names
+    assert not {name for group in labels.values() for name in group} - {*names}
 
 
 def test_a_model_without_names_says_how_to_write_them(tiny_checkpoint: str, tmp_path: Path) -> None:
