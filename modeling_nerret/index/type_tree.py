@@ -22,7 +22,7 @@ SPREAD = 0.05  # difference of two cosines that makes a name e times as likely
 LIKELY = 0.5  # chance from which a mention counts
 NEIGHBOURS, NEIGHBOUR_WEIGHT = 10, 0.5  # mentions that are heard about a mention, and how much they count
 NEIGHBOUR_SHARE = 0.01  # of the sample that may be neighbours: in a small sample the nearest are not near
-LEAST_SHARE = 0.005  # of the sample that a type must have to be shown
+LEAST_SHARE = 0.003  # of the sample that a type must have to be shown
 EXAMPLES = 3  # of each type
 BLOCK = 1_000  # mentions whose neighbours are looked for at a time
 
