@@ -46,6 +46,7 @@ COMMANDS = {
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
     "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
+    "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),

@@ -33,6 +33,7 @@ from .store import Store
 from .terms import terms_of
 from .type_query import Example, Expression, Type, as_expression
 from .type_search import TypeSearch
+from .type_tree import MENTIONS, TypeTree, read_types
 from .type_vectors import embed_type
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
@@ -427,6 +428,31 @@ class EntityRetriever:
             return [documents[key].text[start:end] for key, start, end in places], vectors / lengths
 
         return self._store.read(mentions)
+
+    def types(self, limit: int = MENTIONS) -> TypeTree:
+        """Which types the index holds: a tree with rough numbers and examples, so that one sees what can be asked.
+
+        Args:
+            limit: how many mentions are looked at, evenly from the whole index; the cost does not grow with the index.
+
+        Raises:
+            ValueError: the model has no names of types, or `limit` is below 1.
+
+        Example:
+            >>> [group.name for group in EntityRetriever(index_path).types().types]
+            []
+        """
+        if isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1:
+            raise ValueError(f"limit is {limit!r}; it must be a whole number from 1")
+        bank = self.checkpoint.type_names
+        if bank is None:
+            raise ValueError(
+                f"the model {self.checkpoint.name!r} has no names of types; write them into its folder with "
+                "python -m modeling_nerret.training.type_names FOLDER"
+            )
+        if self._store is None:
+            return TypeTree([], 0, 0, 0, 0)
+        return self._store.read(lambda snapshot: read_types(snapshot, bank, int(limit)))
 
     def _type_query(self, type_: Type, k: int | None, mode: str, where: Where | None, min_score: float | None) -> Query:
         """The query of a type with its vector, its arguments checked."""
