@@ -55,9 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, with types.json")
     parser.add_argument("--sets", required=True, help="names, with commas between them")
     parser.add_argument("--model", default=DEFAULT)
-    parser.add_argument(
-        "--documents", type=int, default=10_000, help="at most so many of each set, evenly (default: 10,000)"
-    )
+    parser.add_argument("--documents", type=int, default=10_000, help="at most so many of each set, evenly")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     checkpoint, rows = load_checkpoint(options.model), []
