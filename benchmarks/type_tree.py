@@ -2,8 +2,8 @@
 
   python -m benchmarks.type_tree --data DEV --sets fewnerd,crossner
 
-At most 500 documents of a set are encoded with the model's own probe, and of their mentions at most 4,000 are looked
-at, as `nerret types` does; both evenly.
+A set is encoded with the model's own probe, and of its mentions at most 4,000 are looked at, evenly, as `nerret types`
+does.
 `type_labels.json` says which names of the bank are right for a label of the sets; all kinds of a right name are right
 too. Of the mentions, those count that are marked in the set, exactly, with a label for which the bank has a name.
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, with types.json")
     parser.add_argument("--sets", required=True, help="names, with commas between them")
     parser.add_argument("--model", default=DEFAULT)
-    parser.add_argument("--documents", type=int, default=500, help="at most so many of each set, evenly (default: 500)")
+    parser.add_argument("--documents", type=int, default=10_000, help="at most so many of each set, evenly")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     checkpoint, rows = load_checkpoint(options.model), []
@@ -77,7 +77,7 @@ def mean(values: Sequence[float]) -> float:
 
 def print_row(cells: Any) -> None:
     """Print a row of a Markdown table."""
-    texts = [f"{cell:.3f}" if isinstance(cell, float) and cell < 2 else f"{cell}" for cell in cells]
+    texts = [f"{cell:.3f}" if isinstance(cell, float) and cell < 2 else str(cell).partition(".")[0] for cell in cells]
     print(f"| {' | '.join(texts)} |", flush=True)
 
 

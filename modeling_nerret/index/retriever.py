@@ -439,8 +439,9 @@ class EntityRetriever:
             ValueError: the model has no names of types, or `limit` is below 1.
 
         Example:
-            >>> [group.name for group in EntityRetriever(index_path).types().types]
-            []
+            >>> tree = EntityRetriever(index_path.with_name("new")).types()
+            >>> [group.name for group in tree.types], tree.mentions
+            ([], 0)
         """
         if isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1:
             raise ValueError(f"limit is {limit!r}; it must be a whole number from 1")
