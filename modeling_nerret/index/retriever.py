@@ -350,17 +350,10 @@ class EntityRetriever:
 
     def _type_search(self, snapshot: Snapshot, type_: Type, query: Query) -> TypeSearch:
         def is_unknown() -> bool:
-            known = self._known_words(type_.name)
-            return not known and not snapshot.has_words(type_.name)
+            return not self.encoder.known_words(type_.name) and not snapshot.has_words(type_.name)
 
         checkpoint = self.checkpoint
         return TypeSearch(snapshot, checkpoint.model.config, checkpoint.calibration, query, type_, is_unknown)
-
-    def _known_words(self, text: str) -> list[str]:
-        """Those words of a text that are tokens of the model: others it has to spell."""
-        words = [word for word in text.split() if any(map(str.isalnum, word))]
-        tokens = [self.encoder.tokens_of(word) for word in words]
-        return [word for word, count in zip(words, tokens, strict=True) if count == 1]
 
     def _hits(self, snapshot: Snapshot, verdict: Verdict, wanted: Sequence[TypeSearch], mode: str) -> list[Hit]:
         """The hits of an answer, each with its mentions of the wanted types."""
