@@ -187,11 +187,11 @@ class Encoder:
         ids, mask = stack(windows, self.model.device)
         return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
 
-    def knows_word_of(self, text: str) -> bool:
-        """Whether a word of a text is a token of the model, which has to spell all others."""
+    def known_words(self, text: str) -> list[str]:
+        """Those words of a text that are tokens of the model: others it has to spell."""
         words = [word for word in text.split() if any(map(str.isalnum, word))]
         with self._lock:
-            return any(len(self.tokenizer.tokenize(word)) == 1 for word in words)
+            return [word for word in words if len(self.tokenizer.tokenize(word)) == 1]
 
     def _windows(self, texts: Sequence[str]) -> list[Window]:
         with self._lock:

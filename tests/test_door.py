@@ -34,6 +34,7 @@ SECONDS, MEGABYTES = 0.4, 60  # of processor time and memory; measured are 0.1 a
         (["train", "--help"], 0, "--data"),
         (["eval", "--no-such-option"], 2, "nerret eval"),
         (["probe", "--help"], 0, "CORPUS"),
+        (["calibrate", "--help"], 0, "CHECKPOINT"),
         (["card", "--help"], 0, "CHECKPOINT"),
         (["push"], 2, "nerret push"),
     ],

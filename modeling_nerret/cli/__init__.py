@@ -58,6 +58,7 @@ COMMANDS = {
     "train": Command("training.command", "teach a model your own types", "train"),
     "eval": Command("eval.command", "measure systems on an annotated corpus", "eval"),
     "probe": Command("eval.probe_command", "find the block of a transformer that knows most about types", "eval"),
+    "calibrate": Command("eval.calibrate_command", "teach a checkpoint how sure its answers may be", "eval"),
     "card": Command("hub_card.card_command", "write a checkpoint as a complete repository of the Hub", "eval"),
     "push": Command("hub_card.push_command", "upload such a repository"),
 }

@@ -477,7 +477,7 @@ class EntityRetriever:
 
     def _type_search(self, snapshot: Snapshot, type_: Type, query: Query) -> TypeSearch:
         def is_unknown() -> bool:
-            return not self.encoder.knows_word_of(type_.name) and not snapshot.has_words(type_.name)
+            return not self.encoder.known_words(type_.name) and not snapshot.has_words(type_.name)
 
         checkpoint = self.checkpoint
         return TypeSearch(snapshot, checkpoint.model.config, checkpoint.calibration, query, type_, is_unknown)
