@@ -158,7 +158,7 @@ def embed_queries(encoder: Encoder, queries: Sequence[str], size: int = 64) -> n
 
 def _places(snapshot: Snapshot, ids: list[str], of: str) -> Places:
     keys = snapshot.keys(ids)
-    vectors = snapshot.vectors(list(keys.values()), of)
-    rows = [vectors[keys[id_]] for id_ in ids]
-    owners = np.repeat(np.arange(len(ids)), [len(row) for row in rows])
-    return Places(np.concatenate(rows), owners)
+    numbers = {keys[id_]: number for number, id_ in enumerate(ids)}
+    places, vectors = snapshot.vectors(list(numbers), of)
+    order = sorted(range(len(places)), key=lambda row: (numbers[places[row][0]], places[row]))
+    return Places(vectors[order], np.array([numbers[places[row][0]] for row in order], dtype=np.int64))
