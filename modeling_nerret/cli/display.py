@@ -10,13 +10,29 @@ from rich.text import Text
 
 from ..index.entities import Context, Entity
 from ..index.excerpts import surroundings
-from ..index.hits import Hit, remove_overlaps
+from ..index.hits import Answer, Hit, remove_overlaps
 from ..index.pairs import Pair
 from .streams import one_line
 
 AROUND = 100  # characters of context on either side of the best mention
 BESIDE = 30  # characters of context on either side of an entity's mention
 MOST_IDS = 5  # of a pair's documents
+
+
+def print_answer(answer: Answer, limit: int | None = None, why: bool = False) -> None:
+    """Print to standard output what an answer promises, and its hits.
+
+    Args:
+        answer: the answer.
+        limit: how many hits to print; `None`: all.
+        why: whether to say why each is there.
+    """
+    if answer.note:
+        print(one_line(answer.note))
+    if answer or not answer.note:
+        print_hits(answer[:limit], why)
+    if limit is not None and len(answer) > limit:
+        print(f"... and {len(answer) - limit:,} more; --all shows them")
 
 
 def print_hits(hits: Sequence[Hit], why: bool = False) -> None:

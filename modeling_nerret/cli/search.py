@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the answer, best document first; what it promises goes to standard error."""
+    """Print the answer, best document first; as JSON, what it promises goes to standard error."""
     from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
@@ -91,13 +91,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         for hit in answer:
             print_json(hit.as_dict())
+        if answer.note:
+            say(answer.note)
     else:
-        from .display import print_hits
+        from .display import print_answer
 
-        is_short = options.k is None and not options.all
-        print_hits(answer[:SHOWN] if is_short else answer, options.why)
-        if is_short and len(answer) > SHOWN:
-            say(f"the first {SHOWN} of {len(answer):,} documents; --all shows them all")
-    if answer.note:
-        say(answer.note)
+        print_answer(answer, None if options.all or options.k else SHOWN, options.why)
     return 0
