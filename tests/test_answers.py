@@ -68,7 +68,7 @@ def test_probabilities_follow_scores_and_are_shown(retriever: EntityRetriever) -
 def test_answer_ends_where_its_promise_does(retriever: EntityRetriever) -> None:
     everything = retriever.search("city", k=4)
     sure = _with(retriever, _calibration(retriever.checkpoint.model.config.hidden_size, bias=9.0))
-    assert len(sure.search("city")) == 4 and "4 documents, of which some 100 %" in sure.search("city").note
+    assert len(sure.search("city")) == 4 and "4 documents, of which about 4 are right (4 to 4)" in sure.search("city").note
     for precision in (0.3, 0.6, 0.9):
         answer = retriever.search("city", precision=precision)
         assert not answer or answer.precision >= precision
@@ -278,7 +278,7 @@ def test_command_answers_joins_marks_and_saves(tmp_path: Path, capsys: pytest.Ca
     index = str(tmp_path / "index")
     EntityRetriever(index, folder).add(DOCUMENTS)
     lines = _run(["search", index, "city"], capsys)[0].splitlines()
-    assert "documents, of which some" in lines[0] and lines[1].startswith("right") and " % " in lines[2]
+    assert "documents, of which about" in lines[0] and lines[1].startswith("right") and " % " in lines[2]
     lines = _run(["search", index, "city", "--json", "--precision", "0.5", "--why"], capsys)[0].splitlines()
     assert 0 < json.loads(lines[0])["probability"] < 1
     joined = ["search", index, "city", "--and", "river", "--without", "notes", "--within", "sentence", "-k", "2"]

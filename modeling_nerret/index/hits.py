@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 WEAK, STRONG = 0.15, 0.35  # contributions to a score, in words
+FEW_HITS = 20  # of fewer, numbers say more than percentages
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,18 @@ class Answer(list[Hit]):
         count = f"{len(self):,} document{'s' if len(self) > 1 else ''}"
         if self.precision is None or self.interval is None:
             return count
-        low, high = (round(100 * bound) for bound in self.interval)
-        promise = f"{count}, of which some {round(100 * self.precision)} % are right ({low} to {high} %)"
+        if len(self) < FEW_HITS:
+            right, low, high = (round(share * len(self)) for share in (self.precision, *self.interval))
+            promise = f"{count}, of which about {right} {'is' if right == 1 else 'are'} right ({low} to {high})"
+        else:
+            right, low, high = (round(100 * share) for share in (self.precision, *self.interval))
+            promise = f"{count}, of which some {right} % are right ({low} to {high} %)"
         if self.missed is None:
             return promise
         missed = round(self.missed)
-        return f"{promise}; {f'about {missed:,} more are missed' if missed else 'hardly any is missed'}"
+        if not missed:
+            return f"{promise}; hardly any is missed"
+        return f"{promise}; about {missed:,} more {'is' if missed == 1 else 'are'} missed"
 
     def promises(self) -> dict[str, Any]:
         """All but the hits, for JSON."""
