@@ -48,6 +48,7 @@ NUMBERS = {
     "match_score": (-1, 1),
     "certainty": (0, 10),
     "phrase_weight": (0, 1),
+    "hubness": (0, 1),
     "document_weight": (0, 1_000),
     "document_floor": (0, 1),
     "lexical_weight": (0, 1_000),
@@ -111,6 +112,9 @@ class NerretConfig(PretrainedConfig):
             a dev split.
         phrase_weight: the score of a mention that is no name, with a detector's score up to 0.5, is its cosine times
             this, in [0, 1]; chosen on a dev split.
+        hubness: a mention that is near to any type is noise more often than others. Its score is multiplied by 1 less
+            this times its nearness to the names of types that come with the checkpoint, if any do; in [0, 1], chosen on
+            a dev split.
         document_size: width of the document head's inner layer; 0: the model has none.
         document_weight: weight of a document's own cosine in the hybrid score; chosen on a dev split.
         document_floor: share of a document's own cosine that its best mention counts at least, in the hybrid score, for
@@ -155,6 +159,7 @@ class NerretConfig(PretrainedConfig):
         match_score: float = 0.5,
         certainty: float = 0.0,
         phrase_weight: float = 1.0,
+        hubness: float = 0.0,
         document_size: int = 0,
         document_weight: float = 0.0,
         document_floor: float = 0.0,
@@ -186,6 +191,7 @@ class NerretConfig(PretrainedConfig):
         self.match_score = match_score
         self.certainty = certainty
         self.phrase_weight = phrase_weight
+        self.hubness = hubness
         self.document_size = document_size
         self.document_weight = document_weight
         self.document_floor = document_floor

@@ -13,11 +13,13 @@ from safetensors.numpy import save_file
 
 from modeling_nerret import EntityRetriever
 from modeling_nerret.detection import GivenSpans
+from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
-from modeling_nerret.manifest import MANIFEST, read_manifest
+from modeling_nerret.manifest import MANIFEST, read_manifest, write_manifest
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.pretrained.type_names import FILE, TypeNames
+from modeling_nerret.spans import Span
 from modeling_nerret.training import type_names as training_type_names
 
 NAMES = ["person", "writer", "poet"]
@@ -54,6 +56,37 @@ def test_the_nearest_names_do_not_depend_on_a_vector_s_length(bank: TypeNames) -
     assert bank.nearest(vectors, 9)[0].shape == (2, 3)  # no more than there are
     assert bank.nearest(np.zeros((0, 16), np.float32), 2)[0].shape == (0, 2)
     assert np.isfinite(bank.nearest(np.zeros((1, 16), np.float32), 2)[1]).all()
+
+
+def test_a_hub_is_near_to_the_names_nearest_to_it(bank: TypeNames) -> None:
+    vectors = np.array([[3, 4, 0], [0, 0, 2], [-1, -1, -1]], np.float32) @ np.eye(3, 16, dtype=np.float32)
+    assert bank.hubness(vectors, 2).tolist() == pytest.approx([0.7, 0.5, 0])  # never below 0
+    assert bank.hubness(vectors, 9).tolist() == pytest.approx([1.4 / 3, 1 / 3, 0])  # no more than there are
+    assert bank.hubness(np.zeros((0, 16), np.float32)).shape == (0,)
+
+
+def test_a_hub_scores_less(bank: TypeNames, checkpoint: Path, tmp_path: Path) -> None:
+    def ranks(folder: str) -> dict[str, float]:
+        retriever = EntityRetriever(tmp_path / folder, load_checkpoint(str(checkpoint)), GivenSpans())
+        retriever.add([{"id": "a", "text": "The river.", "mentions": [{"start": 4, "end": 9}]}])
+        return dict(retriever.rank("city", mode="vector"))
+
+    plain = ranks("plain")
+    bank.save(checkpoint)
+    assert ranks("bank") == plain
+    former = load_checkpoint(str(checkpoint)).fingerprint
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hubness": 0.5}))
+    write_manifest(checkpoint, "model")
+    document = Document("a", "The river.", mentions=(Span(4, 9),))
+    files = load_checkpoint(str(checkpoint))
+    (item,) = Encoder(files.model, files.tokenizer, GivenSpans()).encode([document])
+    factor = 1 - 0.5 * bank.hubness(item.vectors)[0]
+    assert factor < 0.99
+    assert ranks("hubs")["a"] == pytest.approx(plain["a"] * factor, abs=1e-3)
+    assert files.fingerprint != former
+    TypeNames(NAMES, PARENTS, np.eye(3, 16, 1, dtype=np.float32)).save(checkpoint)
+    assert load_checkpoint(str(checkpoint)).fingerprint != files.fingerprint  # an index of other vectors
 
 
 def test_a_mention_looks_like_what_it_is_nearer_to_than_mentions_usually_are(bank: TypeNames) -> None:

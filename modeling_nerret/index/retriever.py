@@ -488,6 +488,8 @@ class EntityRetriever:
         scores = np.array([span.score for span in document.mentions], dtype=np.float32)  # (mentions,)
         chances = ((scores - NAME) / (1 - NAME)).clip(0, 1)  # of being a name
         lengths = np.where(scores > NAME, chances**config.certainty, config.phrase_weight).astype(np.float32)
+        if config.hubness and self.checkpoint.type_names is not None:
+            lengths *= 1 - config.hubness * self.checkpoint.type_names.hubness(document.vectors)
         return replace(document, vectors=document.vectors * lengths.clip(LEAST_LENGTH)[:, None])
 
     def _writable(self) -> Store:

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..adapters import FOLDER as ADAPTER
 from ..detection import MentionProbe
+from ..files import read_json
 from ..loading import load_tokenizer
 from ..manifest import read_manifest
 from ..modeling_nerret import NerretModel
@@ -97,10 +98,11 @@ def locate(name: str, revision: str | None = None, local_files_only: bool = Fals
 def fingerprint(folder: Path) -> str:
     """SHA-256 of a checkpoint's configuration and weights, with its adapter and detector.
 
-    The names of types are left out: they change no vector.
+    The names of types are left out where they change no vector of an index, see `NerretConfig.hubness`.
     """
     digest = hashlib.sha256()
-    files = [path for path in folder.glob("*.safetensors") if path.name != TYPES]
+    has_hubs = bool(read_json(folder / "config.json").get("hubness"))
+    files = [path for path in folder.glob("*.safetensors") if has_hubs or path.name != TYPES]
     weights = [*files, *folder.glob(f"{ADAPTER}/*")]
     for path in sorted([*weights, folder / "config.json", *folder.glob(MentionProbe.config_name)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

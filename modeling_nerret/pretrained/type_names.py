@@ -22,6 +22,7 @@ from ..manifest import check_files, write_manifest
 FILE, KIND = "types.safetensors", "types"
 TENSORS = ("background", "vectors")
 FLOATS = ("F16", "F32")
+NEIGHBOURS = 10  # names to which a hub is near
 LEAST_SCORE = 0.5  # of a name that says what a mention looks like; of those below, a third are right
 
 
@@ -95,6 +96,20 @@ class TypeNames:
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         """How much nearer some vectors, of any length, are to all names than mentions usually are. (vectors, types)"""
         return self.cosines(vectors) - self.background
+
+    def hubness(self, vectors: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
+        """How near some vectors, of any length, are to types in general: the mean cosine with their nearest names.
+
+        Args:
+            vectors: (vectors, hidden_size)
+            k: how many names; fewer are taken only if there are fewer.
+
+        Returns:
+            (vectors,), at least 0.
+        """
+        k = min(k, len(self))
+        means: np.ndarray = np.partition(self.cosines(vectors), -k, axis=1)[:, -k:].mean(axis=1)
+        return means.clip(0)
 
     def looks_like(self, vector: np.ndarray, k: int = 2) -> list[str]:
         """The names that say best what a mention looks like, the best first.
