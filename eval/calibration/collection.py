@@ -97,6 +97,21 @@ class Collection:
         words = np.array([self.words(text) for text in texts], dtype=np.float32)
         return np.asarray(sum(shares(config, mention, window, words)), dtype=np.float32)
 
+    def scores_of(self, config: Any, text: str, documents: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """The hybrid score of each of some documents with a vector of its own. (documents,)
+
+        Args:
+            config: the model's configuration.
+            text: words of the query.
+            documents: their numbers. (documents,)
+            vectors: of the query, one for each document. (documents, hidden_size)
+        """
+        mention, window = (
+            np.array([_best(places.of(number), vector) for number, vector in zip(documents, vectors, strict=True)])
+            for places in (self.mentions, self.windows)
+        )
+        return np.asarray(sum(shares(config, mention, window, self.words(text)[documents])))
+
     def words(self, query: str) -> np.ndarray:
         """BM25 scores of all documents for some words. (documents,)"""
         counts = [self._postings.get(term, {}) for term in sorted(set(terms_of(query)))]
@@ -154,6 +169,10 @@ def embed_queries(encoder: Encoder, queries: Sequence[str], size: int = 64) -> n
     """Vectors of many queries, `size` of them at a time. (queries, hidden_size)"""
     batches = [list(queries[start : start + size]) for start in range(0, len(queries), size)]
     return np.concatenate([encoder.embed_queries(batch) for batch in batches])
+
+
+def _best(vectors: np.ndarray, query: np.ndarray) -> float:
+    return float((vectors @ query).max()) if len(vectors) else 0.0
 
 
 def _places(snapshot: Snapshot, ids: list[str], of: str) -> Places:

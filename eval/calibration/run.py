@@ -25,7 +25,7 @@ from .fit import fit_calibration
 def run_command(options: argparse.Namespace) -> None:
     """Calibrate the checkpoint of the command line."""
     folder = locate(options.checkpoint)
-    tasks = [_load_task(corpus, options) for corpus in options.corpora]
+    tasks = [load_task(corpus, options) for corpus in options.corpora]
     settings = Settings(options.device, dtype=options.dtype, detector=options.checkpoint)
     with quiet_libraries():
         collections = [collect(task, options.checkpoint, settings) for task in tasks]
@@ -56,7 +56,8 @@ def print_calibration(calibration: Calibration, tasks: Sequence[Task], folder: P
     print(f"wrote {folder / CALIBRATION}")
 
 
-def _load_task(corpus: str, options: argparse.Namespace) -> Task:
+def load_task(corpus: str, options: argparse.Namespace) -> Task:
+    """A corpus of the command line as a task."""
     path = find_file(corpus) or Path(corpus)
     task = make_task(path.stem, read_annotations(path, options.limit), query_settings(options, path.stem))
     say_rare_types(task)

@@ -62,10 +62,11 @@ def interval(belief: Belief, length: int) -> tuple[float, float]:
     first = belief.chances[:length]
     means = first.mean(0)  # (assumptions,)
     spreads = np.sqrt((first * (1 - first)).sum(0)) / length + 1e-6
-    below = 0.5 * (1 + _erf((_SHARES[:, None] + 0.5 / length - means) / (spreads * math.sqrt(2))))
+    counts = np.floor(_SHARES * length + 1e-9)  # of right documents, which are whole numbers. (shares,)
+    below = 0.5 * (1 + _erf(((counts[:, None] + 0.5) / length - means) / (spreads * math.sqrt(2))))
     total = (1 - belief.absent) * (below @ belief.weights) + belief.absent  # (shares,)
     low, high = np.searchsorted(total, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).clip(max=len(_SHARES) - 1)
-    return float(_SHARES[low]), float(_SHARES[high])
+    return float(counts[low] / length), float(counts[high] / length)
 
 
 def spread_places(probabilities: Sequence[float], count: int) -> list[int]:
