@@ -18,7 +18,8 @@ Positions count characters of the text. The score of a detected mention is the d
 kinds apart, above 0.5 a name, below it a noun phrase, an amount or the like. All that an index would hold is returned:
 detected mentions may be unsure, and may lie inside each other. To rank as nerret's own index does, multiply a cosine by
 (2 s - 1) to the power of `certainty` for a name of score s, and by `phrase_weight` for the others (by 0.001 at least);
-then by 1 - `hubness` h, for its mean cosine h with the ten nearest vectors in types.safetensors. All are in config.json.
+then by 1 - `hubness` h, for its mean cosine h with the ten nearest vectors of types.safetensors. These fields are in
+config.json.
 
 Mentions of the request have no score; those for which the model has no token have an `error` instead of a vector. A
 text longer than the model's window is read whole, in overlapping windows: the answer says how many `characters` and
