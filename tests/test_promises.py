@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_nerret.index.promises import LEVEL, best_length, interval, length_at
+from modeling_nerret.index.promises import LEAST_PRECISION, LEVEL, best_length, interval, length_at
 from modeling_nerret.pretrained.calibration import Belief
 
 
@@ -36,3 +36,16 @@ def test_an_absent_type_widens_an_interval_down_to_nothing() -> None:
 def test_no_documents_are_no_answer() -> None:
     empty = Belief(np.zeros((0, 1)), np.ones(1))
     assert best_length(empty) == 0 and length_at(empty, 0.5) == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0.01, 0.99), min_size=1, max_size=40), st.floats(0, 0.9))
+def test_an_answer_without_a_wish_still_promises_something(chances: list[float], absent: float) -> None:
+    belief = _belief(chances, absent)
+    length = best_length(belief)
+    assert length == 0 or belief.probabilities[:length].mean() >= LEAST_PRECISION - 1e-9
+
+
+def test_a_hopeless_query_has_no_answer() -> None:
+    assert best_length(_belief([0.18] * 22)) == 0
+    assert best_length(_belief([0.5, *[0.18] * 22])) == 4  # a few of them, with the good one
