@@ -68,7 +68,9 @@ def test_probabilities_follow_scores_and_are_shown(retriever: EntityRetriever) -
 def test_answer_ends_where_its_promise_does(retriever: EntityRetriever) -> None:
     everything = retriever.search("city", k=4)
     sure = _with(retriever, _calibration(retriever.checkpoint.model.config.hidden_size, bias=9.0))
-    assert len(sure.search("city")) == 4 and "4 documents, of which about 4 are right (4 to 4)" in sure.search("city").note
+    assert (
+        len(sure.search("city")) == 4 and "4 documents, of which about 4 are right (4 to 4)" in sure.search("city").note
+    )
     for precision in (0.3, 0.6, 0.9):
         answer = retriever.search("city", precision=precision)
         assert not answer or answer.precision >= precision

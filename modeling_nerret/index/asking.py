@@ -63,7 +63,7 @@ class Verdict:
             "precision": float(probabilities[: self.length].mean()) if self.length else None,
             "interval": interval(belief, self.length) if self.length else None,
             "relevant": float(probabilities.sum()) if is_whole else None,
-            "absent": _nothing(belief),
+            "absent": belief.nothing,
             "ranked": [
                 (rank.id, chance)
                 for rank, chance in zip(self.ranks, probabilities.tolist(), strict=True)
@@ -188,9 +188,3 @@ def _near(
 def _scores(search: TypeSearch, parts: Sequence[Parts]) -> np.ndarray:
     mention, text, words = np.array(parts, dtype=float).reshape(-1, 3).T  # (documents,) each
     return np.asarray(sum(shares(search.config, mention, text, words)))
-
-
-def _nothing(belief: Belief) -> float:
-    """Probability that no document is right."""
-    nothing = (1 - belief.chances).prod(0) @ belief.weights
-    return float(belief.absent + (1 - belief.absent) * nothing)

@@ -10,18 +10,17 @@ import numpy as np
 from ..pretrained.calibration import Belief
 
 LEVEL = 0.8  # of the interval
+MOST_LIKELY = 0.5  # probability that nothing is right
 LEAST_PRECISION = 0.25  # expected of an answer that nobody asked a precision of; see docs/answers.md
 _SHARES = np.linspace(0, 1, 201)  # of right documents
 _erf = np.vectorize(math.erf)
 
 
 def best_length(belief: Belief) -> int:
-    """How many of the best documents have the largest expected F; 0 if an empty answer has more.
-
-    An answer of which less than the share `LEAST_PRECISION` is expected to be right is shortened until it is more.
+    """How many of the best documents have the largest expected F; 0 if most likely nothing is right.
 
     F is the harmonic mean of the shares of right documents among those returned, and of returned among the right ones.
-    If nothing is right, an empty answer has an F of 1 and any other of 0.
+    An answer of which less than the share `LEAST_PRECISION` is expected to be right is shortened until it is more.
 
     Example:
         >>> best_length(Belief(np.array([[0.9], [0.8], [0.1]]), np.ones(1)))
@@ -33,10 +32,10 @@ def best_length(belief: Belief) -> int:
         return 0
     counts = np.arange(1, len(belief.chances) + 1)[:, None]  # (documents, 1)
     right, relevant = np.cumsum(belief.chances, 0), belief.chances.sum(0)  # (documents, assumptions), (assumptions,)
-    scores = (1 - belief.absent) * ((2 * right / (counts + relevant)) @ belief.weights)  # (documents,)
-    nothing = belief.absent + (1 - belief.absent) * ((1 - belief.chances).prod(0) @ belief.weights)
-    length = int(scores.argmax()) + 1
-    return min(length, length_at(belief, LEAST_PRECISION)) if scores[length - 1] >= nothing else 0
+    if belief.nothing >= MOST_LIKELY:
+        return 0
+    scores = (2 * right / (counts + relevant)) @ belief.weights  # (documents,)
+    return min(int(scores.argmax()) + 1, length_at(belief, LEAST_PRECISION))
 
 
 def length_at(belief: Belief, precision: float) -> int:

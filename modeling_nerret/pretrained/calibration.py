@@ -46,6 +46,11 @@ class Belief:
         result: np.ndarray = (1 - self.absent) * (self.chances @ self.weights)
         return result
 
+    @property
+    def nothing(self) -> float:
+        """Probability that none of the documents is right."""
+        return float(self.absent + (1 - self.absent) * ((1 - self.chances).prod(0) @ self.weights))
+
     def drawn(self, seed: int) -> np.ndarray:
         """Probabilities under `DRAWS` equally probable assumptions, in an order of the seed's own. (documents, DRAWS)
 
