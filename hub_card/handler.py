@@ -17,7 +17,8 @@ One input gets one object as the answer. A list gets a list of objects in the sa
 Positions count characters of the text. The score of a detected mention is the detector's, in [0, 1]: of one that tells
 kinds apart, above 0.5 a name, below it a noun phrase, an amount or the like. All that an index would hold is returned:
 detected mentions may be unsure, and may lie inside each other. To rank as nerret's own index does, multiply a cosine by
-the score to the power of `certainty` in config.json (at least 0.001).
+(2 s - 1) to the power of `certainty` for a name of score s, and by `phrase_weight` for the others (by 0.001 at least);
+both are in config.json.
 
 Mentions of the request have no score; those for which the model has no token have an `error` instead of a vector. A
 text longer than the model's window is read whole, in overlapping windows: the answer says how many `characters` and

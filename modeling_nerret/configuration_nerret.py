@@ -47,6 +47,7 @@ COUNTS = {
 NUMBERS = {
     "match_score": (-1, 1),
     "certainty": (0, 10),
+    "phrase_weight": (0, 1),
     "document_weight": (0, 1_000),
     "document_floor": (0, 1),
     "lexical_weight": (0, 1_000),
@@ -105,8 +106,11 @@ class NerretConfig(PretrainedConfig):
         suffix_tokens: special tokens that it puts after a text.
         max_tokens: window length in tokens, special ones included; longer texts are cut into overlapping windows.
         match_score: score from which a mention counts as a match of a type, in [-1, 1]; chosen on a dev split.
-        certainty: a mention's score is its cosine times its detector's score to this power, in [0, 10]; 0: all mentions
-            count the same. Chosen on a dev split.
+        certainty: the score of a mention that is a name is its cosine times the chance that it is one to this power, in
+            [0, 10]; 0: all names count the same. With a detector's score s above 0.5, the chance is 2 s - 1. Chosen on
+            a dev split.
+        phrase_weight: the score of a mention that is no name, with a detector's score up to 0.5, is its cosine times
+            this, in [0, 1]; chosen on a dev split.
         document_size: width of the document head's inner layer; 0: the model has none.
         document_weight: weight of a document's own cosine in the hybrid score; chosen on a dev split.
         document_floor: share of a document's own cosine that its best mention counts at least, in the hybrid score, for
@@ -150,6 +154,7 @@ class NerretConfig(PretrainedConfig):
         max_tokens: int = 512,
         match_score: float = 0.5,
         certainty: float = 0.0,
+        phrase_weight: float = 1.0,
         document_size: int = 0,
         document_weight: float = 0.0,
         document_floor: float = 0.0,
@@ -180,6 +185,7 @@ class NerretConfig(PretrainedConfig):
         self.max_tokens = max_tokens
         self.match_score = match_score
         self.certainty = certainty
+        self.phrase_weight = phrase_weight
         self.document_size = document_size
         self.document_weight = document_weight
         self.document_floor = document_floor

@@ -57,7 +57,7 @@ class Detector(Protocol):
     ) -> list[list[Span]]:
         """Spans of each window, in characters of its text, in order of their start, with scores in [0, 1].
 
-        An index lets a mention count less if its score is low, see `NerretConfig.certainty`.
+        An index lets a mention count less if it may be no name, see `NerretConfig.certainty` and `phrase_weight`.
 
         Args:
             documents: what the windows were cut from; `documents[window.owner]` is a window's document.

@@ -187,10 +187,11 @@ class Encoder:
         ids, mask = stack(windows, self.model.device)
         return self.model(ids, mask, spans=torch.tensor(spans)).embeddings.cpu().numpy()
 
-    def tokens_of(self, word: str) -> int:
-        """How many tokens a word has, without special ones."""
+    def known_words(self, text: str) -> list[str]:
+        """Those words of a text that are tokens of the model: others it has to spell."""
+        words = [word for word in text.split() if any(map(str.isalnum, word))]
         with self._lock:
-            return len(self.tokenizer.tokenize(word))
+            return [word for word in words if len(self.tokenizer.tokenize(word)) == 1]
 
     def _windows(self, texts: Sequence[str]) -> list[Window]:
         with self._lock:

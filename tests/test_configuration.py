@@ -26,7 +26,7 @@ NAN = float("nan")
     ("name", "values"),
     [
         *((name, (NAN, float("inf"), "0.5", None, True, [0.5], -2)) for name in ("match_score", "document_weight")),
-        *((name, (NAN, -1, 2, "x")) for name in ("document_floor",)),
+        *((name, (NAN, -1, 2, "x")) for name in ("document_floor", "phrase_weight")),
         *((name, (NAN, -1, 10**400, 1e300)) for name in ("lexical_weight",)),
         *((name, (NAN, 0, -1, {})) for name in ("lexical_half",)),
         *((name, (0, 1, "true", None)) for name in ("value_bias", "input_norm")),

@@ -64,7 +64,7 @@ def inputs(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Si
     shutil.copytree(tiny_checkpoint, checkpoint)
     TypeNames(["city"], [[]], np.ones((1, 16))).save(checkpoint)
     (checkpoint / "recipe.json").write_text(json.dumps(RECIPE))
-    config = json.loads((checkpoint / "config.json").read_text()) | {"certainty": 0.2}
+    config = json.loads((checkpoint / "config.json").read_text()) | {"phrase_weight": 0.8}
     (checkpoint / "config.json").write_text(json.dumps(config))
     (checkpoint / "checksums.json").unlink(missing_ok=True)
     results = folder / "results.json"
@@ -135,8 +135,8 @@ def test_card_states_results_losses_data_and_licences(repository: Path, native: 
     assert "![R-Precision per type, Few-NERD](figures/fewnerd-types.png)" in text
     assert (repository / "figures/fewnerd-types.png").read_bytes().startswith(b"\x89PNG")
     assert "{{" not in text.replace("{{NER}", "") and "{%" not in text
-    certainty = "shorter the less certain the detector is"
-    assert certainty in text and certainty not in (native / "README.md").read_text()
+    length = "shorter if it may be no name"
+    assert length in text and length not in (native / "README.md").read_text()
     assert "made without measured results" in (native / "README.md").read_text()
 
 

@@ -32,7 +32,7 @@ DOCUMENTS = [
     {"id": "c", "text": "Notes, notes, notes.", "year": 1950.5, "draft": True},
     {"id": "d", "text": "She wrote in the city of London.", "date": "2020-05-01"},
 ]
-DOUBTS = [Document(score, f"city {score}") for score in ("1.0", "0.25", "0.0")]
+DOUBTS = [Document(score, f"city {score}") for score in ("1.0", "0.625", "0.5", "0.1", "0.0")]
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +88,22 @@ class Doubter:
         return [[Span(0, 4, float(window.text.split()[-1]))] for window in windows]
 
 
-@pytest.mark.parametrize(("certainty", "factor"), [(0.0, 1.0), (0.5, 0.5), (10.0, 0.001)])
-def test_an_uncertain_mention_scores_less(tmp_path: Path, certainty: float, factor: float) -> None:
-    checkpoint = load_checkpoint(save_checkpoint(tmp_path / "model", certainty=certainty))
+@pytest.mark.parametrize(
+    ("certainty", "phrase_weight", "name_factor", "phrase_factor"),
+    [(0.0, 1.0, 1.0, 1.0), (0.5, 1.0, 0.5, 1.0), (0.0, 0.8, 1.0, 0.8), (0.5, 0.8, 0.5, 0.8), (10.0, 0.0, 0.001, 0.001)],
+)
+def test_a_mention_that_may_be_no_name_scores_less(
+    tmp_path: Path, certainty: float, phrase_weight: float, name_factor: float, phrase_factor: float
+) -> None:
+    weights = {"certainty": certainty, "phrase_weight": phrase_weight}
+    checkpoint = load_checkpoint(save_checkpoint(tmp_path / "model", **weights))
     retriever = EntityRetriever(tmp_path / "index", checkpoint, Doubter())
     retriever.add(DOUBTS)
     query = retriever.encoder.embed_queries(["city"])[0]
     cosines = {item.document.id: float(item.vectors[0] @ query) for item in retriever.encoder.encode(DOUBTS)}
     scores = dict(retriever.rank("city", mode="vector"))
-    factors = {"1.0": 1.0, "0.25": factor, "0.0": 0.001 if certainty else 1.0}  # none vanishes in half precision
+    factors = dict.fromkeys(("0.5", "0.1", "0.0"), phrase_factor)  # all phrases count the same
+    factors |= {"1.0": 1.0, "0.625": name_factor}  # its chance of being a name is a quarter
     expected = {name: cosines[name] * factor for name, factor in factors.items()}
     assert scores == pytest.approx(expected, abs=1e-3, rel=1e-2)
     assert not list(Check(retriever.path).faults(deep=True))

@@ -64,7 +64,7 @@ def test_the_average_says_what_it_was_trained_on(runs: Path, tmp_path: Path) -> 
 def test_the_average_keeps_what_the_first_checkpoint_says_of_itself(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "one", tmp_path / "one")
     path = tmp_path / "one" / "config.json"
-    changes = {"backbone_revision": "1110a24", "certainty": 0.2, "max_tokens": 32}
+    changes = {"backbone_revision": "1110a24", "certainty": 0.2, "phrase_weight": 0.8, "max_tokens": 32}
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     (tmp_path / "one" / "checksums.json").unlink()
     average([str(tmp_path / "one"), str(runs / "two")], tmp_path / "mean")

@@ -25,8 +25,8 @@ SHARED = (
     *("prefix_tokens", "suffix_tokens", "golden_tokens", "vocabulary_sha256"),
 )
 OF_FIRST = (
-    *("backbone", "backbone_revision", "max_tokens", "dropout", "match_score", "certainty"),
-    *("document_weight", "document_floor", "lexical_weight", "lexical_half"),
+    *("backbone", "backbone_revision", "max_tokens", "dropout", "match_score"),
+    *("certainty", "phrase_weight", "document_weight", "document_floor", "lexical_weight", "lexical_half"),
 )
 
 

@@ -26,6 +26,7 @@ EPILOG = """examples:
   nerret search my-index "drug that lowers blood pressure"
   nerret search my-index politician --and disease --precision 0.8
   nerret search my-index dinosaur --where "year>=1990" --json | jq .id
+  nerret entities my-index "politician" --with "country" --csv
   cat articles.jsonl | nerret index - my-index
 
 nerret COMMAND --help explains a command.
@@ -43,7 +44,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
+    "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
+    "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),
@@ -55,6 +58,7 @@ COMMANDS = {
     "train": Command("training.command", "teach a model your own types", "train"),
     "eval": Command("eval.command", "measure systems on an annotated corpus", "eval"),
     "probe": Command("eval.probe_command", "find the block of a transformer that knows most about types", "eval"),
+    "calibrate": Command("eval.calibrate_command", "teach a checkpoint how sure its answers may be", "eval"),
     "card": Command("hub_card.card_command", "write a checkpoint as a complete repository of the Hub", "eval"),
     "push": Command("hub_card.push_command", "upload such a repository"),
 }

@@ -1,4 +1,4 @@
-"""Show hits to a person: a table with each mention highlighted in its sentence."""
+"""Show hits and entities to a person: tables with each mention highlighted in its sentence."""
 
 from __future__ import annotations
 
@@ -8,11 +8,31 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..index.entities import Context, Entity
 from ..index.excerpts import surroundings
-from ..index.hits import Hit, remove_overlaps
+from ..index.hits import Answer, Hit, remove_overlaps
+from ..index.pairs import Pair
 from .streams import one_line
 
 AROUND = 100  # characters of context on either side of the best mention
+BESIDE = 30  # characters of context on either side of an entity's mention
+MOST_IDS = 5  # of a pair's documents
+
+
+def print_answer(answer: Answer, limit: int | None = None, why: bool = False) -> None:
+    """Print to standard output what an answer promises, and its hits.
+
+    Args:
+        answer: the answer.
+        limit: how many hits to print; `None`: all.
+        why: whether to say why each is there.
+    """
+    if answer.note:
+        print(one_line(answer.note))
+    if answer or not answer.note:
+        print_hits(answer[:limit], why)
+    if limit is not None and len(answer) > limit:
+        print(f"... and {len(answer) - limit:,} more; --all shows them")
 
 
 def print_hits(hits: Sequence[Hit], why: bool = False) -> None:
@@ -27,11 +47,8 @@ def print_hits(hits: Sequence[Hit], why: bool = False) -> None:
     if not hits:
         console.print("no document found")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
     has_chances = all(hit.probability is not None for hit in hits)
-    table.add_column("right" if has_chances else "score", justify="right" if has_chances else "left")
-    for name in ("document", "text"):
-        table.add_column(name, overflow="fold")
+    table = _table("right" if has_chances else "score", "document", "text")
     for hit in hits:
         figure = f"{hit.score:.3f}" if hit.probability is None else f"{100 * hit.probability:.0f} %"
         text = excerpt(hit, plain)
@@ -39,6 +56,55 @@ def print_hits(hits: Sequence[Hit], why: bool = False) -> None:
             text.append("\n" + one_line(hit.why()), style="dim")
         table.add_row(figure, Text(one_line(hit.id)), text)
     console.print(table)
+
+
+def print_entities(entities: Sequence[Entity]) -> None:
+    """Print entities to standard output, with their other spellings and the first place of each."""
+    console = Console(highlight=False)
+    if not entities:
+        console.print("no entity found")
+        return
+    table = _table("documents", "mentions", "entity", "document", "text")
+    for entity in entities:
+        name = Text(one_line(entity.name))
+        spellings = [one_line(spelling) for spelling in entity.spellings if spelling != entity.name]
+        if spellings:
+            name.append(f" (also {', '.join(spellings)})", style="dim")
+        numbers = str(entity.documents), str(entity.mentions)
+        line = _concordance(entity.context, not console.is_terminal)
+        table.add_row(*numbers, name, Text(one_line(entity.context.document)), line)
+    console.print(table)
+
+
+def _concordance(context: Context, plain: bool) -> Text:
+    """A mention with the words beside it, in bold, or in [brackets] if `plain`."""
+    text, start, end = context.left + context.text + context.right, len(context.left), len(context.left + context.text)
+    left, right = surroundings(text, start, end, BESIDE)
+    line = Text("… " if left or context.start > start else "").append(one_line(text[left:start]))
+    mention = one_line(context.text)
+    line.append(f"[{mention}]" if plain else mention, style="bold yellow").append(one_line(text[end:right]))
+    return line.append(" …" if right < len(text) else "")
+
+
+def print_pairs(pairs: Sequence[Pair], names: Sequence[str]) -> None:
+    """Print pairs of entities of two types to standard output, with the ids of their first documents."""
+    console = Console(highlight=False)
+    if not pairs:
+        console.print("no pair found")
+        return
+    table = _table("documents", *map(one_line, names), "in")
+    for pair in pairs:
+        ids = ", ".join(map(one_line, pair.ids[:MOST_IDS])) + (", …" if pair.documents > MOST_IDS else "")
+        cells = (one_line(pair.first.name), one_line(pair.second.name), ids)
+        table.add_row(str(pair.documents), *map(Text, cells))
+    console.print(table)
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(Text(name), overflow="fold")
+    return table
 
 
 def excerpt(hit: Hit, plain: bool) -> Text:

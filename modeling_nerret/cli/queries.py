@@ -74,12 +74,16 @@ def add_joined_types(parser: argparse.ArgumentParser) -> None:
             metavar="TYPE",
             help=f"{what}; may be repeated, and is read from left to right",
         )
+    add_scope(parser)
+
+
+def add_scope(parser: argparse.ArgumentParser) -> None:
+    """Add how near several types must stand."""
     parser.add_argument(
         "--within",
-        type=as_text,
-        default="document",
+        type=_scope,
         metavar="SCOPE",
-        help="how near types that are joined must stand: document (default), sentence, or a number of characters",
+        help='how near types must stand: "document" (default), "sentence", or the most characters between them',
     )
 
 
@@ -105,9 +109,13 @@ def type_query(options: argparse.Namespace, retriever: EntityRetriever) -> Expre
     return expression
 
 
-def scope(text: str) -> str | int:
-    """The scope that `--within` names."""
-    return int(text) if text.isdecimal() else text
+def _scope(value: str) -> str | int:
+    """A scope, for argparse."""
+    if value in ("document", "sentence"):
+        return value
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{value!r} is neither document, nor sentence, nor a number of characters")
 
 
 def _examples(texts: Sequence[str]) -> tuple[Example, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index, positive
-from .queries import add_joined_types, add_type, scope, type_query
+from .queries import add_joined_types, add_type, type_query
 from .streams import as_text, print_json, say
 
 SHOWN = 10  # documents of an answer, without --all
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the answer, best document first; what it promises goes to standard error."""
+    """Print the answer, best document first; as JSON, what it promises goes to standard error."""
     from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
     share_heap()
     retriever = EntityRetriever(options.index, options.model)
-    query, within = type_query(options, retriever), scope(options.within)
+    query = type_query(options, retriever)
     answer = retriever.search(
         query,
         options.k,
@@ -85,19 +85,16 @@ def run(options: argparse.Namespace) -> int:
         options.mode,
         options.min_score,
         options.precision,
-        within,
+        options.within or "document",
         why=options.why,
     )
     if options.json:
         for hit in answer:
             print_json(hit.as_dict())
+        if answer.note:
+            say(answer.note)
     else:
-        from .display import print_hits
+        from .display import print_answer
 
-        is_short = options.k is None and not options.all
-        print_hits(answer[:SHOWN] if is_short else answer, options.why)
-        if is_short and len(answer) > SHOWN:
-            say(f"the first {SHOWN} of {len(answer):,} documents; --all shows them all")
-    if answer.note:
-        say(answer.note)
+        print_answer(answer, None if options.all or options.k else SHOWN, options.why)
     return 0

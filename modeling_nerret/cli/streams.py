@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -111,6 +112,26 @@ def print_json(value: Any) -> None:
     except UnicodeEncodeError:
         text = json.dumps(value)
     print(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def print_csv(rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows as comma-separated values, on a line each.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, which the spreadsheet hides.
+    """
+    import csv
+
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(map(_harmless, row) for row in rows)
+    print(stream.getvalue(), end="")
+
+
+def _harmless(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
 def _strict(value: Any) -> Any:

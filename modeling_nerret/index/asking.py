@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..pretrained.calibration import DRAWS, Belief
+from ..pretrained.checkpoints import Checkpoint
 from .promises import best_length, interval, length_at
 from .ranking import Parts, Rank, shares
 from .scopes import DOCUMENT, best_inside, units
@@ -71,6 +72,28 @@ class Verdict:
         }
 
 
+def check_promise(expression: Expression, mode: str, precision: float | None, checkpoint: Checkpoint) -> None:
+    """Refuse what only a calibrated hybrid search can do.
+
+    Raises:
+        ValueError: the precision is no share, or the mode or the checkpoint cannot promise one or join types.
+    """
+    if precision is not None:
+        is_number = isinstance(precision, int | float | np.number) and not isinstance(precision, bool)
+        if not is_number or not 0 < precision <= 1:
+            raise ValueError(f"precision is {precision!r}; it must be a share above 0, at most 1, such as 0.8")
+    elif isinstance(expression, Type):
+        return
+    wish = "a query of several types" if precision is None else "precision"
+    if mode != "hybrid":
+        raise ValueError(f"{wish} needs mode='hybrid', not {mode!r}")
+    if checkpoint.calibration is None:
+        raise ValueError(
+            f"{wish} needs a calibration, which the model {checkpoint.name!r} lacks; write it into the checkpoint "
+            "with: nerret calibrate"
+        )
+
+
 def ask(
     snapshot: Snapshot,
     expression: Expression,
@@ -117,8 +140,9 @@ def _join(
         chances = _near(snapshot, expression, searches, parts, keys, within)
     means = chances.mean(1)
     order = sorted(range(len(keys)), key=lambda row: (-means[row], ids[keys[row]]))
-    ranks = [Rank(keys[row], ids[keys[row]], float(means[row])) for row in order]
-    return ranks, Belief(chances[order], np.full(DRAWS, 1 / DRAWS))
+    belief = Belief(chances[order], np.full(DRAWS, 1 / DRAWS))
+    probabilities = belief.probabilities.tolist()
+    return [Rank(keys[row], ids[keys[row]], chance) for row, chance in zip(order, probabilities, strict=True)], belief
 
 
 def _chances(

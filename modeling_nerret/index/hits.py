@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -30,11 +31,13 @@ def remove_overlaps(mentions: Iterable[Mention]) -> list[Mention]:
         >>> [mention.text for mention in remove_overlaps(mentions)]
         ['Lake Como']
     """
-    best: list[Mention] = []
+    best: list[Mention] = []  # in order of their start
     for mention in sorted(mentions, key=lambda mention: -mention.score):
-        if all(mention.end <= better.start or better.end <= mention.start for better in best):
-            best.append(mention)
-    return sorted(best, key=lambda mention: mention.start)
+        place = bisect_left(best, mention.start, key=lambda better: better.start)
+        is_free = place == 0 or best[place - 1].end <= mention.start
+        if is_free and (place == len(best) or mention.end <= best[place].start):
+            best.insert(place, mention)
+    return best
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from ..detection import Detector, GivenSpans
+from ..detection import NAME, Detector, GivenSpans
 from ..documents import Document, EncodedDocument, as_documents, as_ids
 from ..encoding import BATCH_TOKENS, Encoder, Report
 from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
-from ..spans import Span
-from .asking import Extent, Verdict, ask
+from .asking import Extent, ask, check_promise
 from .engine import refuse_fork
+from .entities import Entity, list_entities, without_names
+from .evidence import explain, make_hits
 from .filters import Filter
 from .folder import as_path, has_index, is_vacant
-from .hits import Answer, Hit, Mention
-from .ranking import MODES, Query, Rank, shares
+from .groups import Place
+from .hits import Answer, Hit
+from .pairs import Pair, pair_entities
+from .ranking import MODES, Query
 from .saved_queries import read_query, write_query
 from .scopes import DOCUMENT, check_scope
 from .snapshot import Snapshot
 from .store import Store
 from .terms import terms_of
 from .type_query import Example, Expression, Type, as_expression
-from .type_search import LIKE, UNLIKE, TypeSearch, unit
+from .type_search import TypeSearch
+from .type_tree import MENTIONS, TypeTree, read_types
+from .type_vectors import embed_type
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
@@ -222,13 +227,13 @@ class EntityRetriever:
                 neither too short nor too long; none, if probably nothing is right. Without a calibration, and in modes
                 other than hybrid, 10.
             where: conditions on metadata, see `filters.Filter`.
-            mode: `"vector"` (best mention's cosine, less if the detector is not certain of it), `"document"` (the
+            mode: `"vector"` (best mention's cosine, less if it may be no name), `"document"` (the
                 text's own cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (all of them).
             min_score: leave out documents with a lower score.
             precision: as many documents as possible of which at least this share is expected to be right, in (0, 1];
                 with `k`, at most so many.
-            within: how near the mentions of several types must stand: in one `"document"` or `"sentence"`, or within a
-                number of characters.
+            within: how near the mentions of several types must stand: in one `"document"` or `"sentence"`, or with so
+                many characters between them at most.
             wordings: other words for the type.
             like: examples of the type, such as "Triceratops", or mentions `{"text": ..., "start": ..., "end": ...}`.
             unlike: examples of what is not of the type.
@@ -243,7 +248,7 @@ class EntityRetriever:
                 example or mark, a document to mark that is not there, or a promise that the model cannot make.
         """
         expression = as_expression(type_query, wordings=wordings, like=like, unlike=unlike, marks=marks)
-        self._check_promise(expression, mode, precision)
+        check_promise(expression, mode, precision, self.checkpoint)
         check_scope(within)
         if k is None and (self.checkpoint.calibration is None or mode != "hybrid"):
             k = SHORT
@@ -255,8 +260,9 @@ class EntityRetriever:
             searches = {type_: self._type_search(snapshot, type_, query) for type_, query in queries.items()}
             verdict = ask(snapshot, expression, searches, Extent(k, precision, min_score), within)
             wanted = [searches[type_] for type_ in expression.wanted()]
-            hits = self._hits(snapshot, verdict, wanted, mode)
-            hits = self._explained(snapshot, verdict, hits) if why else hits
+            hits = make_hits(snapshot, self.checkpoint.model.config, verdict, wanted)
+            if why and self.checkpoint.type_names is not None:
+                hits = explain(snapshot, self.checkpoint.type_names, verdict, hits)
             marked = {name for type_ in expression.types() for name in type_.marks}
             return Answer(hits, str(expression), **verdict.promises(k is None, marked))
 
@@ -316,6 +322,96 @@ class EntityRetriever:
         """
         return read_query(name, self.checkpoint.fingerprint)
 
+    def entities(
+        self, type_query: str | Expression, k: int | None = None, merge: bool = True, **options: Any
+    ) -> list[Entity]:
+        """Which entities of a type the index holds, the one in most documents first.
+
+        Mentions of equal text are one entity, but for case, blanks, possessive and article; they are split where their
+        vectors say that they name different things. Mentions that only repeat the query ("the company") are left out.
+
+        Args:
+            type_query: the type in plain words, or several types, as for `search`.
+            k: how many documents are looked at; `None`: the whole answer.
+            merge: whether to count aliases to their entity; each is listed with its reason.
+            options: further arguments of `search`.
+
+        Returns:
+            The entities by number of documents, then of mentions, then by name; the numbers are exact for the answer.
+
+        Raises:
+            ValueError: as `search`.
+
+        Example:
+            >>> from modeling_nerret import EntityRetriever, GivenSpans
+            >>> retriever = EntityRetriever(index_path.with_name("cities"), tiny_checkpoint, GivenSpans())
+            >>> mentions = [{"start": 0, "end": 5}]
+            >>> documents = [{"id": name, "text": name, "mentions": mentions} for name in ("Paris", "PARIS", "Paris.")]
+            >>> report = retriever.add(documents)
+            >>> entity, = retriever.entities("city", k=10)
+            >>> entity.name, entity.spellings, entity.documents
+            ('Paris', {'Paris': 2, 'PARIS': 1}, 3)
+        """
+        return self._entities(self.search(type_query, k=k, **options), type_query, merge)
+
+    def pairs(
+        self,
+        type_query: str | Expression,
+        other_query: str | Expression,
+        k: int | None = None,
+        within: str | int = DOCUMENT,
+        merge: bool = True,
+        **options: Any,
+    ) -> list[Pair]:
+        """Which entities of two types stand together, and in which documents.
+
+        Args:
+            type_query: a type, as for `search`.
+            other_query: the other type.
+            k: how many documents are looked at for either type; `None`: the whole answers.
+            within: how near both must stand, as for `search`.
+            merge: whether to count aliases to their entity.
+            options: further arguments of `search`.
+
+        Returns:
+            The pairs by number of documents, then by names.
+
+        Raises:
+            ValueError: as `search`, or `within` is something else.
+
+        Example:
+            >>> from modeling_nerret import EntityRetriever, GivenSpans
+            >>> retriever = EntityRetriever(index_path.with_name("writers"), tiny_checkpoint, GivenSpans())
+            >>> mentions = [{"start": 0, "end": 3}, {"start": 12, "end": 18}]
+            >>> report = retriever.add([{"id": "a", "text": "Ada lived in London.", "mentions": mentions}])
+            >>> len(retriever.pairs("writer", "city", k=1, within="sentence")) <= 2
+            True
+        """
+        check_scope(within)
+        answers = [self.search(query, k=k, **options) for query in (type_query, other_query)]
+        texts = {hit.id: hit.text for answer in answers for hit in answer}
+        first, second = (
+            self._entities(answer, query, merge)
+            for answer, query in zip(answers, (type_query, other_query), strict=True)
+        )
+        return pair_entities(first, second, texts, within)
+
+    def _entities(self, answer: Answer, query: str | Expression, merge: bool) -> list[Entity]:
+        hits = without_names(answer, [type_.name for type_ in as_expression(query).types()])
+        return list_entities(hits, self._vectors(hits), merge)
+
+    def _vectors(self, hits: Sequence[Hit]) -> dict[Place, np.ndarray]:
+        """The vectors of all mentions of some documents, by place; those of documents that have gone since are not."""
+        if self._store is None or not hits:
+            return {}
+
+        def vectors(snapshot: Snapshot) -> dict[Place, np.ndarray]:
+            ids = {key: name for name, key in snapshot.keys([hit.id for hit in hits]).items()}
+            places, rows = snapshot.vectors(list(ids))
+            return {Place(ids[key], start, end): row for (key, start, end), row in zip(places, rows, strict=True)}
+
+        return self._store.read(vectors)
+
     def sample(self, limit: int) -> tuple[list[str], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index.
 
@@ -333,22 +429,31 @@ class EntityRetriever:
 
         return self._store.read(mentions)
 
-    def _check_promise(self, expression: Expression, mode: str, precision: float | None) -> None:
-        """Refuse what only a calibrated hybrid search can do."""
-        is_calibrated = self.checkpoint.calibration is not None and mode == "hybrid"
-        if precision is not None:
-            is_number = isinstance(precision, int | float | np.number) and not isinstance(precision, bool)
-            if not is_number or not 0 < precision <= 1:
-                raise ValueError(f"precision is {precision!r}; it must be a share above 0, at most 1, such as 0.8")
-        if is_calibrated or (precision is None and isinstance(expression, Type)):
-            return
-        wish = "precision" if precision is not None else "a query of several types"
-        if mode != "hybrid":
-            raise ValueError(f"{wish} needs mode='hybrid', not {mode!r}")
-        raise ValueError(
-            f"{wish} needs a calibration, which the model {self.checkpoint.name!r} lacks; write it into the checkpoint "
-            "with: nerret calibrate"
-        )
+    def types(self, limit: int = MENTIONS) -> TypeTree:
+        """Which types the index holds: a tree with rough numbers and examples, so that one sees what can be asked.
+
+        Args:
+            limit: how many mentions are looked at, evenly from the whole index; the cost does not grow with the index.
+
+        Raises:
+            ValueError: the model has no names of types, or `limit` is below 1.
+
+        Example:
+            >>> tree = EntityRetriever(index_path.with_name("new")).types()
+            >>> [group.name for group in tree.types], tree.mentions
+            ([], 0)
+        """
+        if isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1:
+            raise ValueError(f"limit is {limit!r}; it must be a whole number from 1")
+        bank = self.checkpoint.type_names
+        if bank is None:
+            raise ValueError(
+                f"the model {self.checkpoint.name!r} has no names of types; write them into its folder with "
+                "python -m modeling_nerret.training.type_names FOLDER"
+            )
+        if self._store is None:
+            return TypeTree([], 0, 0, 0, 0)
+        return self._store.read(lambda snapshot: read_types(snapshot, bank, int(limit)))
 
     def _type_query(self, type_: Type, k: int | None, mode: str, where: Where | None, min_score: float | None) -> Query:
         """The query of a type with its vector, its arguments checked."""
@@ -363,104 +468,26 @@ class EntityRetriever:
             raise ValueError(f"min_score is {min_score!r}; it must be a number")
         refuse_fork()
         conditions = None if where is None or where == {} else Filter(where)
-        vector = self._vector(type_)
+        vector = embed_type(self.encoder, type_)
         if mode == "lexical" and not terms_of(type_.name):
             raise ValueError(
                 f"{type_.name!r:.60} has no word that can be searched, only such as 'the'; use another mode"
             )
         return Query(type_.name, vector, int(k or SHORT), mode, conditions, min_score)
 
-    def _vector(self, type_: Type) -> np.ndarray:
-        """The vector of a type's words and examples. (hidden_size,)"""
-        words = self.encoder.embed_queries([type_.name, *type_.wordings])  # (wordings, hidden_size)
-        vector = unit(words.mean(0)) if type_.vector is None else np.asarray(type_.vector, dtype=np.float32)
-        for examples, weight in ((type_.like, LIKE), (type_.unlike, -UNLIKE)):
-            if examples:
-                vector = vector + weight * self._embed_examples(examples).mean(0)
-        return unit(vector) if type_.like or type_.unlike else vector
-
-    def _embed_examples(self, examples: Sequence[Example]) -> np.ndarray:
-        """Vectors of names and of mentions. (examples, hidden_size), each of length 1"""
-        names = [example for example in examples if isinstance(example, str)]
-        places = [example for example in examples if not isinstance(example, str)]
-        documents = [
-            Document(str(number), place["text"], mentions=(Span(place["start"], place["end"]),))
-            for number, place in enumerate(places)
-        ]
-        encoder = Encoder(self.checkpoint.model, self.checkpoint.tokenizer, GivenSpans(), self.encoder.batch_tokens)
-        vectors = [item.vectors for item in encoder.encode(documents)]
-        return np.concatenate([self.encoder.embed_queries(names), *vectors] if names else vectors)
-
     def _type_search(self, snapshot: Snapshot, type_: Type, query: Query) -> TypeSearch:
         def is_unknown() -> bool:
-            known = self._known_words(type_.name)
-            return not known and not snapshot.has_words(type_.name)
+            return not self.encoder.known_words(type_.name) and not snapshot.has_words(type_.name)
 
         checkpoint = self.checkpoint
         return TypeSearch(snapshot, checkpoint.model.config, checkpoint.calibration, query, type_, is_unknown)
 
-    def _known_words(self, text: str) -> list[str]:
-        """Those words of a text that are tokens of the model: others it has to spell."""
-        words = [word for word in text.split() if any(map(str.isalnum, word))]
-        tokens = [self.encoder.tokens_of(word) for word in words]
-        return [word for word, count in zip(words, tokens, strict=True) if count == 1]
-
-    def _hits(self, snapshot: Snapshot, verdict: Verdict, wanted: Sequence[TypeSearch], mode: str) -> list[Hit]:
-        """The hits of an answer, each with its mentions of the wanted types."""
-        ranks = verdict.ranks[: verdict.length]
-        keys = [rank.key for rank in ranks]
-        documents = snapshot.documents(keys)
-        tables = [snapshot.mentions([] if mode == "lexical" else keys, search.query.vector) for search in wanted]
-        chances = [None] * len(ranks) if verdict.belief is None else verdict.belief.probabilities.tolist()
-        return [
-            Hit(
-                documents[rank.key].id,
-                rank.score,
-                documents[rank.key].text,
-                self._matches(documents[rank.key].text, [table.get(rank.key, []) for table in tables]),
-                documents[rank.key].metadata,
-                chance,
-                self._shares(rank),
-            )
-            for rank, chance in zip(ranks, chances, strict=False)
-        ]
-
-    def _explained(self, snapshot: Snapshot, verdict: Verdict, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits that say what their best mentions look like, if the model knows names of types."""
-        bank = self.checkpoint.type_names
-        if bank is None:
-            return list(hits)
-        keys = [rank.key for rank in verdict.ranks[: len(hits)]]
-        places, vectors = snapshot.mentions(keys), snapshot.vectors(keys)
-        explained = []
-        for key, hit in zip(keys, hits, strict=True):
-            spans = [(start, end) for start, end, _ in places[key]]
-            best = None if hit.best is None else (hit.best.start, hit.best.end)
-            names = bank.looks_like(vectors[key][spans.index(best)]) if best in spans else []
-            explained.append(replace(hit, looks_like=names))
-        return explained
-
-    def _shares(self, rank: Rank) -> dict[str, float]:
-        if rank.parts is None:
-            return {}
-        values = shares(self.checkpoint.model.config, *rank.parts)
-        return dict(zip(("mention", "text", "words"), map(float, values), strict=True))
-
-    def _matches(self, text: str, tables: Sequence[Sequence[tuple[int, int, float]]]) -> list[Mention]:
-        """The mentions above the model's match score for each of some types, or else the best one of each."""
-        matches: dict[tuple[int, int], float] = {}
-        for places in tables:
-            best = max((score for _, _, score in places), default=0.0)
-            least = min(self.checkpoint.model.config.match_score, best)
-            for start, end, score in places:
-                if score >= least:
-                    matches[start, end] = max(score, matches.get((start, end), score))
-        return [Mention(start, end, text[start:end], score) for (start, end), score in sorted(matches.items())]
-
     def _weigh(self, document: EncodedDocument) -> EncodedDocument:
-        """A document with vectors as long as the detector is certain of the mentions; their products are the scores."""
+        """A document with vectors as long as its mentions count; their products with a query's are the scores."""
+        config = self.checkpoint.model.config
         scores = np.array([span.score for span in document.mentions], dtype=np.float32)  # (mentions,)
-        lengths = scores.clip(0, 1) ** self.checkpoint.model.config.certainty
+        chances = ((scores - NAME) / (1 - NAME)).clip(0, 1)  # of being a name
+        lengths = np.where(scores > NAME, chances**config.certainty, config.phrase_weight).astype(np.float32)
         return replace(document, vectors=document.vectors * lengths.clip(LEAST_LENGTH)[:, None])
 
     def _writable(self) -> Store:

@@ -174,19 +174,6 @@ class Snapshot:
                 mentions[key].append((start, end, score))
         return {key: sorted(places) for key, places in mentions.items()}
 
-    def vectors(self, keys: Sequence[int], of: str = "mentions") -> dict[int, np.ndarray]:
-        """Vectors of all mentions (or windows) of some documents, by their start. (mentions, size) float32 each."""
-        places: dict[int, list[tuple[int, int, np.ndarray]]] = {key: [] for key in keys}
-        for rows in rows_in(self.tables[of], ["key", "start", "end", "vector"], "key", sorted(places)):
-            columns = (rows[name].to_pylist() for name in ("key", "start", "end"))
-            for key, start, end, vector in zip(*columns, as_array(rows["vector"]).astype(np.float32), strict=True):
-                places[key].append((start, end, vector))
-        size = self.tables[of].schema.field("vector").type.list_size
-        return {
-            key: np.array([vector for _, _, vector in sorted(rows, key=lambda row: row[:2])]).reshape(-1, size)
-            for key, rows in places.items()
-        }
-
     def sample(self, limit: int) -> tuple[list[tuple[int, int, int]], np.ndarray]:
         """At most `limit` mentions, evenly from the whole index: key, start and end of each, and their vectors.
 
@@ -196,6 +183,13 @@ class Snapshot:
         offsets = np.linspace(0, count - 1, min(limit, count), dtype=int).tolist()
         rows = self.tables["mentions"].take_offsets(offsets).to_arrow()
         places = zip(*(rows[name].to_pylist() for name in ("key", "start", "end")), strict=True)
+        return list(places), as_array(rows["vector"]).astype(np.float32)
+
+    def vectors(self, keys: Sequence[int], of: str = "mentions") -> tuple[list[tuple[int, int, int]], np.ndarray]:
+        """All mentions (or windows) of some documents: key, start and end, and vectors, (mentions, size) float32."""
+        columns = ("key", "start", "end")
+        rows = pa.concat_tables(rows_in(self.tables[of], [*columns, "vector"], "key", [*keys] or [-1]))
+        places = zip(*(rows[name].to_pylist() for name in columns), strict=True)
         return list(places), as_array(rows["vector"]).astype(np.float32)
 
     def keys(self, ids: Sequence[str]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,8 @@ from ..pretrained.calibration import Belief, Calibration, Intercept
 from .ranking import Parts, Query, Rank, Ranking, shares
 from .snapshot import Snapshot
 from .type_query import Type
+from .type_vectors import moved, unit
 
-LIKE, UNLIKE = 0.5, 0.25  # weights of the mean example, and of the mean counterexample
-FEW_MARKS, MARKED_LIKE, MARKED_UNLIKE = 10, 1.0, 0.5  # beyond so many marks they weigh more
 FIRST = 200  # documents that are ranked at first
 LEAST = 0.02  # probability of the last document that is ranked
 
@@ -99,7 +98,7 @@ class TypeSearch:
         """
         if not len(keys):
             return np.zeros(0)
-        mentions, windows = self.snapshot.vectors(keys), self.snapshot.vectors(keys, "windows")
+        mentions, windows = _vectors(self.snapshot, keys, "mentions"), _vectors(self.snapshot, keys, "windows")
         words = self.snapshot.words(self.query.text, keys)
         scores = []
         for number, key in enumerate(keys):
@@ -108,32 +107,6 @@ class TypeSearch:
             parts = Parts(_best(mentions[key], vector), _best(windows[key], vector), words.get(key, 0.0))
             scores.append(float(sum(shares(self.config, *parts))))
         return np.array(scores)
-
-
-def moved(vector: np.ndarray, examples: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """A query's vector, moved towards right examples and away from wrong ones (Rocchio, 1971). (hidden_size,)
-
-    Args:
-        vector: of length 1. (hidden_size,)
-        examples: best mentions of marked documents, each of length 1, or 0 if it has none. (marks, hidden_size)
-        marks: whether each is right. (marks,)
-    """
-    many = len(marks) > FEW_MARKS
-    for is_right, weight in (
-        (True, MARKED_LIKE if many else LIKE),
-        (False, -(MARKED_UNLIKE if many else UNLIKE)),
-    ):
-        chosen = examples[marks == is_right]
-        if len(chosen):
-            vector = vector + weight * chosen.mean(0)
-    return unit(vector)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors scaled to length 1; those of length 0 stay."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result: np.ndarray = vectors / np.maximum(lengths, 1e-9)
-    return result
 
 
 def _keys(snapshot: Snapshot, ids: list[str]) -> list[int]:
@@ -146,9 +119,16 @@ def _keys(snapshot: Snapshot, ids: list[str]) -> list[int]:
 
 def _examples(snapshot: Snapshot, keys: Sequence[int], vector: np.ndarray) -> np.ndarray:
     """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
-    mentions: Mapping[int, np.ndarray] = snapshot.vectors(keys) if keys else {}
+    mentions = _vectors(snapshot, keys, "mentions")
     rows = [mentions[key][(mentions[key] @ vector).argmax()] if len(mentions[key]) else 0 * vector for key in keys]
     return unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(vector)))
+
+
+def _vectors(snapshot: Snapshot, keys: Sequence[int], of: str) -> dict[int, np.ndarray]:
+    """Vectors of the mentions or windows of some documents, by key. (mentions, hidden_size) each"""
+    places, vectors = snapshot.vectors(keys, of)
+    owners = np.array([key for key, _, _ in places])
+    return {key: vectors[owners == key] for key in keys}
 
 
 def _best(vectors: np.ndarray, query: np.ndarray) -> float:

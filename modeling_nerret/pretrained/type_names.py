@@ -46,7 +46,7 @@ class TypeNames:
         >>> bank.names[places[0, 0]]
         'river'
         >>> bank.looks_like(np.array([0.3, 0.9]))
-        ['river', 'place']
+        ['river']
     """
 
     def __init__(

@@ -1,0 +1,1 @@
+"""Fit a checkpoint's calibration on annotated corpora."""

@@ -1,0 +1,129 @@
+"""`nerret entities`: list the entities of a type, or the pairs of two types."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .arguments import add_index, positive
+from .queries import add_scope, add_type, type_query
+from .streams import as_text, print_csv, print_json
+
+EXAMPLES = """examples:
+  nerret entities my-index "dinosaur"
+      each dinosaur, in how many documents it stands, its other spellings, and the first place
+  nerret entities my-index "politician" --with "country" --within sentence
+      which politician stands with which country in a sentence, and in how many documents
+  nerret entities my-index "company" --where "year>=1990" --csv > companies.csv
+
+Mentions with equal text are one entity, but for case, an article and 's; where their vectors say
+homonym, they are two. A shorter name ("Curie"), an acronym ("WHO") and a plural ("caves") count to
+the entity for which the texts say that they stand; --json and --csv give the reason of each, and
+--no-merge leaves them apart. Numbers are exact for the documents of the answer.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+    add_index(parser)
+    add_type(parser)
+    add = parser.add_argument
+    add("--with", type=as_text, dest="other", metavar="TYPE", help="another type: list pairs that stand together")
+    add_scope(parser)
+    add("-k", type=positive, help="of how many documents (default: the whole answer)")
+    add(
+        "--mode",
+        choices=("hybrid", "vector", "document", "lexical"),
+        default="hybrid",
+        help="how documents are found, see nerret search --help",
+    )
+    add(
+        "--where",
+        type=as_text,
+        action="append",
+        default=[],
+        metavar="COND",
+        help="only documents with such metadata, see nerret search --help; may be repeated",
+    )
+    add(
+        "--precision",
+        type=float,
+        metavar="P",
+        help="as many documents as possible of which the share P is expected to be right, such as 0.8",
+    )
+    add("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
+    add("--no-merge", action="store_false", dest="merge", help="leave shorter names, acronyms and plurals apart")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line")
+    form.add_argument("--csv", action="store_true", help="comma-separated values, for a spreadsheet")
+    add("--model", metavar="NAME", help="default: the model that the index was made with")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the entities or pairs, those in most documents first.
+
+    Raises:
+        ValueError: a scope of pairs without a second type.
+    """
+    if options.within is not None and options.other is None:
+        raise ValueError("--within is about two types; name the other one: --with TYPE")
+    from ..index.filter_text import parse_filter
+    from ..index.folder import read_manifest
+
+    where = parse_filter(options.where)
+    read_manifest(options.index)  # a wrong path should say so before a model is loaded
+
+    from ..index.memory import share_heap
+    from ..index.retriever import EntityRetriever
+
+    share_heap()
+    retriever = EntityRetriever(options.index, options.model)
+    search: dict[str, Any] = {"where": where or None, "mode": options.mode, "min_score": options.min_score}
+    search["precision"] = options.precision
+    query = type_query(options, retriever)
+    if options.other is None:
+        _print_entities(options, retriever.entities(query, options.k, options.merge, **search))
+    else:
+        pairs = retriever.pairs(
+            options.type, options.other, options.k, options.within or "document", options.merge, **search
+        )
+        _print_pairs(options, pairs)
+    return 0
+
+
+def _print_entities(options: argparse.Namespace, entities: Any) -> None:
+    if options.json:
+        for entity in entities:
+            print_json(entity.as_dict())
+    elif options.csv:
+        header = ["entity", "documents", "mentions", "spellings", "merges", "document", "start", "end", "context"]
+        print_csv([header, *map(_entity_row, entities)])
+    else:
+        from .display import print_entities
+
+        print_entities(entities)
+
+
+def _entity_row(entity: Any) -> list[Any]:
+    """An entity's cells of a CSV file."""
+    spellings = "; ".join(f"{spelling} ({count})" for spelling, count in entity.spellings.items())
+    merges = "; ".join(f"{merge.alias}: {merge.reason}" for merge in entity.merges)
+    context = entity.context
+    text = context.left + context.text + context.right
+    numbers = [entity.documents, entity.mentions]
+    return [entity.name, *numbers, spellings, merges, context.document, context.start, context.end, text]
+
+
+def _print_pairs(options: argparse.Namespace, pairs: Any) -> None:
+    names = options.type, options.other if options.other != options.type else f"other {options.type}"
+    if options.json:
+        for pair in pairs:
+            print_json(pair.as_dict())
+    elif options.csv:
+        rows = ([pair.first.name, pair.second.name, pair.documents, "; ".join(pair.ids)] for pair in pairs)
+        print_csv([[*names, "documents", "ids"], *rows])
+    else:
+        from .display import print_pairs
+
+        print_pairs(pairs, names)
