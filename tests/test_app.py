@@ -29,6 +29,7 @@ from modeling_nerret.app.sheet import FURTHER, Sheet, make_sheet
 from modeling_nerret.app.texts import DEMO, END, NEAREST, PASTED
 from modeling_nerret.app.type_list import render_types
 from modeling_nerret.cli import main
+from modeling_nerret.index.type_tree import TypeGroup, TypeTree
 
 TEXT = "Ada was born in London.\nThe river in Paris <script>alert(1)</script>.\nShe wrote in the city."
 
@@ -105,9 +106,12 @@ def test_nonsense_gets_a_plain_sentence_and_the_nearest_documents(demo: Searcher
 
 def test_an_answer_is_surer_if_it_is_asked_to_be(demo: Searcher) -> None:
     retriever = demo.corpus.result().retriever
-    sheets = [make_sheet(retriever, SearchRequest("company", precision=share), {}) for share in (0.3, 0.45)]
-    assert len(sheets[0].hits) > len(sheets[1].hits) > 0
-    assert all(sheet.answer.precision >= share for sheet, share in zip(sheets, (0.3, 0.45), strict=True))
+    shares = (0.1, 0.3, 0.9)
+    sheets = [make_sheet(retriever, SearchRequest("company", precision=share), {}) for share in shares]
+    lengths = [len(sheet.answer) for sheet in sheets]
+    assert lengths == sorted(lengths, reverse=True) and lengths[0] > lengths[2]
+    for sheet, share in zip(sheets, shares, strict=True):
+        assert not sheet.hits or sheet.answer.precision >= share
 
 
 def test_of_a_long_answer_the_first_documents_are_shown(demo: Searcher) -> None:
@@ -196,15 +200,20 @@ def test_a_model_without_calibration_takes_marks_and_promises_nothing(searcher: 
 
 
 def test_the_start_page_lists_the_types_of_an_index() -> None:
-    kinds = [SimpleNamespace(name="<river>", documents=2, examples=["Po"], kinds=[])]
-    place = SimpleNamespace(name="place", documents=1234, examples=["Rome", "Oslo"], kinds=kinds)
-    retriever = SimpleNamespace(
-        checkpoint=SimpleNamespace(type_names=True), types=lambda: SimpleNamespace(types=[place])
-    )
+    river = TypeGroup("<river>", 2, 3, ["Po"])
+    tree = TypeTree([TypeGroup("place", 1234, 1300, ["Rome", "Oslo"], [river])], 2000, 2500, 9, 2500)
+    checkpoint = SimpleNamespace(type_names=True)
+    retriever = SimpleNamespace(checkpoint=checkpoint, types=lambda: tree)
     html = render_types(retriever)
     assert 'data-order="ask place"' in html and "place 1,234" in Tags(html).text and "Rome, Oslo" in html
     assert "<river>" in Tags(html).text and Tags(html).tags.count("button") == 2
     assert render_types(SimpleNamespace(checkpoint=SimpleNamespace(type_names=None))) == ""
+
+
+def test_the_start_page_of_the_demo_names_types_that_can_be_asked(demo: Searcher) -> None:
+    orders = re.findall(r'data-order="ask (.+?)"', demo.types())
+    assert len(orders) >= 5 and len(set(orders)) == len(orders)
+    assert "<ol" in _search(demo, orders[0]).hits
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,16 @@ def test_examples_are_one_click_or_key_away(visit: Any) -> None:
     _answer(page).locator("mark", has_text="Stegosaurus").wait_for()
 
 
+def test_the_start_page_shows_what_can_be_asked(visit: Any) -> None:
+    page = visit()
+    page.locator(".types button").first.wait_for()
+    assert not _is_too_wide(page)
+    page.locator(".types").get_by_role("button", name="drug").click()
+    page.locator("#message", has_text="“drug”").wait_for()
+    assert page.get_by_label("Type", exact=True).input_value() == "drug"
+    assert not page.locator(".types").is_visible()
+
+
 def test_marks_by_keyboard_keep_the_focus_and_can_be_forgotten(visit: Any) -> None:
     page = visit()
     _search(page, "dinosaur")

@@ -27,7 +27,7 @@ from .marks import MarkBook
 from .search_request import MAX_HITS, MAX_QUERY, SearchRequest
 from .searcher import Searcher, View, Visit
 from .theme import make_theme
-from .type_list import can_list_types, query_of
+from .type_list import query_of
 
 LIFETIME = 3600  # seconds from a visitor's last search until the pasted text is deleted
 MAX_SESSIONS = 50  # visitors whose controls and unread answers are kept; of more, those that came least recently go
@@ -100,8 +100,7 @@ def build(index: str | Path | None = None, model: str | None = None) -> gr.Block
         results = _add_results(searcher)
         _connect(searcher, controls, results)
         _connect_buttons(searcher, results)
-        if can_list_types():
-            page.load(searcher.types, None, results.types, **QUICK)
+        page.load(searcher.types, None, results.types, **QUICK)
         page.load(js=ANNOUNCE)
     _bound_memory(page)
     return page

@@ -60,3 +60,4 @@ VERDICTS = {True: "Right", False: "Wrong"}
 
 # On the start page
 TYPES = "What these documents hold, roughly"
+TYPE_COUNT = "in about {documents:,} documents"

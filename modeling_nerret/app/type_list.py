@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from ..index.retriever import EntityRetriever
+from ..index.type_tree import TypeGroup
 from . import texts
 from .search_request import MAX_QUERY
 
 MAX_TYPES, MAX_KINDS = 8, 4  # of the start page, and of each of its types
-
-
-def can_list_types() -> bool:
-    """Whether indexes can say which types they hold."""
-    return hasattr(EntityRetriever, "types")
 
 
 def query_of(order: object) -> str:
@@ -28,7 +22,7 @@ def query_of(order: object) -> str:
     return str(order).removeprefix("ask ")[:MAX_QUERY].encode("utf-8", "replace").decode()
 
 
-def render_types(retriever: Any) -> str:
+def render_types(retriever: EntityRetriever) -> str:
     """The largest types of an index and of each its largest kinds, as buttons; empty without names of types."""
     if retriever.checkpoint.type_names is None:
         return ""
@@ -37,14 +31,13 @@ def render_types(retriever: Any) -> str:
     return f'<section class="types"><h2>{texts.TYPES}</h2><ul>{rows}</ul></section>' if rows else ""
 
 
-def _render_group(group: Any) -> str:
-    kinds: Sequence[Any] = group.kinds[:MAX_KINDS]
-    buttons = "".join(_render_button(part) for part in (group, *kinds))
+def _render_group(group: TypeGroup) -> str:
+    buttons = "".join(_render_button(part) for part in (group, *group.kinds[:MAX_KINDS]))
     examples = ", ".join(group.examples)
     return f'<li>{buttons}<span class="examples">{escape(examples)}</span></li>'
 
 
-def _render_button(group: Any) -> str:
+def _render_button(group: TypeGroup) -> str:
     order = escape(f"ask {group.name}")
     return (
         f'<button type="button" data-order="{order}">{escape(group.name)} <small>{group.documents:,}</small></button>'
