@@ -127,8 +127,8 @@ def test_marks_search_again_and_are_forgotten(demo: Searcher) -> None:
     view, book = _press(demo, view, book, "wrong demo-141")
     assert "1 right, 1 wrong" in view.hits and '<li class="wrong">' in view.hits
     assert "Your marks" not in _search(demo, "volcano").hits  # they belong to the query
-    (again,) = demo.search(SearchRequest("  dinosaur "), Visit(), book)
-    assert "1 right, 1 wrong" in again.hits
+    (visitor_view,) = demo.search(SearchRequest("  dinosaur "), Visit(), book)
+    assert "1 right, 1 wrong" in visitor_view.hits
     view, book = _press(demo, view, book, "unmark demo-147")
     assert "0 right, 1 wrong" in view.hits
     view, book = _press(demo, view, book, "forget")
@@ -140,8 +140,8 @@ def test_marks_of_documents_that_are_gone_do_no_harm(demo: Searcher) -> None:
     assert demo.mark("right nothing", view.visit, {}) == {}
     assert demo.mark("right demo-147", Visit(), {}) == {}
     question = Question(str(demo.corpus.result().retriever.path), "dinosaur")
-    (again,) = demo.search(SearchRequest("dinosaur"), Visit(), {question: {"gone": True}})
-    assert again.hits == view.hits
+    (next_view,) = demo.search(SearchRequest("dinosaur"), Visit(), {question: {"gone": True}})
+    assert next_view.hits == view.hits
 
 
 def test_marks_are_bounded() -> None:

@@ -54,5 +54,5 @@ def _promise(answer: Answer) -> str:
 def _missing(answer: Answer) -> str:
     if answer.missed is None:
         return ""
-    missing = round(answer.missed)
-    return texts.MISSING.format(missing=missing) if missing else texts.NONE_MISSING
+    count = round(answer.missed)
+    return texts.MISSING.format(count=count) if count else texts.NONE_MISSING

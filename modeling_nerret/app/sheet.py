@@ -72,9 +72,9 @@ def _present(retriever: EntityRetriever, marks: Marks) -> Marks:
 def _suggestions(
     retriever: EntityRetriever, names: list[str], hits: Mapping[str, Hit], probabilities: Mapping[str, float]
 ) -> list[Hit]:
-    missing = [name for name in names if name not in hits]
-    documents = retriever.lookup(missing) if missing else {}
-    others = {
+    distant = [name for name in names if name not in hits]
+    documents = retriever.lookup(distant) if distant else {}
+    plain_hits = {
         name: Hit(name, 0.0, document.text, [], probability=probabilities[name]) for name, document in documents.items()
     }
-    return [hit for name in names if (hit := hits.get(name) or others.get(name))]
+    return [hit for name in names if (hit := hits.get(name) or plain_hits.get(name))]
