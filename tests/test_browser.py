@@ -18,7 +18,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESK = {"width": 320, "height": 700}, {"width": 1280, "height": 900}
 TIMEOUT = 60_000  # milliseconds; the model loads while the page is open
 
 # The lowest contrast between the colour of an element's text and the first opaque background behind it
@@ -82,11 +82,16 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
 def _search(page: Any, query: str) -> None:
     page.get_by_label("Type", exact=True).fill(query)
     page.keyboard.press("Enter")
-    page.locator("#message", has_text=f"for “{query}”").wait_for()
+    page.locator("#message", has_text=f"“{query}”").wait_for()
 
 
 def _is_too_wide(page: Any) -> bool:
     return page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def _answer(page: Any) -> Any:
+    """The hits before the line where the answer ends."""
+    return page.locator("#hits ol.hits:not(.further, details *) > li")
 
 
 def test_a_search_finds_dinosaurs_without_a_network(visit: Any, address: str) -> None:
@@ -95,12 +100,12 @@ def test_a_search_finds_dinosaurs_without_a_network(visit: Any, address: str) ->
     page.wait_for_function("document.activeElement.matches('#query textarea, #query input')")
     page.keyboard.type("dinosaur")
     page.keyboard.press("Enter")
-    page.locator(".hits li").first.wait_for()
-    assert page.locator(".hits li").count() == 10
-    best = [page.locator(".hits li").nth(rank).locator("mark").first for rank in range(3)]
-    dinosaurs = {"Giganotosaurus", "Stegosaurus", "Triceratops", "Spinosaurus"}
-    assert {mark.inner_text().split()[0] for mark in best} < dinosaurs
-    assert best[0].get_attribute("title") == f"score of the mention: {best[0].inner_text().split()[1]}"
+    page.get_by_role("heading", name="Here the answer ends").wait_for()
+    best = [_answer(page).nth(rank).locator("mark").first.inner_text() for rank in range(3)]
+    assert set(best) < {"Giganotosaurus", "Stegosaurus", "Triceratops", "Spinosaurus", "Velociraptor"}
+    assert "% likely to be right" in _answer(page).first.text_content().replace("\xa0", " ")
+    assert "looks like: " in _answer(page).first.inner_text()
+    assert page.locator(".further li").count() == 5
     assert page.locator(".map circle").count() > 500
     assert page.locator(".map svg").get_attribute("aria-label").startswith("Map of")
     assert [url for url in page.addresses if not url.startswith((address, "data:", "blob:"))] == []
@@ -110,7 +115,7 @@ def test_a_search_finds_dinosaurs_without_a_network(visit: Any, address: str) ->
 def test_examples_are_one_click_or_key_away(visit: Any) -> None:
     page = visit()
     page.get_by_role("button", name="chess player").click()
-    page.locator("mark", has_text="Garry Kasparov").wait_for()
+    _answer(page).locator("mark", has_text="Garry Kasparov").first.wait_for()
     assert page.get_by_label("Type", exact=True).input_value() == "chess player"
     page.get_by_label("Type", exact=True).focus()
     for _ in range(2):  # past the search button to the first example
@@ -118,7 +123,45 @@ def test_examples_are_one_click_or_key_away(visit: Any) -> None:
     assert page.evaluate("document.activeElement.textContent.trim()") == "dinosaur"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    page.locator("mark", has_text="Stegosaurus").wait_for()
+    _answer(page).locator("mark", has_text="Stegosaurus").wait_for()
+
+
+def test_the_start_page_shows_what_can_be_asked(visit: Any) -> None:
+    page = visit()
+    page.locator(".types button").first.wait_for()
+    assert not _is_too_wide(page)
+    page.locator(".types").get_by_role("button", name="drug").click()
+    page.locator("#message", has_text="“drug”").wait_for()
+    assert page.get_by_label("Type", exact=True).input_value() == "drug"
+    assert not page.locator(".types").is_visible()
+
+
+def test_marks_by_keyboard_keep_the_focus_and_can_be_forgotten(visit: Any) -> None:
+    page = visit()
+    _search(page, "dinosaur")
+    note = page.locator("#message").inner_text()
+    name = _answer(page).nth(1).locator(".id").inner_text()
+    page.get_by_label("Type", exact=True).fill("something else")  # which is not asked yet
+    _answer(page).nth(1).get_by_role("button", name="Right").focus()
+    page.keyboard.press("Enter")
+    page.locator(".marks", has_text="1 right, 0 wrong").wait_for()
+    assert "for “dinosaur”" in page.locator("#message").inner_text() != note
+    page.wait_for_function(f"document.activeElement.ariaLabel === 'Right: {name}'")
+    assert page.evaluate("document.activeElement.ariaPressed") == "true"
+    page.locator("details.judge summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    label = page.evaluate("document.activeElement.ariaLabel")
+    assert label.startswith("Wrong: ")
+    page.keyboard.press("Enter")
+    page.locator(".marks", has_text="1 right, 1 wrong").wait_for()
+    assert page.locator("details.judge").get_attribute("open") is not None
+    assert page.locator("details.judge").get_by_role("button", name=label).count() == 0
+    page.get_by_role("button", name="Forget marks").click()
+    page.locator(".marks").wait_for(state="detached")
+    assert page.locator("#message").inner_text() == note
+    assert page.errors == []
 
 
 def test_an_empty_query_explains_itself(visit: Any) -> None:
@@ -130,15 +173,17 @@ def test_an_empty_query_explains_itself(visit: Any) -> None:
 
 def test_options_search_again_and_no_hit_explains_itself(visit: Any) -> None:
     page = visit()
-    _search(page, "dinosaur")
-    page.get_by_text("Options:").click()
+    _search(page, "company")
+    page.get_by_text("Advanced").click()
     page.get_by_label("number input for Documents").fill("3")
-    page.locator("#message", has_text="3 documents").wait_for()
-    page.get_by_label("number input for Cut-off").fill("0.99")
-    page.locator("#message", has_text="choose a lower cut-off").wait_for()
+    page.locator("#message", has_text="You see the first 3").wait_for()
+    assert _answer(page).count() == 3
+    page.get_by_label("at least 95 %").click()
+    page.locator("#message", has_text="No document is sure enough for “company”").wait_for()
+    assert _answer(page).count() == 0 and page.locator(".further li").count() == 5
     page.get_by_label("lexical").click()
     page.locator("#message", has_text="choose hybrid mode").wait_for()
-    assert page.locator(".hits li").count() == 0
+    assert page.locator("#hits li").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -146,11 +191,14 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit: Any, scheme:
     page = visit(PHONE, scheme)
     assert not _is_too_wide(page)
     _search(page, "programming language")
-    page.get_by_text("Options:").click()
+    assert not _is_too_wide(page)
+    page.get_by_text("Advanced").click()
     page.get_by_text("Your own text").first.click()
     page.locator("#pasted textarea").fill(f"Ada in London {'x' * 200}\nThe river in Paris.\nOslo in May.")
     assert not _is_too_wide(page)
     _search(page, "city")
+    assert not _is_too_wide(page)
+    page.locator("details.judge summary").click()
     assert not _is_too_wide(page)
     ratio, text = page.evaluate(CONTRAST)
     assert ratio >= 4.5, f"{text!r} has a contrast of {ratio:.2f}"
@@ -181,6 +229,6 @@ def test_pasted_markup_stays_text(visit: Any) -> None:
     page.get_by_text("Your own text").first.click()
     page.locator("#pasted textarea").fill(f"{evil}\nThe river in Paris.\n{evil}.")
     _search(page, "<b>city</b>")
-    assert "<img src=x onerror=alert(2)> ${alert(3)} {{value}}" in page.locator(".hits").inner_text()
-    assert page.locator(".hits img, .hits script, .map img, #message b").count() == 0
+    assert "<img src=x onerror=alert(2)> ${alert(3)} {{value}}" in page.locator("#hits").inner_text()
+    assert page.locator("#hits img, #hits script, .map img, #message b").count() == 0
     assert page.errors == []

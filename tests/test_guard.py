@@ -17,7 +17,8 @@ from modeling_nerret.app import build, guard, launch
 from modeling_nerret.app.bodies import MAX_BODY, MAX_UNREAD
 from modeling_nerret.app.texts import DEMO, PASTED
 
-GOOD = ["city", DEMO, "", "vector", 10, 0]
+GOOD = ["city", DEMO, "", "vector", 0, 10]
+STATES = [None, None]  # which the page sends empty
 JSON = {"content-type": "application/json"}
 SEARCH = "/gradio_api/call/search"
 
@@ -198,14 +199,15 @@ def test_answers_that_do_not_exist_are_not_waited_for(client: httpx.Client) -> N
 def test_a_broken_index_is_the_terminals_business(
     folder: Path, tiny_checkpoint: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from modeling_nerret.app.searcher import Searcher, SearchRequest
+    from modeling_nerret.app.search_request import SearchRequest
+    from modeling_nerret.app.searcher import Searcher, Visit
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(f"cannot read {folder}/my-index/data")
 
     searcher = Searcher(folder / "my-index")
     monkeypatch.setattr(searcher.corpus.result().retriever, "search", fail)
-    (view,) = searcher.search(SearchRequest("city"))
+    (view,) = searcher.search(SearchRequest("city"), Visit())
     assert folder.name not in view.message and "The terminal" in view.message
     assert folder.name in caplog.text
 
@@ -221,20 +223,21 @@ def test_a_broken_index_is_the_terminals_business(
         (2, 5, "the text is 5; it must be a text"),
         (3, "fastest", "choose from: hybrid, vector, document, lexical"),
         (3, 1, "the mode is 1"),
-        (4, 10**9, "the number of documents is 1000000000; choose a whole number from 1 to 50"),
-        (4, 10**400, "choose a whole number from 1 to 50"),
-        (4, 0, "choose a whole number from 1 to 50"),
-        (4, -1, "choose a whole number from 1 to 50"),
-        (4, 2.5, "choose a whole number from 1 to 50"),
-        (4, "x", "choose a whole number from 1 to 50"),
-        (4, True, "choose a whole number from 1 to 50"),
-        (4, None, "choose a whole number from 1 to 50"),
-        (5, float("nan"), "the cut-off is nan; choose a number from 0 to 1 for vector mode"),
-        (5, float("inf"), "choose a number from 0 to 1"),
-        (5, -0.1, "choose a number from 0 to 1"),
-        (5, 1.1, "choose a number from 0 to 1"),
-        (5, "0", "choose a number from 0 to 1"),
-        (5, None, "choose a number from 0 to 1"),
+        (4, float("nan"), "the share of right ones is nan; choose a number from 0 to 1"),
+        (4, float("inf"), "choose a number from 0 to 1"),
+        (4, -0.1, "choose a number from 0 to 1"),
+        (4, 1.1, "choose a number from 0 to 1"),
+        (4, "0", "choose a number from 0 to 1"),
+        (4, True, "choose a number from 0 to 1"),
+        (4, None, "choose a number from 0 to 1"),
+        (5, 10**9, "the number of documents is 1000000000; choose a whole number from 1 to 50"),
+        (5, 10**400, "choose a whole number from 1 to 50"),
+        (5, 0, "choose a whole number from 1 to 50"),
+        (5, -1, "choose a whole number from 1 to 50"),
+        (5, 2.5, "choose a whole number from 1 to 50"),
+        (5, "x", "choose a whole number from 1 to 50"),
+        (5, True, "choose a whole number from 1 to 50"),
+        (5, None, "choose a whole number from 1 to 50"),
     ],
 )
 def test_controls_are_checked_on_the_server(control: int, value: Any, message: str, client: httpx.Client) -> None:
@@ -243,9 +246,9 @@ def test_controls_are_checked_on_the_server(control: int, value: Any, message: s
 
 
 def test_a_lone_surrogate_in_pasted_text_is_named(client: httpx.Client) -> None:
-    html, *_ = _search(client, "city", PASTED, "Ada in London.\nAda in \ud800.", "vector", 10, 0)
+    html, *_ = _search(client, "city", PASTED, "Ada in London.\nAda in \ud800.", "vector", 0, 10)
     assert "line 2&#x27; is not valid Unicode at character 7" in html
-    html, hits, *_ = _search(client, "city", PASTED, "Ada in London.\nAda in Paris.", "vector", 10, 0)
+    html, hits, *_ = _search(client, "city", PASTED, "Ada in London.\nAda in Paris.", "vector", 0, 10)
     assert "2 documents" in html and "London" in hits
 
 
@@ -274,15 +277,40 @@ def test_a_body_of_another_form_is_refused(content: Any, status: int, message: s
 @pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/run/predict"])
 @pytest.mark.parametrize("number", [None, -1, 999, "0", True, 1.0, [0]])
 def test_only_functions_of_the_page_can_be_called(path: str, number: Any, client: httpx.Client) -> None:
-    response = _post(client, {"data": [*GOOD, None], "fn_index": number, "session_hash": "abc"}, path)
+    response = _post(client, {"data": [*GOOD, *STATES], "fn_index": number, "session_hash": "abc"}, path)
     assert response.status_code == 400 and "fn_index" in response.json()["detail"]
 
 
+def _functions(client: httpx.Client, size: int) -> list[int]:
+    """Numbers of the functions of the page with so many inputs."""
+    functions = client.get("/config").json()["dependencies"]
+    return [function["id"] for function in functions if len(function["inputs"]) == size]
+
+
 def test_controls_of_other_values_do_not_fail(client: httpx.Client) -> None:
-    for number in (1, 3):  # the mode and the source have changed
+    numbers = _functions(client, 1)  # the source has changed, and others
+    assert numbers
+    for number in numbers:
         for value in (None, "fastest", 1e999, True, "a\ud800"):
             body = {"data": [value], "fn_index": number, "session_hash": "abc"}
             assert _post(client, body, "/gradio_api/run/predict").status_code == 200
+
+
+def test_marks_of_other_forms_do_not_fail(client: httpx.Client) -> None:
+    (number,) = _functions(client, 1 + len(STATES))
+    _search(client, *GOOD)
+    for value in (None, "right a", "right nothing", "forget", "x" * 10_000, 1e999, True, "right \ud800"):
+        body = {"data": [value, *STATES], "fn_index": number, "session_hash": "abc"}
+        assert _post(client, body, "/gradio_api/run/predict").status_code == 200
+    for data in ([["right a"], *STATES], [{"path": "/etc/passwd"}, *STATES], ["right a"]):
+        body = {"data": data, "fn_index": number, "session_hash": "abc"}
+        assert _post(client, body, "/gradio_api/run/predict").status_code == 400
+
+
+def test_a_page_of_a_visitor_cannot_write_what_is_remembered(client: httpx.Client) -> None:
+    values = [*GOOD, {"request": 1}, {"a": 1}]
+    assert _post(client, {"data": values}).status_code == 400
+    assert "London" in _search(client, *GOOD, "forged", "forged")[1]
 
 
 def test_the_body_must_be_json_by_name_too(client: httpx.Client) -> None:
@@ -345,7 +373,7 @@ def test_requests_at_a_time_are_bounded(client: httpx.Client, monkeypatch: pytes
 
 
 def test_answers_that_nobody_fetches_are_bounded(client: httpx.Client) -> None:
-    bodies = [{"data": ["", *GOOD[1:], None], "fn_index": 0, "session_hash": "hoarder"}] * (MAX_UNREAD + 1)
+    bodies = [{"data": ["", *GOOD[1:], *STATES], "fn_index": 0, "session_hash": "hoarder"}] * (MAX_UNREAD + 1)
     statuses = [_post(client, body, "/gradio_api/queue/join").status_code for body in bodies]
     assert statuses == [200] * MAX_UNREAD + [429]
     assert client.get("/gradio_api/queue/data?session_hash=hoarder").text.count("process_completed") == MAX_UNREAD

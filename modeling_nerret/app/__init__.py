@@ -1,9 +1,10 @@
 """The app: search an index in the browser.
 
 The controls are in `page.py`, the sentences in `texts.py`, the look in `theme.py` and `app.css`. `searcher.py` answers
-searches, `pasted_text.py` splits pasted text into documents, `html.py` and `mention_map.py` draw the results. Before
-the server stands `guard.py`, with `bodies.py` for what comes in and `headers.py` for what goes out. Importing this
-package does not import Gradio.
+a `SearchRequest`: `pasted_text.py` splits pasted text into documents, `sheet.py` collects what is drawn of an answer,
+`note.py` says what it promises, and `html.py`, `mention_map.py` and `type_list.py` draw. Buttons in an answer are those
+of `buttons.js`; `marks.py` keeps what they say. Before the server stands `guard.py`, with `bodies.py` for what comes in
+and `headers.py` for what goes out. Importing this package does not import Gradio.
 """
 
 from __future__ import annotations

@@ -1,21 +1,20 @@
-"""Hits and messages as HTML. Every text is escaped."""
+"""Answers and messages as HTML. Every text is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from ..index.excerpts import surroundings
 from ..index.hits import Hit, Mention, remove_overlaps
+from . import texts
+from .marks import FORGET, Marks
+from .sheet import Sheet
 
 SHORT_TEXT = 600  # characters up to which a whole document is shown
 CONTEXT = 150  # characters of a longer document on each side of a mention
 MAX_EXCERPTS = 5  # of a longer document
-
-
-def render_hits(hits: Sequence[Hit]) -> str:
-    """Hits as a list, best first."""
-    return f'<ol class="hits">{"".join(map(_render_hit, hits))}</ol>'
+PALEST = 0.15  # strength of the weakest colour
 
 
 def render_message(title: str, text: str = "", kind: str = "hint") -> str:
@@ -23,39 +22,115 @@ def render_message(title: str, text: str = "", kind: str = "hint") -> str:
     return f'<div class="message {kind}"><strong>{escape(title)}</strong> {escape(text)}</div>'
 
 
-def render_text(text: str, start: int, end: int, mentions: Sequence[Mention]) -> str:
-    """`text[start:end]` with the mentions inside it marked; `mentions` are in order and do not overlap.
+def render_sheet(sheet: Sheet) -> str:
+    """An answer: what can be judged, its hits, the line where it ends, and the documents after it."""
+    marks = sheet.marks if sheet.is_markable else None
+    pieces = [_render_marks(sheet.marks), _render_suggestions(sheet), render_hits(sheet.hits, marks)]
+    if sheet.has_end and len(sheet.hits) == len(sheet.answer):
+        pieces.append(f'<h2 class="end"><span>{escape(texts.END)}</span></h2>')
+    if sheet.further:
+        title = texts.AFTER_END if sheet.hits else texts.NEAREST
+        pieces.append(f'<p class="after">{escape(title)}</p>{render_hits(sheet.further, marks, "hits further")}')
+    return "".join(pieces)
+
+
+def render_hits(hits: Sequence[Hit], marks: Marks | None = None, name: str = "hits") -> str:
+    """Hits as a list, best first.
+
+    Args:
+        hits: the hits.
+        marks: documents that were judged; `None` leaves out the buttons.
+        name: class of the list.
+    """
+    return f'<ol class="{name}">{"".join(_render_hit(hit, marks) for hit in hits)}</ol>' if hits else ""
+
+
+def render_text(text: str, start: int, end: int, mentions: Sequence[Mention], strength: float = 1.0) -> str:
+    """`text[start:end]` with the mentions inside it marked, the best with the given strength in [0, 1].
+
+    `mentions` are in order and do not overlap.
 
     Example:
         >>> render_text("Is <b>Oslo</b> here?", 0, 10, [Mention(6, 10, "Oslo", 0.71)])
-        'Is &lt;b&gt;<mark title="score of the mention: 0.71">Oslo <small>0.71</small></mark>'
+        'Is &lt;b&gt;<mark style="--strength:1.00">Oslo</mark>'
     """
+    best = max((mention.score for mention in mentions), default=0.0)
     pieces, position = [], start
     for mention in mentions:
         if position <= mention.start and mention.end <= end:
-            score = f"{mention.score:.2f}"
+            share = strength * (mention.score / best if best > 0 else 1.0)
             pieces.append(escape(text[position : mention.start]))
-            pieces.append(
-                f'<mark title="score of the mention: {score}">{escape(mention.text)} <small>{score}</small></mark>'
-            )
+            pieces.append(f'<mark style="--strength:{_colour(share):.2f}">{escape(mention.text)}</mark>')
             position = mention.end
     return "".join([*pieces, escape(text[position:end])])
 
 
-def _render_hit(hit: Hit) -> str:
+def _render_hit(hit: Hit, marks: Marks | None) -> str:
     mentions = remove_overlaps(hit.mentions)
     excerpts = _excerpts(hit.text, mentions)
-    text = " … ".join(render_text(hit.text, start, end, mentions) for start, end in excerpts)
+    strength = 1.0 if hit.probability is None else hit.probability
+    text = " … ".join(render_text(hit.text, start, end, mentions, strength) for start, end in excerpts)
     lead = "… " if excerpts[0][0] > 0 else ""
     ending = " …" if excerpts[-1][1] < len(hit.text) else ""
+    why = hit.why() if hit.mentions or hit.shares else ""
+    reason = f'<div class="why">{escape(why)}</div>' if why else ""
+    mark = (marks or {}).get(hit.id)
+    kind = "" if mark is None else ' class="right"' if mark else ' class="wrong"'
+    buttons = "" if marks is None else _render_buttons(hit.id, mark)
     return (
-        f'<li><p class="about"><span class="score" title="score">{hit.score:.2f}</span> '
-        f'<span class="id">{escape(hit.id)}</span></p>'
-        f'<p class="text" dir="auto">{lead}{text}{ending}</p></li>'
+        f'<li{kind}><div class="about">{_render_chance(hit.probability)}<span class="id">{escape(hit.id)}</span>'
+        f'{buttons}</div><div class="text" dir="auto">{lead}{text}{ending}</div>{reason}</li>'
     )
 
 
-def _excerpts(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
+def _render_chance(probability: float | None) -> str:
+    """A bar, paler and shorter as the probability sinks, with the percentage beside it."""
+    if probability is None:
+        return ""
+    style = f"--chance:{probability:.0%};--strength:{_colour(probability):.2f}"
+    return (
+        f'<span class="chance" title="{texts.CHANCE}"><i style="{style}" aria-hidden="true"></i>'
+        f'<b>{100 * probability:.0f}\u00a0%</b><span class="unseen"> {texts.CHANCE}</span></span>'
+    )
+
+
+def _render_buttons(name: str, mark: bool | None) -> str:
+    """Buttons that say right and wrong; the pressed one takes the mark back."""
+    pieces = []
+    for verdict, label in texts.VERDICTS.items():
+        is_pressed = mark is verdict
+        order = f"{'unmark' if is_pressed else label.lower()} {name}"
+        pieces.append(
+            f'<button type="button" data-order="{escape(order)}" aria-pressed="{str(is_pressed).lower()}" '
+            f'aria-label="{escape(f"{label}: {name}")}">{label}</button>'
+        )
+    return f'<span class="verdicts">{"".join(pieces)}</span>'
+
+
+def _render_marks(marks: Marks) -> str:
+    """What was judged, and the button that forgets it."""
+    if not marks:
+        return ""
+    right = sum(marks.values())
+    text = texts.MARKS.format(right=right, wrong=len(marks) - right)
+    button = f'<button type="button" data-order="{FORGET}">{texts.FORGET}</button>'
+    return f'<p class="marks" role="status">{escape(text)} {button}</p>'
+
+
+def _render_suggestions(sheet: Sheet) -> str:
+    """The documents whose marks teach most, folded away."""
+    if not sheet.suggestions:
+        return ""
+    hits = render_hits(sheet.suggestions, sheet.marks)
+    return f'<details class="judge"><summary>{texts.JUDGE}</summary><p>{texts.JUDGE_HINT}</p>{hits}</details>'
+
+
+def _colour(strength: float) -> float:
+    """Strength of a colour that is still seen when it is weak."""
+    return PALEST + (1 - PALEST) * min(max(strength, 0.0), 1.0)
+
+
+def _excerpts(text: str, mentions: Iterable[Mention]) -> list[tuple[int, int]]:
     """The spans of a text to show: all of a short text, the surroundings of the best mentions of a longer one."""
     if len(text) <= SHORT_TEXT:
         return [(0, len(text))]

@@ -103,7 +103,7 @@ class MentionMap:
         labels = "".join(_render_labels(self.texts, nearest, points, query))
         x, y = points[-1]
         diamond = f'<text class="type" x="{x:.1%}" y="{y:.1%}" dx="-5" dy="4">◆</text>'
-        best = ", ".join(f"{self.texts[row]} {cosines[row]:.2f}" for row in order[::-1][:BEST])
+        best = ", ".join(self.texts[row] for row in order[::-1][:BEST])
         description = escape(f"Map of {len(self.texts)} mentions; nearest to {query}: {best}")
         return (
             f'<figure class="map"><svg role="img" aria-label="{description}">{dots}{diamond}{labels}</svg>'
@@ -112,9 +112,9 @@ class MentionMap:
 
     def _caption(self) -> str:
         return (
-            f'<span class="legend" aria-hidden="true">cosine to the type 0 <i></i> {FULL_COLOUR}</span>'
-            f"{len(self.texts):,} mentions on their first two principal axes, which hold {self.share:.0%} of the "
-            "variance. Mentions that look close here may be far apart in the full space. ◆ is the type."
+            '<span class="legend" aria-hidden="true">far from the type <i></i> near</span>'
+            f"{len(self.texts):,} mentions; those that nerret takes for alike are drawn side by side. A flat map shows "
+            f"only {self.share:.0%} of the differences, so that neighbours may be far apart. ◆ is the type."
         )
 
 
@@ -122,7 +122,7 @@ def _render_dot(text: str, cosine: float, point: np.ndarray) -> str:
     strength = min(max(cosine / FULL_COLOUR, 0.0), 1.0)
     return (
         f'<circle cx="{point[0]:.1%}" cy="{point[1]:.1%}" r="{2 + 3 * strength:.1f}" style="--near:{strength:.0%}">'
-        f"<title>{escape(text)} {cosine:.2f}</title></circle>"
+        f"<title>{escape(text)}</title></circle>"
     )
 
 

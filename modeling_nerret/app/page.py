@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -23,14 +23,25 @@ from . import texts
 from .bodies import Functions
 from .guard import Guard
 from .html import render_message
-from .searcher import CUTOFFS, MAX_HITS, MAX_QUERY, SearchableCorpus, Searcher, SearchRequest
+from .marks import MarkBook
+from .search_request import MAX_HITS, MAX_QUERY, SearchRequest
+from .searcher import Searcher, View, Visit
 from .theme import make_theme
+from .type_list import query_of
 
 LIFETIME = 3600  # seconds from a visitor's last search until the pasted text is deleted
 MAX_SESSIONS = 50  # visitors whose controls and unread answers are kept; of more, those that came least recently go
 MAX_QUEUE, MAX_SEARCHES = 50, 2  # searches that wait, and that run at a time
 HEAD = '<div class="head"><h1>nerret</h1><p>{}</p></div>'
 ANNOUNCE = "() => document.getElementById('message')?.setAttribute('aria-live', 'polite')"  # to screen readers
+BUTTONS = Path(__file__).with_name("buttons.js").read_text(encoding="utf-8")
+SEND_ORDER = "(...values) => [window.nerretOrder ?? '', ...values.slice(1)]"
+QUICK: dict[str, Any] = {
+    "queue": False,
+    "preprocess": False,
+    "api_visibility": "private",
+    "show_progress": "hidden",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +54,31 @@ class Controls:
     source: gr.Radio
     text: gr.Textbox
     mode: gr.Radio
+    precision: gr.Radio
     k: gr.Slider
-    cutoff: gr.Slider
+
+    @property
+    def settings(self) -> list[gr.components.Component]:
+        """What a search needs, in the order of `SearchRequest`'s fields."""
+        return [self.query, self.source, self.text, self.mode, self.precision, self.k]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a visitor sees, and what is remembered."""
+
+    message: gr.HTML
+    hits: gr.HTML
+    mention_map: gr.HTML
+    types: gr.HTML
+    order: gr.Textbox
+    visit: gr.State
+    book: gr.State
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What an answer changes, in the order of `View`'s fields."""
+        return [self.message, self.hits, self.mention_map, self.visit]
 
 
 def build(index: str | Path | None = None, model: str | None = None) -> gr.Blocks:
@@ -63,14 +97,10 @@ def build(index: str | Path | None = None, model: str | None = None) -> gr.Block
         about = texts.ABOUT if index is None else f"{texts.ABOUT} {_describe_index(searcher)}"
         gr.HTML(HEAD.format(escape(about)))
         controls = _add_controls(has_demo=index is None)
-        message = gr.HTML(render_message(*texts.WELCOME), elem_id="message")
-        with gr.Row():
-            with gr.Column(scale=3, min_width=300):
-                hits = gr.HTML(elem_id="hits")
-            with gr.Column(scale=2, min_width=300):
-                mention_map = gr.HTML(elem_id="map")
-        pasted_corpus = gr.State(None, time_to_live=LIFETIME, delete_callback=searcher.forget)
-        _connect(searcher, controls, [message, hits, mention_map, pasted_corpus])
+        results = _add_results(searcher)
+        _connect(searcher, controls, results)
+        _connect_buttons(searcher, results)
+        page.load(searcher.types, None, results.types, **QUICK)
         page.load(js=ANNOUNCE)
     _bound_memory(page)
     return page
@@ -140,57 +170,97 @@ def _add_controls(has_demo: bool) -> Controls:
     sources = [(f"{texts.DEMO}: {size} short texts", texts.DEMO), (texts.PASTED, texts.PASTED)]
     source = gr.Radio(sources, value=texts.DEMO, label="Search in", visible=has_demo, elem_id="source")
     text = gr.Textbox(label=texts.PASTED, info=texts.PASTE_HINT, lines=6, max_lines=12, visible=False, elem_id="pasted")
-    with gr.Accordion("Options: mode, number, cut-off", open=False, elem_id="options"), gr.Row():
+    precision = gr.Radio(
+        list(texts.PRECISIONS.items()), value=0.0, label="How sure", info=texts.SURE_HINT, elem_id="precision"
+    )
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
         mode = gr.Radio(MODES, value=MODES[0], label="Mode", info=texts.MODE_HINT, min_width=260)
-        k = gr.Slider(1, MAX_HITS, 10, step=1, label="Documents", info="how many at most", min_width=220)
-        cutoff = gr.Slider(
-            0, CUTOFFS[MODES[0]], 0, step=0.01, label="Cut-off", info="lowest score; 0 shows all", min_width=220
+        k = gr.Slider(
+            1, MAX_HITS, SearchRequest.k, step=1, label="Documents", info="how many to show at most", min_width=220
         )
-    return Controls(query, button, examples, source, text, mode, k, cutoff)
+    return Controls(query, button, examples, source, text, mode, precision, k)
 
 
-def _connect(searcher: Searcher, controls: Controls, outputs: list[gr.components.Component]) -> None:
+def _add_results(searcher: Searcher) -> Results:
+    """Add what shows answers to the page."""
+    message = gr.HTML(render_message(*texts.WELCOME), elem_id="message")
+    types = gr.HTML(elem_id="types", js_on_load=BUTTONS)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            hits = gr.HTML(elem_id="hits", js_on_load=BUTTONS)
+        with gr.Column(scale=2, min_width=300):
+            mention_map = gr.HTML(elem_id="map")
+    visit = gr.State(Visit(), time_to_live=LIFETIME, delete_callback=lambda visit: searcher.forget(visit.pasted_corpus))
+    book = gr.State({}, time_to_live=LIFETIME)
+    return Results(message, hits, mention_map, types, gr.Textbox(visible=False), visit, book)
+
+
+def _connect(searcher: Searcher, controls: Controls, results: Results) -> None:
     """Search when a control changes, and keep the controls consistent."""
 
     def answer(
-        query: Any, source: Any, text: Any, mode: Any, k: Any, cutoff: Any, pasted_corpus: SearchableCorpus | None
+        query: Any, source: Any, text: Any, mode: Any, precision: Any, k: Any, visit: Visit, book: MarkBook
     ) -> Iterator[tuple[Any, ...]]:
-        request = SearchRequest(query or "", source, text or "", mode, k, cutoff)  # an untouched box is empty
-        for view in searcher.search(request, pasted_corpus):
-            yield *(gr.skip() if html is None else html for html in view[:3]), view.pasted_corpus
+        request = SearchRequest(query or "", source, text or "", mode, precision, k)  # an untouched box is empty
+        yield from map(_changes, searcher.search(request, visit, book))
 
-    settings = [controls.query, controls.source, controls.text, controls.mode, controls.k, controls.cutoff]
-    search: dict[str, Any] = {
+    search = _search(answer, [*controls.settings, results.visit, results.book], results)
+    triggers = [
+        *(controls.query.submit, controls.button.click),
+        *(controls.mode.input, controls.precision.input, controls.k.input),
+    ]
+    gr.on(triggers, **search, api_name="search")
+    controls.source.change(
+        lambda source: gr.Textbox(visible=source == texts.PASTED), controls.source, controls.text, **QUICK
+    )
+    for example in controls.examples:
+        words = example.value
+        example.click(lambda words=words: (words, texts.DEMO), None, [controls.query, controls.source], **QUICK).then(
+            **search, api_visibility="private"
+        )
+    results.types.click(
+        lambda order: (query_of(order), texts.DEMO),
+        results.order,
+        [controls.query, controls.source],
+        js=SEND_ORDER,
+        **QUICK,
+    ).then(**search, api_visibility="private")
+
+
+def _connect_buttons(searcher: Searcher, results: Results) -> None:
+    """Take marks, and search again with them."""
+
+    def answer(visit: Visit, book: MarkBook) -> Iterator[tuple[Any, ...]]:
+        yield from map(_changes, searcher.again(visit, book))
+
+    # Marks are taken at once and stand in a state of their own, so that a slow search overwrites none
+    results.hits.click(
+        searcher.mark,
+        [results.order, results.visit, results.book],
+        results.book,
+        js=SEND_ORDER,
+        trigger_mode="multiple",
+        **QUICK,
+    ).then(**_search(answer, [results.visit, results.book], results), api_visibility="private")
+
+
+def _search(answer: Callable[..., Any], inputs: list[Any], results: Results) -> dict[str, Any]:
+    """How Gradio is to run a search."""
+    return {
         "fn": answer,
-        "inputs": [*settings, outputs[-1]],  # the last output is the corpus of the visitor's pasted text
-        "outputs": outputs,
+        "inputs": inputs,
+        "outputs": results.outputs,
         "preprocess": False,  # the request checks its fields itself, in words of the page
         "concurrency_id": "search",
         "concurrency_limit": MAX_SEARCHES,
         "show_progress": "hidden",
+        "trigger_mode": "always_last",
     }
-    quick: dict[str, Any] = {
-        "queue": False,
-        "preprocess": False,
-        "api_visibility": "private",
-        "show_progress": "hidden",
-    }
-    triggers = [controls.query.submit, controls.button.click, controls.k.input, controls.cutoff.input]
-    gr.on(triggers, **search, api_name="search", trigger_mode="always_last")
-    controls.mode.input(
-        lambda mode: gr.Slider(maximum=CUTOFFS[mode], value=0) if mode in CUTOFFS else gr.skip(),
-        controls.mode,
-        controls.cutoff,
-        **quick,
-    ).then(**search, api_visibility="private")
-    controls.source.change(
-        lambda source: gr.Textbox(visible=source == texts.PASTED), controls.source, controls.text, **quick
-    )
-    for example in controls.examples:
-        words = example.value
-        example.click(lambda words=words: (words, texts.DEMO), None, [controls.query, controls.source], **quick).then(
-            **search, api_visibility="private"
-        )
+
+
+def _changes(view: View) -> tuple[Any, ...]:
+    """A view as Gradio takes it."""
+    return *(gr.skip() if html is None else html for html in view[:3]), view.visit
 
 
 def _describe_index(searcher: Searcher) -> str:

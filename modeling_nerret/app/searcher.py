@@ -5,81 +5,34 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..demo import demo_corpus
 from ..documents import Document, in_groups
-from ..index.ranking import MODES
 from ..index.readers import read_corpus
 from ..index.retriever import EntityRetriever
 from . import texts
-from .html import render_hits, render_message
+from .html import render_message, render_sheet
+from .marks import MarkBook, Marks, Question, write_mark
 from .mention_map import MIN_MENTIONS, MentionMap
+from .note import write_note
 from .pasted_text import split_documents
+from .search_request import SearchRequest
+from .sheet import make_sheet
+from .type_list import render_types
 
 logger = logging.getLogger(__name__)
 
-MAX_QUERY = 300  # characters
-MAX_HITS = 50
-CUTOFFS = {"hybrid": 2.0, "vector": 1.0, "document": 1.0, "lexical": 20.0}  # the highest cut-off of each mode
 MAX_PASTED = 20  # indexes of pasted texts; beyond them the one that was used least recently is deleted
 MAX_MAPPED = 2_000  # mentions on a map
 GROUP_CHARACTERS, GROUP_DOCUMENTS = 5_000, 50  # of pasted text between two progress messages
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """What a visitor asks for.
-
-    Args:
-        query: the type query.
-        source: `texts.DEMO` (also for an index) or `texts.PASTED`.
-        text: the text to search if `source` is `texts.PASTED`.
-        mode: search mode of `EntityRetriever.search`.
-        k: most documents to show, from 1 to 50.
-        cutoff: least score to show; 0 shows all.
-    """
-
-    query: str
-    source: str = texts.DEMO
-    text: str = ""
-    mode: str = "hybrid"
-    k: int = 10
-    cutoff: float = 0.0
-
-    def check(self) -> None:
-        """Refuse what the page's controls cannot send.
-
-        Raises:
-            ValueError: a field has another type or is out of its range; the message says which and what is accepted.
-        """
-        for name, value in (("type", self.query), ("text", self.text)):
-            if not isinstance(value, str):
-                raise ValueError(f"the {name} is {value!a:.60}; it must be a text")
-        if len(self.query) > MAX_QUERY:
-            raise ValueError(
-                f"the type has {len(self.query):,} characters; use fewer words, at most {MAX_QUERY} characters"
-            )
-        if not _is_unicode(self.query):
-            raise ValueError("the type is not valid Unicode; write it anew")
-        for name, value, choices in (("source", self.source, texts.SOURCES), ("mode", self.mode, MODES)):
-            if value not in choices:
-                raise ValueError(f"the {name} is {value!a:.60}; choose from: {', '.join(choices)}")
-        if not _is_number(self.k) or self.k not in range(1, MAX_HITS + 1):
-            raise ValueError(f"the number of documents is {self.k!a:.60}; choose a whole number from 1 to {MAX_HITS}")
-        if not _is_number(self.cutoff) or not 0 <= self.cutoff <= CUTOFFS[self.mode]:
-            raise ValueError(
-                f"the cut-off is {self.cutoff!a:.60}; choose a number from 0 to {CUTOFFS[self.mode]:g} for {self.mode} "
-                "mode"
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +48,29 @@ class SearchableCorpus:
         names, vectors = self.retriever.sample(MAX_MAPPED)
         return MentionMap.of(names, vectors) if len(names) >= MIN_MENTIONS else None
 
+    @cached_property
+    def types(self) -> str:
+        """Which types it holds, as HTML, read once."""
+        return render_types(self.retriever)
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """What the server remembers of a visitor's last answer.
+
+    Args:
+        request: what was asked; `None` before the first answer.
+        corpus: what was searched.
+        pasted_corpus: the corpus of the visitor's pasted text, if there is one.
+    """
+
+    request: SearchRequest | None = None
+    corpus: SearchableCorpus | None = None
+    pasted_corpus: SearchableCorpus | None = None
+
 
 class View(NamedTuple):
-    """What to show now: message, hits and map as HTML, and the corpus of the visitor's pasted text.
+    """What to show now: message, hits and map as HTML, and what to remember.
 
     `None` for hits and map leaves those of the last search in place.
     """
@@ -105,7 +78,7 @@ class View(NamedTuple):
     message: str
     hits: str | None
     mention_map: str | None
-    pasted_corpus: SearchableCorpus | None
+    visit: Visit
 
 
 class Searcher:
@@ -130,30 +103,56 @@ class Searcher:
         else:
             self.corpus.set_result(SearchableCorpus(EntityRetriever(index, model)))
 
-    def search(self, request: SearchRequest, pasted_corpus: SearchableCorpus | None = None) -> Iterator[View]:
+    def search(self, request: SearchRequest, visit: Visit, book: MarkBook | None = None) -> Iterator[View]:
         """Answer a request. Slow steps come with a progress message; the last view is the answer.
 
         Args:
             request: what to search for.
-            pasted_corpus: the corpus of the visitor's last view.
+            visit: what the visitor's last view asks to remember.
+            book: the visitor's marks.
         """
         try:
             request.check()
             if not request.query.strip():
-                yield _message(texts.EMPTY_QUERY, pasted_corpus)
+                yield _message(texts.EMPTY_QUERY, visit)
                 return
             if not self.corpus.done():
-                yield _progress(texts.LOADING, pasted_corpus)
+                yield _progress(texts.LOADING, visit)
             corpus = self.corpus.result()
             if request.source == texts.PASTED:
-                corpus = pasted_corpus = yield from self._index_pasted(request.text, pasted_corpus)
-            yield _answer(corpus, request, pasted_corpus)
+                corpus = yield from self._index_pasted(request.text, visit)
+                visit = replace(visit, pasted_corpus=corpus)
+            yield _answer(corpus, request, visit, (book or {}).get(_question(corpus, request), {}))
         except ValueError as error:
             title, text = texts.PROBLEM
-            yield _message((title, text.format(error=error)), pasted_corpus, "problem")
+            yield _message((title, text.format(error=error)), visit, "problem")
         except (OSError, RuntimeError) as error:  # it may name folders, which are not the visitor's business
             logger.error("nerret app: %s", " ".join(str(error).split()))
-            yield _message(texts.FAILURE, pasted_corpus, "problem")
+            yield _message(texts.FAILURE, visit, "problem")
+
+    def again(self, visit: Visit, book: MarkBook | None = None) -> Iterator[View]:
+        """Answer the visitor's last request again, with other marks."""
+        if visit.request is not None:
+            yield from self.search(visit.request, visit, book)
+
+    def mark(self, order: object, visit: Visit, book: MarkBook) -> MarkBook:
+        """The visitor's marks after a button was pressed; see `marks.write_mark`."""
+        corpus, request = visit.corpus, visit.request
+        if corpus is None or request is None:
+            return book
+        try:
+            return write_mark(book, _question(corpus, request), order, lambda name: bool(corpus.retriever.lookup(name)))
+        except (ValueError, OSError, RuntimeError) as error:
+            logger.error("nerret app: %s", " ".join(str(error).split()))
+            return book
+
+    def types(self) -> str:
+        """What can be asked, as HTML; empty if the index cannot say it."""
+        try:
+            return self.corpus.result().types
+        except (ValueError, OSError, RuntimeError) as error:
+            logger.error("nerret app: %s", " ".join(str(error).split()))
+            return ""
 
     def forget(self, pasted_corpus: SearchableCorpus | None) -> None:
         """Delete the index of a pasted text."""
@@ -167,10 +166,9 @@ class Searcher:
         retriever.add(record for record in read_corpus(demo_corpus(), spans=True) if isinstance(record, Document))
         return SearchableCorpus(retriever)
 
-    def _index_pasted(
-        self, text: str, pasted_corpus: SearchableCorpus | None
-    ) -> Generator[View, None, SearchableCorpus]:
-        """Index a pasted text unless `pasted_corpus` already holds it; returns its corpus."""
+    def _index_pasted(self, text: str, visit: Visit) -> Generator[View, None, SearchableCorpus]:
+        """Index a pasted text unless the visitor's corpus already holds it; returns its corpus."""
+        pasted_corpus = visit.pasted_corpus
         if pasted_corpus is not None and pasted_corpus.text == text and self._has(pasted_corpus):
             return pasted_corpus
         documents = split_documents(text)
@@ -180,7 +178,7 @@ class Searcher:
             retriever = EntityRetriever(folder, checkpoint)
             title, progress = texts.INDEXING
             for group in in_groups(documents, lambda document: len(document.text), GROUP_CHARACTERS, GROUP_DOCUMENTS):
-                yield _progress((title, progress.format(number=len(retriever), total=len(documents))), pasted_corpus)
+                yield _progress((title, progress.format(number=len(retriever), total=len(documents))), visit)
                 retriever.add(group)
         except BaseException:  # also when the visitor leaves meanwhile
             shutil.rmtree(folder, ignore_errors=True)
@@ -207,44 +205,27 @@ class Searcher:
             self.forget(oldest)
 
 
-def _message(message: tuple[str, str], pasted_corpus: SearchableCorpus | None, kind: str = "hint") -> View:
+def _message(message: tuple[str, str], visit: Visit, kind: str = "hint") -> View:
     """A message instead of hits."""
-    return View(render_message(*message, kind), "", "", pasted_corpus)
+    return View(render_message(*message, kind), "", "", visit)
 
 
-def _progress(message: tuple[str, str], pasted_corpus: SearchableCorpus | None) -> View:
+def _progress(message: tuple[str, str], visit: Visit) -> View:
     """A message above the hits of the last search."""
-    return View(render_message(*message, "busy"), None, None, pasted_corpus)
+    return View(render_message(*message, "busy"), None, None, visit)
 
 
-def _answer(corpus: SearchableCorpus, request: SearchRequest, pasted_corpus: SearchableCorpus | None) -> View:
-    start = time.perf_counter()
+def _question(corpus: SearchableCorpus, request: SearchRequest) -> Question:
+    return Question(str(corpus.retriever.path), request.words)
+
+
+def _answer(corpus: SearchableCorpus, request: SearchRequest, visit: Visit, marks: Marks) -> View:
     retriever = corpus.retriever
-    hits = retriever.search(request.query, int(request.k), mode=request.mode, min_score=request.cutoff or None)
-    if not hits:
-        return _message((texts.NO_HITS, _explain_no_hits(retriever, request)), pasted_corpus)
-    seconds = time.perf_counter() - start
-    title, text = texts.HITS
-    message = render_message(
-        title.format(count=len(hits), noun="document" if len(hits) == 1 else "documents"),
-        text.format(query=" ".join(request.query.split()), seconds=seconds),
-        "result",
-    )
+    sheet = make_sheet(retriever, request, marks)
+    if not sheet.hits and not sheet.further:
+        reason = texts.NO_WORD_MATCHES if request.mode == "lexical" else texts.NO_MENTIONS
+        return _message((texts.NO_HITS, reason), visit)
+    message = render_message(*write_note(sheet, request), "result")
     vector = retriever.encoder.embed_queries([request.query])[0]  # (hidden_size,)
-    mention_map = corpus.mention_map.render(request.query, vector) if corpus.mention_map else ""
-    return View(message, render_hits(hits), mention_map, pasted_corpus)
-
-
-def _explain_no_hits(retriever: EntityRetriever, request: SearchRequest) -> str:
-    best = retriever.search(request.query, 1, mode=request.mode)
-    if best:
-        return texts.ALL_BELOW_CUTOFF.format(score=best[0].score)
-    return texts.NO_WORD_MATCHES if request.mode == "lexical" else texts.NO_MENTIONS
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    mention_map = corpus.mention_map.render(request.words, vector) if corpus.mention_map else ""
+    return View(message, render_sheet(sheet), mention_map, replace(visit, request=request, corpus=corpus))

@@ -16,7 +16,9 @@ PASTE_HINT = (
     f"Up to {MAX_DOCUMENTS} documents and {MAX_CHARACTERS:,} characters. "
     "Your text is indexed when you search, and deleted about an hour after your last search."
 )
-MODE_HINT = "vector: mentions; document: whole texts; lexical: words; hybrid: all three"
+SURE_HINT = "how many of the documents must be right; the surer, the fewer"
+PRECISIONS = {"as good as possible": 0.0, "at least 50 %": 0.5, "at least 80 %": 0.8, "at least 95 %": 0.95}
+MODE_HINT = "hybrid looks at all; vector: at names and things; document: at whole texts; lexical: at words"
 
 # Messages: a title, and a text that goes on from it
 WELCOME = ("What are you looking for?", "Write a type, such as “volcano”, and press Enter. Or try an example.")
@@ -25,11 +27,37 @@ LOADING = ("Getting ready:", "loading the model and indexing the demo corpus. Th
 INDEXING = ("Indexing your text:", "{number} of {total} documents done.")
 PROBLEM = ("That did not work:", "{error}.")
 FAILURE = ("That did not work:", "the index could not be searched. The terminal that the app runs in says why.")
-HITS = (
-    "{count} {noun}",
-    "for “{query}”, best first, in {seconds:.2f}\u00a0s. A score is a similarity, not a probability.",
-)
 NO_HITS = "No document found."
-ALL_BELOW_CUTOFF = "The best score is {score:.2f}: choose a lower cut-off."
 NO_WORD_MATCHES = "Lexical mode finds only documents with the words of the type in them: choose hybrid mode."
 NO_MENTIONS = "These documents mention no entities: add some that name people, places or things."
+
+# The note above an answer
+DOCUMENTS = "{count:,} {noun}"
+FOR = "for “{query}”, the likeliest first."
+LONE = "It is right with a chance of {percent}\u00a0%."
+RIGHT = "Probably about {right:,} of them are right{range}."
+ALL_RIGHT = "Probably all of them are right."
+MISSING = "About {count:,} more may be missing."
+NONE_MISSING = "Hardly any is missing."
+NOT_ALL = "You see the first {count}; “Advanced” shows more."
+NO_END_OF_MODE = "Only hybrid mode can say where the answer ends."
+NO_END_OF_MODEL = "This model cannot say where the answer ends."
+ABSENT = "Probably no document here mentions “{query}”."
+UNSURE = "No document is sure enough for “{query}”."
+BELOW = "The nearest ones stand below the line."
+LESS_SURE = "Ask for less, or see the nearest ones below the line."
+
+# In the answer
+END = "Here the answer ends"
+AFTER_END = "The next documents, in case some of them are right after all"
+NEAREST = "The nearest documents, which are probably wrong"
+CHANCE = "likely to be right"
+JUDGE = "Judge some documents to sharpen this answer"
+JUDGE_HINT = "What you say about these teaches most. Every mark searches again."
+MARKS = "Your marks: {right} right, {wrong} wrong."
+FORGET = "Forget marks"
+VERDICTS = {True: "Right", False: "Wrong"}
+
+# On the start page
+TYPES = "What these documents hold, roughly"
+TYPE_COUNT = "in about {documents:,} documents"
