@@ -149,10 +149,12 @@ class Answer(list[Hit]):
         if not self:
             reason = "no document probably mentions" if self.absent >= 0.5 else "no document surely enough mentions"
             return f"{reason} what you ask for: {self.query}"
-        count = f"{len(self):,} document{'s' if len(self) > 1 else ''}"
+        count = f"{len(self):,} documents"
         if self.precision is None or self.interval is None:
             return count
-        if len(self) < FEW_HITS:
+        if len(self) == 1:
+            promise = f"1 document, which is right with a probability of {100 * self.precision:.0f} %"
+        elif len(self) < FEW_HITS:
             right, low, high = (round(share * len(self)) for share in (self.precision, *self.interval))
             promise = f"{count}, of which about {right} {'is' if right == 1 else 'are'} right ({low} to {high})"
         else:
