@@ -297,7 +297,7 @@ def _rich(records: Iterable[Record]) -> list[Record]:
 def other_types(bench: Bench) -> tuple[list[Record], list[Record]]:
     """Records of types, and of nonsense, with the calibration of half of the types of all sets."""
     calibration, threshold = bench.fit(range(len(bench.collections)))
-    print(f"fitted: slope {calibration.slope:.2f}, bias {calibration.bias:.2f}, spread {calibration.spread:.2f}")
+    print(f"fitted: slope {calibration.slope:.2f}, bias {calibration.bias:.2f}, spread {calibration.deviation:.2f}")
     kinds = strange_queries([query for collection in bench.collections for query in collection.task.queries])
     records, strange = [], []
     for collection, (_, cases) in zip(bench.collections, bench.cases, strict=True):

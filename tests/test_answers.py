@@ -66,7 +66,7 @@ def test_probabilities_follow_scores_and_are_shown(retriever: EntityRetriever) -
 
 
 def test_answer_ends_where_its_promise_does(retriever: EntityRetriever) -> None:
-    everything = retriever.search("city", k=4)
+    whole = retriever.search("city", k=4)
     sure = _with(retriever, _calibration(retriever.checkpoint.model.config.hidden_size, bias=9.0))
     assert (
         len(sure.search("city")) == 4 and "4 documents, of which about 4 are right (4 to 4)" in sure.search("city").note
@@ -74,7 +74,7 @@ def test_answer_ends_where_its_promise_does(retriever: EntityRetriever) -> None:
     for precision in (0.3, 0.6, 0.9):
         answer = retriever.search("city", precision=precision)
         assert not answer or answer.precision >= precision
-        means = np.cumsum([hit.probability for hit in everything]) / np.arange(1, 5)
+        means = np.cumsum([hit.probability for hit in whole]) / np.arange(1, 5)
         assert len(answer) == max(np.flatnonzero(means >= precision), default=-1) + 1
     assert len(sure.search("city", k=2, precision=0.5)) == 2
 
@@ -111,14 +111,16 @@ def test_types_join_like_their_probabilities(retriever: EntityRetriever) -> None
     def chances(query: Type) -> dict[str, float]:
         return {hit.id: hit.probability for hit in retriever.search(query, k=4)}
 
-    alone, other = chances(city), chances(river)
-    both, either, without = chances(city & river), chances(city | river), chances(city & ~river)
+    alone, second = chances(city), chances(river)
+    conjunction, either, without = chances(city & river), chances(city | river), chances(city & ~river)
     for name in alone:
-        assert both[name] == pytest.approx(alone[name] * other[name], abs=0.03)
-        assert either[name] == pytest.approx(1 - (1 - alone[name]) * (1 - other[name]), abs=0.03)
-        assert both[name] + without[name] == pytest.approx(alone[name], abs=1e-2)
+        assert conjunction[name] == pytest.approx(alone[name] * second[name], abs=0.03)
+        assert either[name] == pytest.approx(1 - (1 - alone[name]) * (1 - second[name]), abs=0.03)
+        assert conjunction[name] + without[name] == pytest.approx(alone[name], abs=1e-2)
     hits = retriever.search(city & river, k=4)
-    assert [hit.score for hit in hits] == [hit.probability for hit in hits] == sorted(both.values(), reverse=True)
+    assert (
+        [hit.score for hit in hits] == [hit.probability for hit in hits] == sorted(conjunction.values(), reverse=True)
+    )
     assert {hit.id for hit in retriever.search(city & river, k=4, where={"year": 1900})} == {"b"}
 
 
@@ -137,11 +139,11 @@ def test_queries_that_ask_nothing_are_refused(retriever: EntityRetriever, query:
 
 def test_mentions_far_apart_are_not_near(retriever: EntityRetriever) -> None:
     query = Type("city") & Type("river")
-    sentence, near, nearest = (
+    sentence, distance, nearest = (
         {hit.id: hit.probability for hit in retriever.search(query, k=4, within=within)}
         for within in ("sentence", 9, 1)
     )
-    assert all(sentence[name] >= near[name] >= nearest[name] for name in sentence)
+    assert all(sentence[name] >= distance[name] >= nearest[name] for name in sentence)
     assert sentence["b"] > 0
     for within in ("page", -1, True, 2.5):
         with pytest.raises(ValueError, match="within is"):
@@ -186,15 +188,15 @@ def test_saved_query_serves_another_index_of_the_model(
     retriever: EntityRetriever, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     retriever.save_query("my cities", "city", marks={"a": True, "c": False})
-    other = EntityRetriever(tmp_path / "other", checkpoint)
-    other.add(DOCUMENTS)
-    query = other.saved_query("my cities")
-    marked = retriever.search("city", k=4, marks={"a": True, "c": False})
-    assert [(hit.id, round(hit.score, 4)) for hit in other.search(query, k=4)] == [
-        (hit.id, round(hit.score, 4)) for hit in marked
+    second = EntityRetriever(tmp_path / "second", checkpoint)
+    second.add(DOCUMENTS)
+    query = second.saved_query("my cities")
+    judgement = retriever.search("city", k=4, marks={"a": True, "c": False})
+    assert [(hit.id, round(hit.score, 4)) for hit in second.search(query, k=4)] == [
+        (hit.id, round(hit.score, 4)) for hit in judgement
     ]
     with pytest.raises(ValueError, match="no query is saved as 'rivers'; saved are: my cities"):
-        other.saved_query("rivers")
+        second.saved_query("rivers")
     foreign = EntityRetriever(retriever.path, replace(checkpoint))
     foreign.checkpoint = replace(checkpoint, fingerprint="0" * 64)
     with pytest.raises(ValueError, match="another model"):
@@ -202,7 +204,7 @@ def test_saved_query_serves_another_index_of_the_model(
     path = query_path("my cities")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"vector": [math.nan]}))
     with pytest.raises(ValueError, match="damaged"):
-        other.saved_query("my cities")
+        second.saved_query("my cities")
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".x", "x.", "x" * 81, "a\nb"])
@@ -215,9 +217,9 @@ def test_marks_sharpen_the_intercept() -> None:
     calibration = _calibration(3)
     scores = np.full(30, 0.5)
     right, wrong = (calibration.weights(scores, np.full(30, mark)) for mark in (True, False))
-    known = calibration.known(right)
-    assert known.mean > 1 > known.spread and calibration.known(wrong).mean < -1
-    later = calibration.chances(np.array([0.5]), Intercept(known.mean, known.spread))
+    knowledge = calibration.knowledge(right)
+    assert knowledge.mean > 1 > knowledge.deviation and calibration.knowledge(wrong).mean < -1
+    later = calibration.chances(np.array([0.5]), Intercept(knowledge.mean, knowledge.deviation))
     assert later.shape == (1, len(NODES)) and later.mean() > 0.7
 
 
@@ -228,7 +230,7 @@ def test_calibration_is_kept_whole_or_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="for vectors of 3 numbers, the model has 4"):
         Calibration.load(tmp_path, 4)
     fields = json.loads((tmp_path / CALIBRATION).read_text())
-    for change in ({"slope": -1}, {"spread": 0}, {"bias": "x"}, {"absence": [1, 2]}, {"slope": float("inf")}):
+    for change in ({"slope": -1}, {"deviation": 0}, {"bias": "x"}, {"absence": [1, 2]}, {"slope": float("inf")}):
         (tmp_path / CALIBRATION).write_text(json.dumps(fields | change))
         with pytest.raises(ValueError, match=CALIBRATION):
             Calibration.load(tmp_path, 3)
@@ -241,8 +243,8 @@ def test_calibration_belongs_to_the_checkpoint_but_not_to_its_fingerprint(tmp_pa
     plain = load_checkpoint(folder)
     _calibration(plain.model.config.hidden_size).save(Path(folder))
     write_manifest(folder, "calibration")
-    loaded = load_checkpoint(folder)
-    assert loaded.calibration is not None and loaded.fingerprint == plain.fingerprint
+    copy = load_checkpoint(folder)
+    assert copy.calibration is not None and copy.fingerprint == plain.fingerprint
     path = Path(folder, CALIBRATION)
     path.write_text(path.read_text().replace("8.0", "9.0"))
     with pytest.raises(OSError, match="not whole"):
@@ -283,8 +285,8 @@ def test_command_answers_joins_marks_and_saves(tmp_path: Path, capsys: pytest.Ca
     assert "documents, of which about" in lines[0] and lines[1].startswith("right") and " % " in lines[2]
     lines = _run(["search", index, "city", "--json", "--precision", "0.5", "--why"], capsys)[0].splitlines()
     assert 0 < json.loads(lines[0])["probability"] < 1
-    joined = ["search", index, "city", "--and", "river", "--without", "notes", "--within", "sentence", "-k", "2"]
-    assert "document" in _run(joined, capsys)[0]
+    arguments = ["search", index, "city", "--and", "river", "--without", "notes", "--within", "sentence", "-k", "2"]
+    assert "document" in _run(arguments, capsys)[0]
     mark = ["mark", index, "city", "--right", "a", "d", "--wrong", "c", "--save-as", "towns"]
     assert "saved with 3 marks" in _run(mark, capsys)[1]
     assert "right" in _run(["search", index, "@towns"], capsys)[0]

@@ -46,7 +46,7 @@ def print_calibration(calibration: Calibration, tasks: Sequence[Task], folder: P
         print(f"| {task.name} | {len(task.documents):,} | {len(task.queries)} | {count} |")
     print(
         f"\nlogit of a document = {calibration.slope:.2f} * score {calibration.bias:+.2f} + u, "
-        f"u of a query has a standard deviation of {calibration.spread:.2f}"
+        f"u of a query has a standard deviation of {calibration.deviation:.2f}"
     )
     bias, best, likeness, unknown = calibration.absence
     print(

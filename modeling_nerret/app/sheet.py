@@ -55,11 +55,11 @@ def make_sheet(retriever: EntityRetriever, request: SearchRequest, marks: Marks)
     answer = retriever.search(request.query, precision=float(request.precision) or None, marks=marks)
     names = answer.to_mark(SUGGESTIONS)
     end = len(answer) + FURTHER if len(answer) <= size else size
-    places = {name: place for place, (name, _) in enumerate(answer.ranked)}
+    places = {name: place for place, (name, _) in enumerate(answer.candidates)}
     depth = max([end, *(places[name] + len(marks) + 1 for name in names)])
     ranks = retriever.search(request.query, min(depth, max(MAX_DEPTH, end)), marks=marks, why=True)
     count = min(len(answer), size)
-    suggestions = _suggestions(retriever, names, {hit.id: hit for hit in ranks}, dict(answer.ranked))
+    suggestions = _suggestions(retriever, names, {hit.id: hit for hit in ranks}, dict(answer.candidates))
     return Sheet(answer, ranks[:count], ranks[count:end], suggestions, marks, has_end=True)
 
 

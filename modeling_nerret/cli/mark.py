@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--right", type=as_text, nargs="+", default=[], metavar="ID", help="documents that are right")
     add("--wrong", type=as_text, nargs="+", default=[], metavar="ID", help="documents that are wrong")
     add("-n", type=positive, default=10, metavar="N", help="how many documents to ask about (default: 10)")
-    add("--save-as", type=as_text, required=True, metavar="NAME", help="the name of the refined query")
+    add("--save-as", type=as_text, required=True, metavar="NAME", help="the name of the refinement query")
     add("--model", metavar="NAME", help="default: the model that the index was made with")
 
 
@@ -52,18 +52,18 @@ def run(options: argparse.Namespace) -> int:
     type_ = type_query(options, retriever)
     assert isinstance(type_, Type)
     marks = {name: True for name in options.right} | {name: False for name in options.wrong}
-    both = set(options.right) & set(options.wrong)
-    if both:
-        raise ValueError(f"{min(both)!r} is marked both right and wrong; name it once")
+    conflicts = set(options.right) & set(options.wrong)
+    if conflicts:
+        raise ValueError(f"{min(conflicts)!r} is marked both right and wrong; name it once")
     if not marks:
         marks = _ask(retriever, type_, options.n)
     if not marks:
         say("nothing was marked, so nothing is saved")
         return 1
-    refined = Type(type_.name, type_.wordings, type_.like, type_.unlike, marks, type_.vector, type_.intercept)
-    retriever.save_query(options.save_as, refined)
+    refinement = Type(type_.name, type_.wordings, type_.like, type_.unlike, marks, type_.vector, type_.intercept)
+    retriever.save_query(options.save_as, refinement)
     say(f'saved with {len(marks)} marks; ask: nerret search {options.index} "@{options.save_as}"')
-    say(retriever.search(refined).note)
+    say(retriever.search(refinement).note)
     return 0
 
 

@@ -32,8 +32,8 @@ class _Join(argparse.Action):
         option: str | None = None,
     ) -> None:
         """Add the option and its type."""
-        joined = [*(getattr(namespace, "joined", None) or []), (str(option), values)]
-        namespace.joined = joined
+        joins = [*(getattr(namespace, "joins", None) or []), (str(option), values)]
+        namespace.joins = joins
 
 
 def add_type(parser: argparse.ArgumentParser) -> None:
@@ -48,20 +48,20 @@ def add_type(parser: argparse.ArgumentParser) -> None:
         metavar="WORDS",
         help="other words for it; may be repeated",
     )
-    for name, what in (("like", "an example of it"), ("unlike", "an example of what it is not")):
+    for name, meaning in (("like", "an example of it"), ("unlike", "an example of what it is not")):
         add(
             f"--{name}",
             type=as_text,
             action="append",
             default=[],
             metavar="NAME",
-            help=f'{what}: a name, or a mention as JSON, {{"text": ..., "start": ..., "end": ...}}; may be repeated',
+            help=f'{meaning}: a name, or a mention as JSON, {{"text": ..., "start": ..., "end": ...}}; may be repeated',
         )
 
 
 def add_joined_types(parser: argparse.ArgumentParser) -> None:
     """Add the types that are joined to the first one."""
-    for option, what in (
+    for option, meaning in (
         ("--and", "documents must also mention this type"),
         ("--or", "or this type instead"),
         ("--without", "documents must not mention this type"),
@@ -69,10 +69,10 @@ def add_joined_types(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             option,
             action=_Join,
-            dest="joined",
+            dest="joins",
             type=as_text,
             metavar="TYPE",
-            help=f"{what}; may be repeated, and is read from left to right",
+            help=f"{meaning}; may be repeated, and is read from left to right",
         )
     add_scope(parser)
 
@@ -104,7 +104,7 @@ def type_query(options: argparse.Namespace, retriever: EntityRetriever) -> Expre
             raise ValueError(f"{options.type} is saved as it is; --wording, --like and --unlike belong to words")
         like, unlike = _examples(options.like), _examples(options.unlike)
         expression = Type(options.type, tuple(options.wording), like, unlike)
-    for option, text in getattr(options, "joined", None) or []:
+    for option, text in getattr(options, "joins", None) or []:
         expression = _JOINS[option](expression, read(text))
     return expression
 

@@ -48,12 +48,12 @@ class Verdict:
     belief: Belief | None
     length: int
 
-    def promises(self, is_whole: bool, marked: Collection[str]) -> dict[str, Any]:
+    def promises(self, is_whole: bool, mark_ids: Collection[str]) -> dict[str, Any]:
         """Those fields of `Answer` that say what it promises.
 
         Args:
             is_whole: whether all documents that may be right were ranked.
-            marked: ids of documents that were judged.
+            mark_ids: ids of documents that were judged.
         """
         belief = self.belief
         if belief is None:
@@ -64,10 +64,10 @@ class Verdict:
             "interval": interval(belief, self.length) if self.length else None,
             "relevant": float(probabilities.sum()) if is_whole else None,
             "absent": belief.nothing,
-            "ranked": [
+            "candidates": [
                 (rank.id, chance)
                 for rank, chance in zip(self.ranks, probabilities.tolist(), strict=True)
-                if rank.id not in marked
+                if rank.id not in mark_ids
             ],
         }
 

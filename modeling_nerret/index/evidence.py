@@ -15,20 +15,20 @@ from .snapshot import Snapshot
 from .type_search import TypeSearch
 
 
-def make_hits(snapshot: Snapshot, config: Any, verdict: Verdict, wanted: Sequence[TypeSearch]) -> list[Hit]:
+def make_hits(snapshot: Snapshot, config: Any, verdict: Verdict, sources: Sequence[TypeSearch]) -> list[Hit]:
     """The hits of an answer, each with its mentions of the wanted types.
 
     Args:
         snapshot: the index.
         config: the model's configuration.
         verdict: the ranked documents, and how many of them are the answer.
-        wanted: the searches for the types of which mentions are shown.
+        sources: the searches for the types of which mentions are shown.
     """
     ranks = verdict.ranks[: verdict.length]
     keys = [rank.key for rank in ranks]
     documents = snapshot.documents(keys)
     tables = [
-        snapshot.mentions([] if search.query.mode == "lexical" else keys, search.query.vector) for search in wanted
+        snapshot.mentions([] if search.query.mode == "lexical" else keys, search.query.vector) for search in sources
     ]
     chances = [None] * len(ranks) if verdict.belief is None else verdict.belief.probabilities.tolist()
     hits = []

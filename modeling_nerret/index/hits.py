@@ -107,7 +107,7 @@ class Answer(list[Hit]):
         interval: the share is between these with a probability of 80 %.
         relevant: the expected number of right documents in the index; `None` if the number of hits was given.
         absent: probability that the index has no right document.
-        ranked: id and probability of all documents that were considered and are not marked, best first.
+        candidates: id and probability of all documents that were considered and are not marked, best first.
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class Answer(list[Hit]):
         interval: tuple[float, float] | None = None,
         relevant: float | None = None,
         absent: float | None = None,
-        ranked: Iterable[tuple[str, float]] = (),
+        candidates: Iterable[tuple[str, float]] = (),
     ):
         super().__init__(hits)
         self.query, self.precision, self.interval = query, precision, interval
-        self.relevant, self.absent, self.ranked = relevant, absent, list(ranked)
+        self.relevant, self.absent, self.candidates = relevant, absent, list(candidates)
 
     @property
     def missed(self) -> float | None:
@@ -139,7 +139,7 @@ class Answer(list[Hit]):
         """
         from .promises import spread_places
 
-        return [self.ranked[place][0] for place in spread_places([chance for _, chance in self.ranked], count)]
+        return [self.candidates[place][0] for place in spread_places([chance for _, chance in self.candidates], count)]
 
     @property
     def note(self) -> str:
@@ -162,10 +162,10 @@ class Answer(list[Hit]):
             promise = f"{count}, of which some {right} % are right ({low} to {high} %)"
         if self.missed is None:
             return promise
-        missed = round(self.missed)
-        if not missed:
+        rest = round(self.missed)
+        if not rest:
             return f"{promise}; hardly any is missed"
-        return f"{promise}; about {missed:,} more {'is' if missed == 1 else 'are'} missed"
+        return f"{promise}; about {rest:,} more {'is' if rest == 1 else 'are'} missed"
 
     def promises(self) -> dict[str, Any]:
         """All but the hits, for JSON."""

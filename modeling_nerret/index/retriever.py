@@ -259,12 +259,12 @@ class EntityRetriever:
         def answer(snapshot: Snapshot) -> Answer:
             searches = {type_: self._type_search(snapshot, type_, query) for type_, query in queries.items()}
             verdict = ask(snapshot, expression, searches, Extent(k, precision, min_score), within)
-            wanted = [searches[type_] for type_ in expression.wanted()]
-            hits = make_hits(snapshot, self.checkpoint.model.config, verdict, wanted)
+            sources = [searches[type_] for type_ in expression.wanted()]
+            hits = make_hits(snapshot, self.checkpoint.model.config, verdict, sources)
             if why and self.checkpoint.type_names is not None:
                 hits = explain(snapshot, self.checkpoint.type_names, verdict, hits)
-            marked = {name for type_ in expression.types() for name in type_.marks}
-            return Answer(hits, str(expression), **verdict.promises(k is None, marked))
+            mark_ids = {name for type_ in expression.types() for name in type_.marks}
+            return Answer(hits, str(expression), **verdict.promises(k is None, mark_ids))
 
         return self._store.read(answer)
 
@@ -309,10 +309,10 @@ class EntityRetriever:
             search = self._store.read(lambda snapshot: self._type_search(snapshot, type_, query))
             vector = search.query.vector
             if search.calibration is not None:
-                known = search.knowledge()
-                intercept = known.mean, known.spread
-        saved = Type(type_.name, vector=tuple(vector.tolist()), intercept=intercept)
-        return write_query(name, saved, self.checkpoint.fingerprint)
+                knowledge = search.knowledge()
+                intercept = knowledge.mean, knowledge.deviation
+        refinement = Type(type_.name, vector=tuple(vector.tolist()), intercept=intercept)
+        return write_query(name, refinement, self.checkpoint.fingerprint)
 
     def saved_query(self, name: str) -> Type:
         """The type that was saved under a name.

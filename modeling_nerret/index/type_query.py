@@ -23,11 +23,11 @@ class Expression:
         '(politician or judge) and not election'
     """
 
-    def __and__(self, other: Expression) -> Both:
-        return Both(self, other)
+    def __and__(self, partner: Expression) -> Both:
+        return Both(self, partner)
 
-    def __or__(self, other: Expression) -> Either:
-        return Either(self, other)
+    def __or__(self, partner: Expression) -> Either:
+        return Either(self, partner)
 
     def __invert__(self) -> Without:
         return Without(self)
@@ -188,16 +188,16 @@ def as_expression(query: Any, **fields: Any) -> Expression:
     Raises:
         ValueError: the query is neither, has nothing that is wanted, or fields belong to an expression.
     """
-    given = {name: value for name, value in fields.items() if value}
+    arguments = {name: value for name, value in fields.items() if value}
     if isinstance(query, str):
-        return Type(query, **given)
+        return Type(query, **arguments)
     if not isinstance(query, Expression):
         raise ValueError(
             f"a type query is a few words such as 'dinosaur', or an expression such as "
             f"Type('politician') & ~Type('election'), not {query!r:.60}"
         )
-    if given:
-        raise ValueError(f"{', '.join(given)} belong to one type: write Type(name, {next(iter(given))}=...)")
+    if arguments:
+        raise ValueError(f"{', '.join(arguments)} belong to one type: write Type(name, {next(iter(arguments))}=...)")
     if not list(query.wanted()):
         raise ValueError(f"the query {str(query)!r:.80} says only what is not wanted; add what is, with &")
     return query

@@ -53,17 +53,17 @@ class TypeSearch:
         self.ranking = Ranking(snapshot, config, self.query)
         self.marked_scores = self._score_marked(keys, examples)
         self._absent: float | None = None
-        self._all: list[Rank] | None = None  # once they were asked for
+        self._whole_list: list[Rank] | None = None  # once they were asked for
 
     def best(self, k: int | None) -> list[Rank]:
         """The best `k` documents; without `k`, all that may well be right."""
-        if self._all is not None:
-            return self._all[:k]
+        if self._whole_list is not None:
+            return self._whole_list[:k]
         if k is not None:
             return self._ranks(k)
         limit = FIRST
         while True:
-            ranks = self._all = self._ranks(limit)
+            ranks = self._whole_list = self._ranks(limit)
             if len(ranks) < limit or self._believe(np.array([ranks[-1].score])).probabilities[0] < LEAST:
                 return ranks
             limit *= 4
@@ -81,7 +81,7 @@ class TypeSearch:
         """What the marks say of the query's intercept."""
         assert self.calibration is not None
         weights = self.calibration.weights(self.marked_scores, self.marks, self.intercept)
-        return self.calibration.known(weights, self.intercept)
+        return self.calibration.knowledge(weights, self.intercept)
 
     def _believe(self, scores: np.ndarray, absent: float = 0.0) -> Belief:
         assert self.calibration is not None
@@ -111,9 +111,9 @@ class TypeSearch:
 
 def _keys(snapshot: Snapshot, ids: list[str]) -> list[int]:
     keys = snapshot.keys(ids)
-    missing = [name for name in ids if name not in keys]
-    if missing:
-        raise ValueError(f"there is no document {missing[0]!r:.80} to mark; mark ids of documents of this index")
+    strangers = [name for name in ids if name not in keys]
+    if strangers:
+        raise ValueError(f"there is no document {strangers[0]!r:.80} to mark; mark ids of documents of this index")
     return [keys[name] for name in ids]
 
 

@@ -43,9 +43,9 @@ def moved(vector: np.ndarray, examples: np.ndarray, marks: np.ndarray) -> np.nda
         (True, MARKED_LIKE if many else LIKE),
         (False, -(MARKED_UNLIKE if many else UNLIKE)),
     ):
-        chosen = examples[marks == is_right]
-        if len(chosen):
-            vector = vector + weight * chosen.mean(0)
+        group = examples[marks == is_right]
+        if len(group):
+            vector = vector + weight * group.mean(0)
     return unit(vector)
 
 

@@ -69,7 +69,7 @@ class Intercept:
     """What is known of a query's intercept: its mean and standard deviation."""
 
     mean: float = 0.0
-    spread: float = 1.0
+    deviation: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Calibration:
     Args:
         slope: of the logit, by the score.
         bias: of the logit, mean over queries.
-        spread: standard deviation of the bias between queries.
+        deviation: standard deviation of the bias between queries.
         absence: of the logit that nothing is right: its bias, and weights of the best score, of the query's likeness to
             nonsense, and of a query of unknown words alone.
         nonsense: a linear function of a query's vector: above 0, it is more like random words and letters than like a
@@ -89,7 +89,7 @@ class Calibration:
 
     slope: float
     bias: float
-    spread: float
+    deviation: float
     absence: tuple[float, ...]
     nonsense: tuple[float, ...]
     sets: tuple[str, ...] = ()
@@ -111,15 +111,15 @@ class Calibration:
 
     def chances(self, scores: np.ndarray, intercept: Intercept | None = None) -> np.ndarray:
         """Probabilities of documents with some hybrid scores, for each of `NODES`. (documents, NODES)"""
-        known = intercept or Intercept(0.0, self.spread)
-        shifts = known.mean + known.spread * NODES  # (NODES,)
+        prior = intercept or Intercept(0.0, self.deviation)
+        shifts = prior.mean + prior.deviation * NODES  # (NODES,)
         logits = (self.slope * scores[:, None] + self.bias + shifts).clip(-60, 60)
         result: np.ndarray = 1 / (1 + np.exp(-logits))
         return result
 
-    def weights(self, marked: np.ndarray, marks: np.ndarray, intercept: Intercept | None = None) -> np.ndarray:
-        """Probability of each of `NODES`, once documents with the scores `marked` were judged `marks`. (NODES,)"""
-        chances = self.chances(marked, intercept).clip(LEAST_CHANCE, 1 - LEAST_CHANCE)  # (marks, NODES)
+    def weights(self, mark_scores: np.ndarray, marks: np.ndarray, intercept: Intercept | None = None) -> np.ndarray:
+        """Probability of each of `NODES`, once documents with the scores `mark_scores` were judged `marks`. (NODES,)"""
+        chances = self.chances(mark_scores, intercept).clip(LEAST_CHANCE, 1 - LEAST_CHANCE)  # (marks, NODES)
         logs = -(NODES**2) / 2 + np.log(np.where(marks[:, None], chances, 1 - chances)).sum(0)
         weights: np.ndarray = np.exp(logs - logs.max())
         return weights / weights.sum()
@@ -140,7 +140,7 @@ class Calibration:
         self,
         scores: np.ndarray,
         absent: float,
-        marked: np.ndarray | None = None,
+        mark_scores: np.ndarray | None = None,
         marks: Sequence[bool] = (),
         intercept: Intercept | None = None,
     ) -> Belief:
@@ -149,41 +149,41 @@ class Calibration:
         Args:
             scores: hybrid scores. (documents,)
             absent: probability that nothing is right, before any mark.
-            marked: scores of marked documents. (marks,)
+            mark_scores: scores of marked documents. (marks,)
             marks: whether each of them is right.
             intercept: what is known of the query's intercept from earlier marks.
         """
-        judged = np.asarray(marks, dtype=bool)
-        before = np.zeros(0) if marked is None else marked
-        weights = self.weights(before, judged, intercept)
-        if judged.any():
+        verdicts = np.asarray(marks, dtype=bool)
+        before = np.zeros(0) if mark_scores is None else mark_scores
+        weights = self.weights(before, verdicts, intercept)
+        if verdicts.any():
             absent = 0.0
-        elif len(judged):  # all wrong: what is absent explains that, as may an intercept
+        elif len(verdicts):  # all wrong: what is absent explains that, as may an intercept
             prior = np.exp(-(NODES**2) / 2)
             wrong = (1 - self.chances(before, intercept)).prod(0)  # (NODES,)
             present = (1 - absent) * float(wrong @ prior / prior.sum())
             absent = absent / (absent + present)
         return Belief(self.chances(scores, intercept), weights, absent)
 
-    def known(self, weights: np.ndarray, intercept: Intercept | None = None) -> Intercept:
+    def knowledge(self, weights: np.ndarray, intercept: Intercept | None = None) -> Intercept:
         """Mean and spread of the intercept under some weights of `NODES`, to be used as knowledge later."""
-        known = intercept or Intercept(0.0, self.spread)
-        shifts = known.mean + known.spread * NODES
+        prior = intercept or Intercept(0.0, self.deviation)
+        shifts = prior.mean + prior.deviation * NODES
         mean = float(shifts @ weights)
         return Intercept(mean, max(float(np.sqrt((shifts - mean) ** 2 @ weights)), 0.05))
 
 
 def _parse(fields: Any, path: Path, size: int) -> Calibration:
-    numbers = ("slope", "bias", "spread")
+    numbers = ("slope", "bias", "deviation")
     try:
-        slope, bias, spread = (float(fields[name]) for name in numbers)
+        slope, bias, deviation = (float(fields[name]) for name in numbers)
         absence, nonsense = (tuple(map(float, fields[name])) for name in ("absence", "nonsense"))
-        calibration = Calibration(slope, bias, spread, absence, nonsense, tuple(map(str, fields.get("sets", ()))))
+        calibration = Calibration(slope, bias, deviation, absence, nonsense, tuple(map(str, fields.get("sets", ()))))
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is no calibration ({type(error).__name__}: {error}); write it again") from None
     values = (*(getattr(calibration, name) for name in numbers), *calibration.absence, *calibration.nonsense)
-    if not all(map(math.isfinite, values)) or calibration.spread <= 0 or calibration.slope <= 0:
-        raise ValueError(f"{path} has a number that is not finite, or a slope or spread that is not above 0")
+    if not all(map(math.isfinite, values)) or calibration.deviation <= 0 or calibration.slope <= 0:
+        raise ValueError(f"{path} has a number that is not finite, or a slope or deviation that is not above 0")
     if len(calibration.absence) != 4 or len(calibration.nonsense) != size + 1:
         raise ValueError(
             f"{path} is for vectors of {len(calibration.nonsense) - 1} numbers, the model has {size}; fit it again"
