@@ -82,7 +82,7 @@ def test_answer_ends_where_its_promise_does(retriever: EntityRetriever) -> None:
 def test_what_is_absent_gets_no_hit_and_a_sentence(retriever: EntityRetriever) -> None:
     absent = _with(retriever, _calibration(retriever.checkpoint.model.config.hidden_size, absent=9.0))
     answer = absent.search("city")
-    assert answer == [] and answer.absent > 0.99 and "no document probably mentions" in answer.note
+    assert answer == [] and answer.absent > 0.99 and "probably no document mentions" in answer.note
     assert answer.precision is None and answer.to_mark(2)
     assert len(absent.search("city", k=2)) == 2  # who asks for two gets two, each with its probability
 

@@ -18,6 +18,8 @@ from .snapshot import Snapshot
 from .type_query import Expression, Type
 from .type_search import TypeSearch
 
+MOST_NOTHING = 0.5  # probability that nothing is right of several types together, from which nothing is returned
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -118,6 +120,8 @@ def ask(
         belief = search.believe(np.array([rank.score for rank in ranks]))
     else:
         ranks, belief = _join(snapshot, expression, searches, within)
+        if extent.k is None and belief.nothing >= MOST_NOTHING:
+            return Verdict(ranks, belief, 0)
         ranks = [rank for rank in ranks if extent.min_score is None or rank.score >= extent.min_score]
         belief = Belief(belief.chances[: len(ranks)], belief.weights)
     length = len(ranks) if extent.k is not None else best_length(belief)

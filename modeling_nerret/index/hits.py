@@ -147,7 +147,7 @@ class Answer(list[Hit]):
         if self.absent is None:
             return ""
         if not self:
-            reason = "no document probably mentions" if self.absent >= 0.5 else "no document surely enough mentions"
+            reason = "probably no document mentions" if self.absent >= 0.5 else "no document is sure enough to mention"
             return f"{reason} what you ask for: {self.query}"
         count = f"{len(self):,} documents"
         if self.precision is None or self.interval is None:

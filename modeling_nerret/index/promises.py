@@ -10,17 +10,18 @@ import numpy as np
 from ..pretrained.calibration import Belief
 
 LEVEL = 0.8  # of the interval
-MOST_LIKELY = 0.5  # probability that nothing is right
-LEAST_PRECISION = 0.25  # expected of an answer that nobody asked a precision of; see docs/answers.md
+# See docs/answers.md for how these were chosen
+MOST_ABSENT = 0.35  # probability that nothing is right, from which nothing is returned
+LEAST_CHANCE = 0.1  # probability of a document of an answer
 _SHARES = np.linspace(0, 1, 201)  # of right documents
 _erf = np.vectorize(math.erf)
 
 
 def best_length(belief: Belief) -> int:
-    """How many of the best documents have the largest expected F; 0 if most likely nothing is right.
+    """How many of the best documents have the largest expected F; 0 if probably nothing is right.
 
     F is the harmonic mean of the shares of right documents among those returned, and of returned among the right ones.
-    An answer of which less than the share `LEAST_PRECISION` is expected to be right is shortened until it is more.
+    Documents with a probability below `LEAST_CHANCE` are left out all the same.
 
     Example:
         >>> best_length(Belief(np.array([[0.9], [0.8], [0.1]]), np.ones(1)))
@@ -28,14 +29,13 @@ def best_length(belief: Belief) -> int:
         >>> best_length(Belief(np.array([[0.9], [0.8], [0.1]]), np.ones(1), absent=0.9))
         0
     """
-    if not len(belief.chances):
+    if not len(belief.chances) or belief.absent >= MOST_ABSENT:
         return 0
     counts = np.arange(1, len(belief.chances) + 1)[:, None]  # (documents, 1)
     right, relevant = np.cumsum(belief.chances, 0), belief.chances.sum(0)  # (documents, assumptions), (assumptions,)
-    if belief.nothing >= MOST_LIKELY:
-        return 0
-    scores = (2 * right / (counts + relevant)) @ belief.weights  # (documents,)
-    return min(int(scores.argmax()) + 1, length_at(belief, LEAST_PRECISION))
+    scores = (2 * right / (counts + np.maximum(relevant, 1e-9))) @ belief.weights  # (documents,)
+    likely = int((belief.probabilities >= LEAST_CHANCE).sum())
+    return min(int(scores.argmax()) + 1, likely)
 
 
 def length_at(belief: Belief, precision: float) -> int:
