@@ -14,6 +14,6 @@ with tempfile.TemporaryDirectory() as folder:
     status = main(["index", "demo", index])
     for query in QUERIES:
         if status == 0:
-            print(f'\nnerret search INDEX "{query}" -k 5', flush=True)
-            status = main(["search", index, query, "-k", "5"])
+            print(f'\nnerret search INDEX "{query}"', flush=True)
+            status = main(["search", index, query])
 sys.exit(status)
