@@ -58,7 +58,7 @@ def test_console_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         for block in _blocks("console")
         for command in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
     ]
-    assert len(commands) >= 5
+    assert len(commands) >= 4
     for command, expected in commands:
         name, *arguments = shlex.split(command)
         assert name == "nerret" and main(arguments) == 0, command

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from .arguments import add_index, positive
-from .queries import add_scope, add_type, type_query
+from .queries import add_scope, add_type, read_filter, type_query
 from .streams import as_text, print_csv, print_json
 
 EXAMPLES = """examples:
@@ -68,10 +68,9 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.within is not None and options.other is None:
         raise ValueError("--within is about two types; name the other one: --with TYPE")
-    from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
-    where = parse_filter(options.where)
+    where = read_filter(options.where)
     read_manifest(options.index)  # a wrong path should say so before a model is loaded
 
     from ..index.memory import share_heap
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
     share_heap()
     retriever = EntityRetriever(options.index, options.model)
-    search: dict[str, Any] = {"where": where or None, "mode": options.mode, "min_score": options.min_score}
+    search: dict[str, Any] = {"where": where, "mode": options.mode, "min_score": options.min_score}
     search["precision"] = options.precision
     query = type_query(options, retriever)
     if options.other is None:

@@ -87,6 +87,19 @@ def add_scope(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def read_filter(conditions: Sequence[str]) -> Any:
+    """The filter that `--where` asks for; `None` without conditions, for which nothing need be imported.
+
+    Raises:
+        ValueError: a condition is malformed.
+    """
+    if not conditions:
+        return None
+    from ..index.filter_text import parse_filter
+
+    return parse_filter(conditions)
+
+
 def type_query(options: argparse.Namespace, retriever: EntityRetriever) -> Expression:
     """The query that the options ask for.
 

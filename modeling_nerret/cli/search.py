@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_index, positive
-from .queries import add_joined_types, add_type, type_query
+from .queries import add_joined_types, add_type, read_filter, type_query
 from .streams import as_text, print_json, say
 
 SHOWN = 10  # documents of an answer, without --all
@@ -66,10 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the answer, best document first; as JSON, what it promises goes to standard error."""
-    from ..index.filter_text import parse_filter
     from ..index.folder import read_manifest
 
-    where = parse_filter(options.where)
+    where = read_filter(options.where)
     read_manifest(options.index)  # a wrong path should say so before a model is loaded
 
     from ..index.memory import share_heap
@@ -81,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     answer = retriever.search(
         query,
         options.k,
-        where or None,
+        where,
         options.mode,
         options.min_score,
         options.precision,
