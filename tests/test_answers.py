@@ -79,6 +79,14 @@ def test_answer_ends_where_its_promise_does(retriever: EntityRetriever) -> None:
     assert len(sure.search("city", k=2, precision=0.5)) == 2
 
 
+def test_a_least_score_changes_no_promise_of_the_rest(retriever: EntityRetriever) -> None:
+    whole = retriever.search("city")
+    answer = retriever.search("city", min_score=whole[0].score)
+    assert [hit.id for hit in answer] == [whole[0].id]
+    assert answer[0].probability == pytest.approx(whole[0].probability)
+    assert retriever.search("city", min_score=99) == [] and retriever.search("city", min_score=99).absent is not None
+
+
 def test_what_is_absent_gets_no_hit_and_a_sentence(retriever: EntityRetriever) -> None:
     absent = _with(retriever, _calibration(retriever.checkpoint.model.config.hidden_size, absent=9.0))
     answer = absent.search("city")
@@ -118,6 +126,9 @@ def test_types_join_like_their_probabilities(retriever: EntityRetriever) -> None
         assert either[name] == pytest.approx(1 - (1 - alone[name]) * (1 - second[name]), abs=0.03)
         assert conjunction[name] + without[name] == pytest.approx(alone[name], abs=1e-2)
     hits = retriever.search(city & river, k=4)
+    assert [hit.id for hit in retriever.search(city & river, k=4, min_score=hits[1].score)] == [
+        hit.id for hit in hits[:2]
+    ]
     assert (
         [hit.score for hit in hits] == [hit.probability for hit in hits] == sorted(conjunction.values(), reverse=True)
     )

@@ -229,7 +229,7 @@ class EntityRetriever:
             where: conditions on metadata, see `filters.Filter`.
             mode: `"vector"` (best mention's cosine, less if it may be no name), `"document"` (the
                 text's own cosine), `"lexical"` (BM25 over the texts) or `"hybrid"` (all of them).
-            min_score: leave out documents with a lower score.
+            min_score: leave out documents with a lower score; of several types, with a lower probability.
             precision: as many documents as possible of which at least this share is expected to be right, in (0, 1];
                 with `k`, at most so many.
             within: how near the mentions of several types must stand: in one `"document"` or `"sentence"`, or with so
@@ -252,7 +252,8 @@ class EntityRetriever:
         check_scope(within)
         if k is None and (self.checkpoint.calibration is None or mode != "hybrid"):
             k = SHORT
-        queries = {type_: self._type_query(type_, k, mode, where, min_score) for type_ in expression.types()}
+        least = min_score if isinstance(expression, Type) else None  # that of several types is of their probability
+        queries = {type_: self._type_query(type_, k, mode, where, least) for type_ in expression.types()}
         if self._store is None:
             return Answer(query=str(expression))
 

@@ -53,14 +53,15 @@ class TypeSearch:
         self.ranking = Ranking(snapshot, config, self.query)
         self.marked_scores = self._score_marked(keys, examples)
         self._absent: float | None = None
-        self._whole_list: list[Rank] | None = None  # once they were asked for
+        self._whole_list: list[Rank] | None = None  # once it was asked for
+        self._best_score: float | None = None
 
     def best(self, k: int | None) -> list[Rank]:
         """The best `k` documents; without `k`, all that may well be right."""
-        if self._whole_list is not None:
-            return self._whole_list[:k]
         if k is not None:
             return self._ranks(k)
+        if self._whole_list is not None:
+            return self._whole_list
         limit = FIRST
         while True:
             ranks = self._whole_list = self._ranks(limit)
@@ -72,8 +73,9 @@ class TypeSearch:
         """What to believe of documents with some hybrid scores (documents,), if the model has a calibration."""
         assert self.calibration is not None
         if self._absent is None:
-            best = self.best(1)
-            score = best[0].score if best else 0.0
+            if self._best_score is None:
+                self._ranks(1)
+            score = self._best_score or 0.0  # of no document at all
             self._absent = self.calibration.absent(score, self.words_vector, self.is_unknown())
         return self._believe(scores, self._absent)
 
@@ -88,8 +90,11 @@ class TypeSearch:
         return self.calibration.believe(scores, absent, self.marked_scores, self.marks.tolist(), self.intercept)
 
     def _ranks(self, k: int) -> list[Rank]:
-        self.ranking.query = replace(self.query, k=k)
-        return self.ranking.best()
+        self.ranking.query = replace(self.query, k=k, min_score=None)
+        ranks = self.ranking.best()
+        self._best_score = ranks[0].score if ranks else None
+        least = self.query.min_score
+        return [rank for rank in ranks if least is None or rank.score >= least]
 
     def _score_marked(self, keys: Sequence[int], examples: np.ndarray) -> np.ndarray:
         """Scores of the marked documents, each with a query that its own mark did not move. (marks,)
