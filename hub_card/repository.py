@@ -27,7 +27,7 @@ REQUIREMENTS = {"transformers": ">=5.11,<6", "sentence-transformers": ">=6.0,<7"
 
 
 def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write the self-contained form: weights, code, tokenizer, detector, type names, files of sentence-transformers.
+    """Write the self-contained form: weights, code, tokenizer, detector, type names, calibration, and more.
 
     Raises:
         ValueError: the checkpoint's backbone is quantised.
@@ -39,6 +39,8 @@ def write_custom(checkpoint: Checkpoint, folder: Path) -> None:
         checkpoint.detector.save_pretrained(folder)
     if checkpoint.type_names is not None:
         checkpoint.type_names.save(folder)
+    if checkpoint.calibration is not None:
+        checkpoint.calibration.save(folder)
     copy_sources(folder)
     write_modules(folder, [("", MODULE)])
     write_st_config(folder, REQUIREMENTS)

@@ -33,10 +33,12 @@ from modeling_nerret.hub_card.repository import REQUIREMENTS
 from modeling_nerret.hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.calibration import Calibration
 from modeling_nerret.pretrained.type_names import TypeNames
 from modeling_nerret.training.data.own_sets import open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
+CALIBRATION = Calibration(8.0, -4.0, 1.0, (-3.0, 0.0, 0.0, 0.0), (0.0,) * 17)
 SYSTEMS = {"made": (0.8, 0.2), "made@vector": (0.7, 0.1), "bm25": (0.1, 0.6)}
 
 
@@ -63,6 +65,7 @@ def inputs(tiny_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Si
     checkpoint = folder / "made"
     shutil.copytree(tiny_checkpoint, checkpoint)
     TypeNames(["city"], [[]], np.ones((1, 16))).save(checkpoint)
+    CALIBRATION.save(checkpoint)
     (checkpoint / "recipe.json").write_text(json.dumps(RECIPE))
     config = json.loads((checkpoint / "config.json").read_text()) | {"phrase_weight": 0.8}
     (checkpoint / "config.json").write_text(json.dumps(config))
@@ -140,9 +143,10 @@ def test_card_states_results_losses_data_and_licences(repository: Path, native: 
     assert "made without measured results" in (native / "README.md").read_text()
 
 
-def test_names_of_types_travel_with_the_checkpoint(repository: Path) -> None:
-    names = load_checkpoint(str(repository)).type_names
-    assert names is not None and names.names == ("city",)
+def test_names_of_types_and_calibration_travel_with_the_checkpoint(repository: Path) -> None:
+    checkpoint = load_checkpoint(str(repository))
+    assert checkpoint.type_names is not None and checkpoint.type_names.names == ("city",)
+    assert checkpoint.calibration == CALIBRATION
 
 
 def test_results_of_registered_benchmarks(repository: Path, native: Path) -> None:
