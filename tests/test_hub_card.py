@@ -32,8 +32,8 @@ from modeling_nerret.hub_card.push import TAG
 from modeling_nerret.hub_card.repository import REQUIREMENTS
 from modeling_nerret.hub_card.results import table
 from modeling_nerret.modeling_nerret import NerretModel
-from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.pretrained.calibration import Calibration
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.pretrained.type_names import TypeNames
 from modeling_nerret.training.data.own_sets import open_sets
 
