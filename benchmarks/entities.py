@@ -23,9 +23,9 @@ from benchmarks import show
 from benchmarks.index_search import QUERIES
 from modeling_nerret import EntityRetriever
 from modeling_nerret.documents import Document, EncodedDocument
-from modeling_nerret.index.entities import list_entities, without_query
+from modeling_nerret.index.entities.listing import list_entities, without_names
+from modeling_nerret.index.entities.names import key_of
 from modeling_nerret.index.hits import Hit, remove_overlaps
-from modeling_nerret.index.names import key_of
 from modeling_nerret.index.store import Store
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.spans import Span
@@ -119,7 +119,7 @@ def _measure(retriever: EntityRetriever, mode: str, k: int, rounds: int) -> dict
 def _check(hits: list[Hit]) -> None:
     """Compare the numbers without merges and vectors with a plain count."""
     mentions, documents = Counter[str](), defaultdict[str, set[str]](set)
-    for hit in without_query(hits, "nothing"):
+    for hit in without_names(hits, ["nothing"]):
         for mention in remove_overlaps(hit.mentions):
             mentions[key_of(mention.text)] += 1
             documents[key_of(mention.text)].add(hit.id)

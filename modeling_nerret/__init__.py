@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from .detectors.generative import GenerativeExtractor
     from .detectors.gliner import Gliner
     from .detectors.token_classifier import TokenClassifier
+    from .index.answers.type_query import Type
     from .index.hits import Answer, Hit, Mention
     from .index.retriever import EntityRetriever
-    from .index.type_query import Type
     from .modeling_nerret import NerretModel, NerretOutput
     from .pretrained.built_in import checkpoint_path
 
@@ -51,7 +51,7 @@ _FILES = {
     "detectors.token_classifier": ("TokenClassifier",),
     "index.hits": ("Answer", "Hit", "Mention"),
     "index.retriever": ("EntityRetriever",),
-    "index.type_query": ("Type",),
+    "index.answers.type_query": ("Type",),
     "pretrained.built_in": ("checkpoint_path",),
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names}

@@ -12,8 +12,8 @@ import pytest
 
 from modeling_nerret import EntityRetriever, Type
 from modeling_nerret.cli import main
-from modeling_nerret.index.promises import best_length, interval, length_at, spread_places
-from modeling_nerret.index.saved_queries import query_path
+from modeling_nerret.index.answers.promises import best_length, interval, length_at, spread_places
+from modeling_nerret.index.answers.saved_queries import query_path
 from modeling_nerret.manifest import write_manifest
 from modeling_nerret.pretrained.calibration import CALIBRATION, NODES, Belief, Calibration, Intercept
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint

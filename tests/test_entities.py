@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from modeling_nerret import EntityRetriever
 from modeling_nerret.cli import main
-from modeling_nerret.index.aliases import is_acronym, shorter_names
-from modeling_nerret.index.entities import Entity, list_entities, without_names
-from modeling_nerret.index.groups import Place, divide
+from modeling_nerret.index.answers.sentences import sentence_starts
+from modeling_nerret.index.entities.aliases import is_acronym, shorter_names
+from modeling_nerret.index.entities.groups import Place, divide
+from modeling_nerret.index.entities.listing import Entity, list_entities, without_names
+from modeling_nerret.index.entities.names import key_of
+from modeling_nerret.index.entities.pairs import Pair, pair_entities
 from modeling_nerret.index.hits import Hit, Mention, remove_overlaps
-from modeling_nerret.index.names import key_of
-from modeling_nerret.index.pairs import Pair, pair_entities
-from modeling_nerret.index.sentences import sentence_starts
 
 STATE, MAN = np.eye(2, dtype=np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_nerret.index.promises import LEAST_CHANCE, LEVEL, MOST_ABSENT, best_length, interval, length_at
+from modeling_nerret.index.answers.promises import LEAST_CHANCE, LEVEL, MOST_ABSENT, best_length, interval, length_at
 from modeling_nerret.pretrained.calibration import Belief
 
 

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..index.entities import Context, Entity
+from ..index.entities.listing import Context, Entity
+from ..index.entities.pairs import Pair
 from ..index.excerpts import surroundings
 from ..index.hits import Answer, Hit, remove_overlaps
-from ..index.pairs import Pair
 from .streams import one_line
 
 AROUND = 100  # characters of context on either side of the best mention

@@ -11,8 +11,8 @@ from .queries import add_type, type_query
 from .streams import as_text, say
 
 if TYPE_CHECKING:
+    from ..index.answers.type_query import Type
     from ..index.retriever import EntityRetriever
-    from ..index.type_query import Type
 
 EPILOG = """examples:
   nerret mark my-index dinosaur --save-as "my dinosaurs"
@@ -39,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Collect the marks, save the query, and say what it promises now."""
+    from ..index.answers.saved_queries import query_path
+    from ..index.answers.type_query import Type
     from ..index.folder import read_manifest
-    from ..index.saved_queries import query_path
-    from ..index.type_query import Type
 
     query_path(options.save_as)  # a wrong name should be said before the questions
     read_manifest(options.index)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .streams import as_text
 
 if TYPE_CHECKING:
+    from ..index.answers.type_query import Example, Expression
     from ..index.retriever import EntityRetriever
-    from ..index.type_query import Example, Expression
 
 SAVED = "@"  # begins the name of a saved query
 _JOINS: dict[str, Callable[[Any, Any], Expression]] = {
@@ -106,7 +106,7 @@ def type_query(options: argparse.Namespace, retriever: EntityRetriever) -> Expre
     Raises:
         ValueError: a saved query is not there, or an example is malformed.
     """
-    from ..index.type_query import Type
+    from ..index.answers.type_query import Type
 
     def read(text: str) -> Type:
         return retriever.saved_query(text[len(SAVED) :]) if text.startswith(SAVED) else Type(text)

@@ -137,7 +137,7 @@ class Answer(list[Hit]):
         They are spread over the answer and what comes after it: marks of the best documents would not tell where the
         right ones end.
         """
-        from .promises import spread_places
+        from .answers.promises import spread_places
 
         return [self.candidates[place][0] for place in spread_places([chance for _, chance in self.candidates], count)]
 

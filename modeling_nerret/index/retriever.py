@@ -16,25 +16,25 @@ from ..documents import Document, EncodedDocument, as_documents, as_ids
 from ..encoding import BATCH_TOKENS, Encoder, Report
 from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
-from .asking import Extent, ask, check_promise
+from .answers.asking import Extent, ask, check_promise
+from .answers.evidence import explain, make_hits
+from .answers.saved_queries import read_query, write_query
+from .answers.scopes import DOCUMENT, check_scope
+from .answers.type_query import Example, Expression, Type, as_expression
+from .answers.type_search import TypeSearch
+from .answers.type_vectors import embed_type
 from .engine import refuse_fork
-from .entities import Entity, list_entities, without_names
-from .evidence import explain, make_hits
+from .entities.groups import Place
+from .entities.listing import Entity, list_entities, without_names
+from .entities.pairs import Pair, pair_entities
 from .filters import Filter
 from .folder import as_path, has_index, is_vacant
-from .groups import Place
 from .hits import Answer, Hit
-from .pairs import Pair, pair_entities
 from .ranking import MODES, Query
-from .saved_queries import read_query, write_query
-from .scopes import DOCUMENT, check_scope
 from .snapshot import Snapshot
 from .store import Store
 from .terms import terms_of
-from .type_query import Example, Expression, Type, as_expression
-from .type_search import TypeSearch
 from .type_tree import MENTIONS, TypeTree, read_types
-from .type_vectors import embed_type
 
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most

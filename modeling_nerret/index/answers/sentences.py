@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..characters import SEPARATOR
+from ...characters import SEPARATOR
 
 _ABBREVIATIONS = (
     "mr mrs ms dr st mt prof gen col capt lt sgt rev hon gov sen rep no vol fig figs pp vs ca cf al approx dept est "

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .hits import Hit, remove_overlaps
+from ..hits import Hit, remove_overlaps
 from .names import is_plain, key_of
 
 LEAST_COSINE = 0.5  # of mentions of the same thing

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..excerpts import surroundings
+from ..hits import Hit, Mention
 from .aliases import Aliases
-from .excerpts import surroundings
 from .groups import Group, Place, count_spellings, group_mentions
-from .hits import Hit, Mention
 from .names import key_of, singulars
 
 AROUND = 60  # characters of context on either side of a mention

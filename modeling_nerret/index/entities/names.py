@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ..forms import form_of
+from ...forms import form_of
 
 _SIGNS = str.maketrans("\u2018\u2019\u02bc\u2010\u2011\u2012\u2013\u2014", "'''-----")
 _POSSESSIVE = re.compile(r"(?<=\w)'s$|(?<=s)'$")

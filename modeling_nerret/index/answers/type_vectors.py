@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..detection import GivenSpans
-from ..documents import Document
-from ..encoding import Encoder
-from ..spans import Span
+from ...detection import GivenSpans
+from ...documents import Document
+from ...encoding import Encoder
+from ...spans import Span
 from .type_query import Example, Type
 
 LIKE, UNLIKE = 0.5, 0.25  # weights of the mean example, and of the mean counterexample

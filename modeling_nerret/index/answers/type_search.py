@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..pretrained.calibration import Belief, Calibration, Intercept
-from .ranking import Parts, Query, Rank, Ranking, shares
-from .snapshot import Snapshot
+from ...pretrained.calibration import Belief, Calibration, Intercept
+from ..ranking import Parts, Query, Rank, Ranking, shares
+from ..snapshot import Snapshot
 from .type_query import Type
 from .type_vectors import moved, unit
 

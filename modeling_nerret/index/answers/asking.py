@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..pretrained.calibration import DRAWS, Belief
-from ..pretrained.checkpoints import Checkpoint
+from ...pretrained.calibration import DRAWS, Belief
+from ...pretrained.checkpoints import Checkpoint
+from ..ranking import Parts, Rank, shares
+from ..snapshot import Snapshot
 from .promises import best_length, interval, length_at
-from .ranking import Parts, Rank, shares
 from .scopes import DOCUMENT, best_inside, units
-from .snapshot import Snapshot
 from .type_query import Expression, Type
 from .type_search import TypeSearch
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .entities import Entity
+from ..answers.scopes import DOCUMENT, SENTENCE, check_scope
+from ..answers.sentences import sentence_starts
 from .groups import Place
-from .scopes import DOCUMENT, SENTENCE, check_scope
-from .sentences import sentence_starts
+from .listing import Entity
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def pair_entities(
         ValueError: `within` is no scope.
 
     Example:
-        >>> from modeling_nerret.index.entities import list_entities
+        >>> from modeling_nerret.index.entities.listing import list_entities
         >>> from modeling_nerret.index.hits import Hit, Mention
         >>> text = "Marie Curie left Warsaw. Paris was far."
         >>> people = list_entities([Hit("a", 0.9, text, [Mention(0, 11, "Marie Curie", 0.9)])])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import read_json
+from ...files import read_json
 from .type_query import Type
 
 HOME = "NERRET_HOME"  # environment variable: the folder of what the user keeps

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..pretrained.calibration import Belief
+from ...pretrained.calibration import Belief
 
 LEVEL = 0.8  # of the interval
 # See docs/answers.md for how these were chosen

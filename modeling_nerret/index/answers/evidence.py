@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..pretrained.type_names import TypeNames
+from ...pretrained.type_names import TypeNames
+from ..hits import Hit, Mention
+from ..ranking import Rank, shares
+from ..snapshot import Snapshot
 from .asking import Verdict
-from .hits import Hit, Mention
-from .ranking import Rank, shares
 from .scopes import Place
-from .snapshot import Snapshot
 from .type_search import TypeSearch
 
 

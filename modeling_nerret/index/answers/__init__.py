@@ -1,0 +1,1 @@
+"""Answers: what is asked, where an answer ends, and what it promises."""

@@ -1,0 +1,1 @@
+"""Entities: who is in an answer, under which names, and which stand together."""
