@@ -36,8 +36,8 @@ from modeling_nerret.eval.calibration.run import load_task
 from modeling_nerret.eval.systems.baselines import bm25
 from modeling_nerret.eval.systems.sentences import sentence_model
 from modeling_nerret.eval.systems.trial import Settings, System, Trial
-from modeling_nerret.index.type_query import Expression, Type
-from modeling_nerret.index.type_vectors import embed_type
+from modeling_nerret.index.answers.type_query import Expression, Type
+from modeling_nerret.index.answers.type_vectors import embed_type
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.pretrained.calibration import Belief
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint

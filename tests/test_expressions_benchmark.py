@@ -15,7 +15,7 @@ from modeling_nerret.documents import Document
 from modeling_nerret.eval.calibration.collection import Collection, Places
 from modeling_nerret.eval.systems.baselines import bm25
 from modeling_nerret.eval.tasks.task import Task
-from modeling_nerret.index.type_query import Both, Either, Expression, Type, Without
+from modeling_nerret.index.answers.type_query import Both, Either, Expression, Type, Without
 from modeling_nerret.manifest import write_manifest
 from modeling_nerret.pretrained.calibration import Calibration
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
