@@ -37,7 +37,8 @@ from modeling_nerret.eval.calibration.run import load_task
 from modeling_nerret.eval.systems.trial import Settings
 from modeling_nerret.eval.tasks.task import Task
 from modeling_nerret.index.answers.promises import best_length, interval, length_at, spread_places
-from modeling_nerret.index.answers.type_search import FIRST, LEAST, moved, unit
+from modeling_nerret.index.answers.type_search import FIRST, LEAST
+from modeling_nerret.index.answers.type_vectors import moved, unit
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.pretrained.calibration import Belief, Calibration
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
