@@ -413,3 +413,10 @@ def test_an_answer_without_entities(index: str, capsys: pytest.CaptureFixture) -
     assert "--with" in capsys.readouterr().err
     assert main(["entities", f"{index}/nowhere", "city", "-k", "3"]) == 1
     assert "is no nerret index" in capsys.readouterr().err
+
+
+def test_command_asks_for_pairs_with_all_that_is_said_of_the_type(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = []
+    monkeypatch.setattr(EntityRetriever, "pairs", lambda self, query, *rest, **options: queries.append(query) or [])
+    assert main(["entities", index, "city", "--wording", "town", "--with", "river"]) == 0
+    assert queries[0].name == "city" and queries[0].wordings == ("town",)

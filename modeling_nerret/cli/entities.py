@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from .arguments import add_index, positive
-from .queries import add_scope, add_type, read_filter, type_query
+from .queries import add_scope, add_search, add_type, open_search, type_query
 from .streams import as_text, print_csv, print_json
 
 EXAMPLES = """examples:
@@ -32,32 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--with", type=as_text, dest="other", metavar="TYPE", help="another type: list pairs that stand together")
     add_scope(parser)
     add("-k", type=positive, help="of how many documents (default: the whole answer)")
-    add(
-        "--mode",
-        choices=("hybrid", "vector", "document", "lexical"),
-        default="hybrid",
-        help="how documents are found, see nerret search --help",
-    )
-    add(
-        "--where",
-        type=as_text,
-        action="append",
-        default=[],
-        metavar="COND",
-        help="only documents with such metadata, see nerret search --help; may be repeated",
-    )
-    add(
-        "--precision",
-        type=float,
-        metavar="P",
-        help="as many documents as possible of which the share P is expected to be right, such as 0.8",
-    )
-    add("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
     add("--no-merge", action="store_false", dest="merge", help="leave shorter names, acronyms and plurals apart")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line")
     form.add_argument("--csv", action="store_true", help="comma-separated values, for a spreadsheet")
-    add("--model", metavar="NAME", help="default: the model that the index was made with")
+    add_search(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,25 +47,13 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.within is not None and options.other is None:
         raise ValueError("--within is about two types; name the other one: --with TYPE")
-    from ..index.folder import read_manifest
-
-    where = read_filter(options.where)
-    read_manifest(options.index)  # a wrong path should say so before a model is loaded
-
-    from ..index.memory import share_heap
-    from ..index.retriever import EntityRetriever
-
-    share_heap()
-    retriever = EntityRetriever(options.index, options.model)
-    search: dict[str, Any] = {"where": where, "mode": options.mode, "min_score": options.min_score}
-    search["precision"] = options.precision
+    retriever, search = open_search(options)
     query = type_query(options, retriever)
     if options.other is None:
         _print_entities(options, retriever.entities(query, options.k, options.merge, **search))
     else:
-        pairs = retriever.pairs(
-            options.type, options.other, options.k, options.within or "document", options.merge, **search
-        )
+        within = options.within or "document"
+        pairs = retriever.pairs(query, options.other, options.k, within, options.merge, **search)
         _print_pairs(options, pairs)
     return 0
 

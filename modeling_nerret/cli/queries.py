@@ -87,6 +87,54 @@ def add_scope(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Add which documents are searched, how, and how far the answer goes."""
+    add = parser.add_argument
+    add(
+        "--precision",
+        type=float,
+        metavar="P",
+        help="as many documents as possible of which the share P is expected to be right, such as 0.8",
+    )
+    add(
+        "--mode",
+        choices=("hybrid", "vector", "document", "lexical"),
+        default="hybrid",
+        help="by mentions (vector), whole texts (document), words (lexical), or all of them (hybrid, the default)",
+    )
+    add(
+        "--where",
+        type=as_text,
+        action="append",
+        default=[],
+        metavar="COND",
+        help='"field=value", also != >= <= > < contains, "field in a, b", or "field" alone (it is there); '
+        "with || between conditions one must hold; may be repeated",
+    )
+    add("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
+    add("--model", metavar="NAME", help="default: the model that the index was made with")
+
+
+def open_search(options: argparse.Namespace) -> tuple[EntityRetriever, dict[str, Any]]:
+    """The index that the options name, and the arguments of its `search` that `add_search` added.
+
+    Raises:
+        ValueError: a condition is malformed, or the path is no index; this is said before a model is loaded.
+        OSError: there is no such model.
+    """
+    from ..index.folder import read_manifest
+
+    where = read_filter(options.where)
+    read_manifest(options.index)
+
+    from ..index.memory import share_heap
+    from ..index.retriever import EntityRetriever
+
+    share_heap()
+    arguments = {"where": where, "mode": options.mode, "min_score": options.min_score, "precision": options.precision}
+    return EntityRetriever(options.index, options.model), arguments
+
+
 def read_filter(conditions: Sequence[str]) -> Any:
     """The filter that `--where` asks for; `None` without conditions, for which nothing need be imported.
 
