@@ -38,10 +38,11 @@ from modeling_nerret.eval.systems.trial import Settings
 from modeling_nerret.eval.tasks.task import Task
 from modeling_nerret.index.answers.promises import best_length, interval, length_at, spread_places
 from modeling_nerret.index.answers.type_search import FIRST, LEAST
-from modeling_nerret.index.answers.type_vectors import moved, unit
+from modeling_nerret.index.answers.type_vectors import moved
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.pretrained.calibration import Belief, Calibration
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
+from modeling_nerret.pretrained.type_names import unit
 
 FEW, MANY = 5, 20  # marks
 COMMON = 5  # right documents of a type that is not rare

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 Example = str | Mapping[str, Any]
 
 
-class Expression:
+class Expression(ABC):
     """Types joined by `&` (and), `|` (or) and `~` (not), as `EntityRetriever.search` accepts them.
 
     Example:
@@ -32,17 +32,17 @@ class Expression:
     def __invert__(self) -> Without:
         return Without(self)
 
+    @abstractmethod
     def types(self) -> Iterator[Type]:
         """The types, from left to right."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wanted(self) -> Iterator[Type]:
         """The types of which a document of the answer may mention an entity: those under no `~`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chances(self, leaf: Callable[[Type], np.ndarray]) -> np.ndarray:
         """Probabilities by those of the types, each taken as independent of the others."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +111,14 @@ class Both(Expression):
 
     left: Expression
     right: Expression
+    sign: ClassVar[str] = "&"
+    word: ClassVar[str] = "and"
 
     def __post_init__(self) -> None:
-        _check_parts(self.left, self.right, "&")
+        _check_parts(self.sign, self.left, self.right)
 
     def __str__(self) -> str:
-        return f"{_inner(self.left)} and {_inner(self.right)}"
+        return f"{_inner(self.left)} {self.word} {_inner(self.right)}"
 
     def types(self) -> Iterator[Type]:
         """Those of both parts."""
@@ -137,11 +139,8 @@ class Both(Expression):
 class Either(Both):
     """Documents that one part holds of, or both."""
 
-    def __post_init__(self) -> None:
-        _check_parts(self.left, self.right, "|")
-
-    def __str__(self) -> str:
-        return f"{_inner(self.left)} or {_inner(self.right)}"
+    sign: ClassVar[str] = "|"
+    word: ClassVar[str] = "or"
 
     def chances(self, leaf: Callable[[Type], np.ndarray]) -> np.ndarray:
         """One less the chance of neither."""
@@ -155,7 +154,7 @@ class Without(Expression):
     part: Expression
 
     def __post_init__(self) -> None:
-        _check_parts(self.part, self.part, "~")
+        _check_parts("~", self.part)
 
     def __str__(self) -> str:
         return f"not {_inner(self.part)}"
@@ -171,11 +170,6 @@ class Without(Expression):
     def chances(self, leaf: Callable[[Type], np.ndarray]) -> np.ndarray:
         """One less its part's."""
         return 1 - self.part.chances(leaf)
-
-
-def all_of(*parts: Expression) -> Expression:
-    """Documents that all parts hold of."""
-    return reduce(lambda left, right: left & right, parts)
 
 
 def as_expression(query: Any, **fields: Any) -> Expression:
@@ -207,8 +201,8 @@ def _inner(part: Expression) -> str:
     return f"({part})" if isinstance(part, Both) else str(part)
 
 
-def _check_parts(left: Any, right: Any, sign: str) -> None:
-    for part in (left, right):
+def _check_parts(sign: str, *parts: Any) -> None:
+    for part in parts:
         if not isinstance(part, Expression):
             raise ValueError(f"{sign} joins types, not {part!r:.60}; write Type({part!r:.60})")
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...pretrained.calibration import Belief, Calibration, Intercept
+from ...pretrained.type_names import unit
 from ..ranking import Parts, Query, Rank, Ranking, shares
 from ..snapshot import Snapshot
 from .type_query import Type
-from .type_vectors import moved, unit
+from .type_vectors import moved
 
 FIRST = 200  # documents that are ranked at first
 LEAST = 0.02  # probability of the last document that is ranked

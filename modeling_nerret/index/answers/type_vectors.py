@@ -9,6 +9,7 @@ import numpy as np
 from ...detection import GivenSpans
 from ...documents import Document
 from ...encoding import Encoder
+from ...pretrained.type_names import unit
 from ...spans import Span
 from .type_query import Example, Type
 
@@ -47,13 +48,6 @@ def moved(vector: np.ndarray, examples: np.ndarray, marks: np.ndarray) -> np.nda
         if len(group):
             vector = vector + weight * group.mean(0)
     return unit(vector)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors scaled to length 1; those of length 0 stay."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result: np.ndarray = vectors / np.maximum(lengths, 1e-9)
-    return result
 
 
 def _embed_examples(encoder: Encoder, examples: Sequence[Example]) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...pretrained.type_names import unit
 from ..hits import Hit, remove_overlaps
 from .names import is_plain, key_of
 
@@ -49,7 +50,7 @@ class Group:
     @cached_property
     def direction(self) -> np.ndarray | None:
         """The mean direction, of length 1; `None` if no vector is known. (hidden_size,)"""
-        return _unit(_unit(self.vectors).sum(0, keepdims=True))[0] if len(self.vectors) else None
+        return unit(unit(np.array(self.vectors)).sum(0, keepdims=True))[0] if len(self.vectors) else None
 
 
 def count_spellings(texts: Iterable[str]) -> dict[str, int]:
@@ -100,7 +101,7 @@ def _senses(key: str, texts: Mapping[Place, str], vectors: Mapping[Place, np.nda
     sightings = [vectors[places[number]] for number in rows]
     if len(places) == 1 or not sightings:  # as most are
         return [Group(key, places, list(texts.values()), sightings)]
-    senses = divide(_unit(sightings))
+    senses = divide(unit(np.array(sightings)))
     labels = np.full(len(places), np.bincount(senses).argmax())
     labels[rows] = senses
     groups = []
@@ -140,7 +141,7 @@ def _join(labels: np.ndarray, directions: np.ndarray, count: int) -> np.ndarray:
     """For each sense the larger one whose mean is near its own, or else itself. (senses,)"""
     sums = np.zeros((count, directions.shape[1]), dtype=directions.dtype)
     np.add.at(sums, labels, directions)
-    centres = _unit(sums)  # type: ignore[arg-type]
+    centres = unit(sums)
     targets, leaders = np.arange(count), list[int]()
     for sense in np.argsort(-np.bincount(labels), kind="stable").tolist():
         cosines = centres[leaders] @ centres[sense]
@@ -156,9 +157,3 @@ def agree(group: Group, rival: Group) -> bool:
     if group.direction is None or rival.direction is None:
         return True
     return float(group.direction @ rival.direction) >= LEAST_COSINE
-
-
-def _unit(vectors: Sequence[np.ndarray]) -> np.ndarray:
-    """Vectors of length 1 and of the same directions. (vectors, size)"""
-    rows = np.array(vectors, dtype=np.float32)
-    return rows / np.sqrt((rows * rows).sum(1, keepdims=True)).clip(1e-12)
