@@ -34,3 +34,12 @@ def task(corpus: Path) -> Any:
     from modeling_nerret.eval.tasks.task import make_task
 
     return make_task("small", read_annotations(corpus))
+
+
+@pytest.fixture
+def little_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calibration is fitted on little nonsense, and on no definitions, which are too long for a tiny window."""
+    from modeling_nerret.eval.calibration import nonsense
+
+    monkeypatch.setattr(nonsense, "COUNT", 20)
+    monkeypatch.setattr(nonsense, "DEFINITIONS", 0)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from benchmarks import answers
-from modeling_nerret.eval.calibration import nonsense
 from modeling_nerret.pretrained.calibration import Belief
 
 
@@ -30,11 +29,10 @@ def test_nothing_is_returned_for_what_is_absent() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("little_nonsense")
 def test_the_command_prints_its_tables(
     corpus: Path, tiny_checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(nonsense, "COUNT", 20)
-    monkeypatch.setattr(nonsense, "DEFINITIONS", 0)  # too long for a tiny window
     second = shutil.copy(corpus, tmp_path / "second.jsonl")
     folder = tmp_path / "vectors"
     folder.mkdir()

@@ -11,7 +11,6 @@ import pytest
 
 from modeling_nerret import EntityRetriever
 from modeling_nerret.cli import main
-from modeling_nerret.eval.calibration import nonsense as nonsense_module
 from modeling_nerret.eval.calibration.cases import Case, half_of, type_cases
 from modeling_nerret.eval.calibration.collection import Collection, collect
 from modeling_nerret.eval.calibration.fit import Foil, fit_absence, fit_intercepts
@@ -101,11 +100,10 @@ def checkpoint(tiny_checkpoint: str, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("little_nonsense")
 def test_the_command_calibrates_a_checkpoint(
     checkpoint: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(nonsense_module, "COUNT", 20)
-    monkeypatch.setattr(nonsense_module, "DEFINITIONS", 0)  # too long for a tiny window
     assert main(["calibrate", str(checkpoint), str(corpus)]) == 0
     text = capsys.readouterr().out
     assert f"| {corpus.stem} | 12 |" in text and "standard deviation" in text and "calibration.json" in text
