@@ -21,7 +21,7 @@ demo: $(READY)  ## index the demo corpus and answer three type queries
 	@$(PYTHON) -m modeling_nerret.demo
 
 test: lint  ## check style and types, and run all tests
-	@$(PYTHON) -m pytest
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)  ## check style, names and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(PYTHON) $(NO_NOUNS) && $(VENV)/bin/mypy

@@ -15,6 +15,7 @@ from modeling_nerret.adapters import _without_kernel_notice
 
 NERRET = str(Path(sys.executable).with_name("nerret"))
 SECONDS, MEGABYTES = 0.5, 60  # of processor time and memory; measured are 0.1 and 14, with a filter 0.4 and 35
+TRIES = 4
 
 
 @pytest.mark.parametrize(
@@ -40,9 +41,14 @@ SECONDS, MEGABYTES = 0.5, 60  # of processor time and memory; measured are 0.1 a
     ],
 )
 def test_help_and_wrong_arguments_come_at_once(arguments: list[str], code: int, words: str) -> None:
-    exit_code, output, error, seconds, megabytes = measure(NERRET, *arguments)
-    assert (exit_code, words in output + error) == (code, True), output + error
-    assert seconds < SECONDS and megabytes < MEGABYTES
+    runs = []
+    for _ in range(TRIES):  # on a busy machine even processor time is up to twice what it should be
+        exit_code, output, error, seconds, megabytes = measure(NERRET, *arguments)
+        assert (exit_code, words in output + error) == (code, True), output + error
+        runs.append((seconds < SECONDS and megabytes < MEGABYTES, seconds, megabytes))
+        if runs[-1][0]:
+            return
+    pytest.fail(f"not once under {SECONDS} s and {MEGABYTES} MB: {runs}")
 
 
 def test_an_index_is_described_without_a_model(tmp_path: Path, tiny_checkpoint: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 RECIPES = Path(__file__).parent / "recipes"
 SCHEDULES = ("cosine", "constant", "linear")
 # Sets that only one stage can learn from: kinds say what a mention may be, phrases are no names
-STAGE_OF_SET = {"kinds": "joint", "phrases": "detector"}
+STAGE_OF_SET = {"kinds": "joint", "words": "joint", "descriptions": "joint", "phrases": "detector"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class HeldOutSection:
     )
     entities: float = key(0.0, "share of entity names; no mention of them is trained on", least=0, below=1)
     texts: float = key(0.0, "share of texts, for the detector", least=0, below=1)
+    yardstick: bool = key(False, "hold out the types and texts of corpus/yardstick.txt, see training.yardstick")
     evaluations: int = key(10, "how often a run is measured", least=0)
     patience: int = key(0, "stop after so many measurements without gain and take the best; 0 runs to the end", least=0)
 

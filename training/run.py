@@ -13,6 +13,7 @@ from transformers import set_seed
 from .checkpoints import load_start, save_checkpoint
 from .data.sets import Data, read_sources
 from .data.source import Source
+from .data.yardstick import training_part
 from .layer_choice import choose_layer
 from .recipe_files import from_dict, list_faults
 from .recipes import Recipe, StageSection
@@ -67,16 +68,18 @@ def run_stage(
     """Run one stage; returns its part of `metrics.json`."""
     start = time.perf_counter()
     stage, folder = stage_class(state), out / f"{stage_class.name}_run"
-    facts = stage.prepare(_read_sets(section, data, folder))
+    facts = stage.prepare(_read_sets(section, data, folder, state.recipe.held_out.yardstick))
     before = stage.measure()
     log = stage.train(folder)
     facts |= {"before": before, "after": stage.measure()}
     return {"seconds": time.perf_counter() - start} | summarise(log, facts)
 
 
-def _read_sets(section: StageSection, data: Data, folder: Path) -> list[Source]:
+def _read_sets(section: StageSection, data: Data, folder: Path, yardstick: bool) -> list[Source]:
     """A section's sets; refuses a folder in which a run on other data was started."""
     sources = [source for entry in section.sets for source in read_sources(entry, data)]
+    if yardstick:
+        sources = [training_part(source) for source in sources]
     path, digests = folder / "data.json", {source.name: source.digest() for source in sources}
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) != digests:
         raise ValueError(f"the data has changed since {folder} was started; choose another --out or remove it")

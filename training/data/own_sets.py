@@ -75,14 +75,14 @@ def open_source(weight: float, folder: Path) -> Source:
     return Source("open", weight, texts, wordings | _queries(corpus_types))
 
 
-def kinds_source(weight: float, folder: Path) -> Source:
-    """The set `kinds` in `folder`: common nouns with the types that WordNet gives them.
+def kinds_source(name: str, weight: float, folder: Path) -> Source:
+    """A set in `folder` whose labels are in `kinds.types.json`: `kinds`, `words` or `descriptions`.
 
     Raises:
         FileNotFoundError: the set is not in the folder.
         ValueError: its files have another form, or do not belong together.
     """
-    path, types_path = _built(folder, "kinds.jsonl"), _built(folder, "kinds.types.json")
+    path, types_path = _built(folder, f"{name}.jsonl"), _built(folder, "kinds.types.json")
     labels, wordings = _read_kinds(types_path)
     texts = []
     for text in read(str(path)):
@@ -100,7 +100,7 @@ def kinds_source(weight: float, folder: Path) -> Source:
     present = sorted({name for text in texts for types in text.mentions.values() for name in types})
     if not present:
         raise ValueError(f"{path} has no mention with a type; {REBUILD}")
-    return Source("kinds", weight, texts, {name: wordings[name] for name in present})
+    return Source(name, weight, texts, {name: wordings[name] for name in present})
 
 
 def _read_kinds(path: Path) -> tuple[dict[str, tuple[tuple[str, ...], frozenset[str]]], dict[str, list[str]]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..recipes import SetEntry
@@ -14,7 +15,11 @@ from .own_sets import corpus_source, kinds_source, open_source, phrases_source
 from .readers import HUB, is_name_of_file, read
 from .source import Source, thin_out
 
-BUILT = {"kinds": kinds_source, "open": open_source, "phrases": phrases_source}  # from the user's folder
+KINDS = ("kinds", "words", "descriptions")
+BUILT: dict[str, Callable[[float, Path], Source]] = {
+    name: partial(kinds_source, name) for name in KINDS
+}  # from the user's folder
+BUILT |= {"open": open_source, "phrases": phrases_source}
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ def read_sources(entry: SetEntry, data: Data) -> list[Source]:
 
     Args:
         entry: its name is `corpus` (the project's own), `open` (texts of several sets in the user's folder, with the
-            project's own types), `kinds` or `phrases` (built there by `training.kinds.build`), `data` (all files that
-            the user named), that of a set in the user's folder (NAME.jsonl with types.json), or a file there or `hf:`
-            name as in `data.readers`.
+            project's own types), `kinds`, `words`, `descriptions` or `phrases` (built there by
+            `training.kinds.build`), `data` (all files that the user named), that of a set in the user's folder
+            (NAME.jsonl with types.json), or a file there or `hf:` name as in `data.readers`.
         data: what the user named.
 
     Raises:

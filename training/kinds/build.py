@@ -1,13 +1,14 @@
-"""Build the sets `kinds` and `phrases`: `python -m modeling_nerret.training.kinds.build --wordnet DIR --data DIR`.
+"""Build the sets of kinds and phrases: `python -m modeling_nerret.training.kinds.build --wordnet DIR --data DIR`.
 
 `kinds` has WordNet's definitions and examples, whose meaning is known, and texts of licensed sets, in which a common
 noun has those types that most of its meanings share. The types that it may have besides are kept: they are neither
-right nor wrong. `phrases` has the same texts with all noun phrases and amounts that a parser sees in them, for the
-detector.
+right nor wrong. `words` has WordNet's words by themselves. `descriptions` has encyclopaedia articles, whose titles
+have @
 
-Both are written into the folder of the sets:
+All are written into the folder of the sets:
 
-- `kinds.jsonl`, whose labels are meanings, words and amounts: `meaning 02084071`, `word dog`, `amount date`.
+- `kinds.jsonl`, `words.jsonl` and `descriptions.jsonl`, whose labels are meanings, words, amounts and descriptions:
+  `meaning 02084071`, `word dog`, `amount date`, `description Italian composer`.
 - `kinds.types.json`: the types of each label, and the wordings of each type.
 - `phrases.jsonl`, with the labels `phrase` and, for what may be one, `unsure`.
 """
@@ -27,19 +28,20 @@ from tqdm import tqdm
 
 from modeling_nerret.spans import Span
 
+from ..data.corpus import read_corpus_types
 from ..data.corpus_check import grams
 from ..data.own_sets import corpus_source, parsed_sets
 from ..data.readers import read
 from .amounts import AMOUNTS, amount_type, with_broader
+from .descriptions import Article, Described, describe, doubtful, plain_description, title_places
 from .phrases import Parse, Place, load_parser, parse
 from .wordnet import Meaning, WordNet
 
-KINDS, TYPES, PHRASES = "kinds.jsonl", "kinds.types.json", "phrases.jsonl"
+KINDS, WORDS, DESCRIPTIONS, PHRASES = "kinds.jsonl", "words.jsonl", "descriptions.jsonl", "phrases.jsonl"
+TYPES = "kinds.types.json"
+FILES = (KINDS, WORDS, DESCRIPTIONS, PHRASES, TYPES)
 MOST_TEXTS = 1_600  # of each set of the folder; they are long, and alike
 LONGEST_DEFINITION = 40  # words
-# Words of descriptions that say nothing of what is described
-GROUPS = frozenset({"branch", "class", "family", "form", "genus", "group", "kind", "order", "part", "series", "set"})
-GROUPS |= {"species", "taxon", "type"}
 
 
 class Labelled(NamedTuple):
@@ -69,7 +71,7 @@ class Text(NamedTuple):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the three files."""
+    """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add: Any = parser.add_argument
     add("--wordnet", type=Path, required=True, metavar="DIR", help="WordNet's files (Debian's package wordnet-base)")
@@ -88,40 +90,72 @@ def main(arguments: list[str] | None = None) -> int:
     texts = [*_own_texts(), *_set_texts(options.data)]
     if options.extracts:
         texts += _extracts(options.extracts, options.avoid)
-    with tempfile.TemporaryDirectory(dir=options.data) as folder:  # so that the three files appear whole, and together
+    with tempfile.TemporaryDirectory(dir=options.data) as folder:  # so that the files appear whole, and together
         write_sets(wordnet, spacy, texts, Path(folder))
-        for name in (KINDS, TYPES, PHRASES):
+        for name in FILES:
             Path(folder, name).replace(options.data / name)
-    print(f"{KINDS}, {TYPES} and {PHRASES} are in {options.data}")
+    print(f"{', '.join(FILES)} are in {options.data}")
     return 0
 
 
 def write_sets(wordnet: WordNet, spacy: Any, texts: Sequence[Text], folder: Path) -> None:
-    """Parse texts, and write both sets.
+    """Parse texts, and write all sets.
 
     Args:
         wordnet: the dictionary.
         spacy: the parser.
-        texts: the texts that both sets share.
-        folder: where the three files are written.
+        texts: the texts that the sets share; those with a description are articles.
+        folder: where the files are written.
     """
+    articles = [
+        Article(text.title, text.text, plain_description(text.description)) for text in texts if text.description
+    ]
+    described = describe_all(wordnet, spacy, articles)
+    words = {article.title: item.word for article, item in zip(articles, described, strict=True) if item}
     kinds = [*definitions(wordnet), *examples(wordnet)]
-    articles = [text for text in texts if text.description]
-    descriptions = parse(spacy, (text.description for text in articles))
-    words = {text.id: described_word(wordnet, result) for text, result in zip(articles, descriptions, strict=True)}
     with (folder / PHRASES).open("w", encoding="utf-8") as file:
         parses = parse(spacy, (text.text for text in texts))
         for text, result in zip(tqdm(texts, desc="parsing", disable=None), parses, strict=True):
             _write(file, Labelled(text.id, text.text, phrase_labels(result, text.mentions)))
-            meanings = kind_labels(wordnet, result, text.text) | title_label(text, words.get(text.id))
+            meanings = kind_labels(wordnet, result, text.text) | title_label(text, words.get(text.title))
             kinds.append(Labelled(text.id, text.text, dict(sorted(meanings.items()))))
-    with (folder / KINDS).open("w", encoding="utf-8") as file:
-        for item in kinds:
-            if item.labels:
-                _write(file, item)
-    labels = {label for item in kinds for label in item.labels.values()}
-    types = {"labels": _types(wordnet, sorted(labels)), "wordings": _wordings(wordnet)}
+    sets = {KINDS: kinds, WORDS: list(lone_words(wordnet)), DESCRIPTIONS: list(titles(articles, described))}
+    for name, items in sets.items():
+        with (folder / name).open("w", encoding="utf-8") as file:
+            for item in items:
+                if item.labels:
+                    _write(file, item)
+    labels = {label for items in sets.values() for item in items for label in item.labels.values()}
+    found = [item for item in described if item]
+    types = {
+        "labels": _types(wordnet, sorted(labels), found),
+        "wordings": _wordings(wordnet, {name for item in found for name in item.types}),
+    }
     (folder / TYPES).write_text(json.dumps(types, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def describe_all(wordnet: WordNet, spacy: Any, articles: Sequence[Article]) -> list[Described | None]:
+    """What each article's description says."""
+    corpus = read_corpus_types()
+    parses = parse(spacy, (article.description[:1].lower() + article.description[1:] for article in articles))
+    return [
+        describe(wordnet, corpus, article.description, result) for article, result in zip(articles, parses, strict=True)
+    ]
+
+
+def titles(articles: Sequence[Article], described: Sequence[Described | None]) -> Iterator[Labelled]:
+    """Articles with the descriptions of the titles that they name."""
+    for number, places in title_places(articles):
+        found = {place: described[owner] for place, owner in places.items()}
+        labels = {place: f"description {item.name}" for place, item in found.items() if item}
+        yield Labelled(f"article {articles[number].title}", articles[number].text, labels)
+
+
+def lone_words(wordnet: WordNet) -> Iterator[Labelled]:
+    """WordNet's words by themselves, as far as their meanings share a type."""
+    for word in sorted(wordnet.senses):
+        if wordnet.certain(word):
+            yield Labelled(f"word {word}", word, {(0, len(word)): f"word {word}"})
 
 
 def definitions(wordnet: WordNet) -> Iterator[Labelled]:
@@ -161,15 +195,6 @@ def examples(wordnet: WordNet) -> Iterator[Labelled]:
                     label = {match.span(): f"meaning {meaning.id}"}
                     yield Labelled(f"example {meaning.id}-{number}", example, label)
                     break
-
-
-def described_word(wordnet: WordNet, result: Parse) -> str | None:
-    """The word that says what a description describes: "marsupial" in "species of small marsupials"."""
-    for phrase in result.phrases:
-        word = None if phrase.is_name else wordnet.find(phrase.words)
-        if word is not None and word not in GROUPS:
-            return word
-    return None
 
 
 def title_label(text: Text, word: str | None) -> dict[Place, str]:
@@ -249,20 +274,25 @@ def _read_entries(path: Path) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _types(wordnet: WordNet, labels: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+def _types(wordnet: WordNet, labels: Sequence[str], described: Sequence[Described]) -> dict[str, dict[str, list[str]]]:
     """The types that each label means for certain, and those that it may mean."""
-    types = {}
+    types, doubts = {}, doubtful(described)
+    descriptions = {item.name: item for item in described}
     for label in labels:
         kind, _, name = label.partition(" ")
         if kind == "word":
             certain = wordnet.certain(name)
             types[label] = {"types": sorted(certain), "perhaps": sorted(wordnet.possible(name) - certain)}
+        elif kind == "description":
+            item = descriptions[name]
+            perhaps = doubts[name].union(item.perhaps).difference(item.types)
+            types[label] = {"types": list(item.types), "perhaps": sorted(perhaps)}
         else:
             types[label] = {"types": sorted(wordnet.types_of([name])) if kind == "meaning" else with_broader(name)}
     return types
 
 
-def _wordings(wordnet: WordNet) -> dict[str, list[str]]:
+def _wordings(wordnet: WordNet, described: Iterable[str]) -> dict[str, list[str]]:
     """How each type is asked for: by its name, two other words, and its definition."""
     wordings = {}
     for id_, name in wordnet.types.items():
@@ -271,6 +301,9 @@ def _wordings(wordnet: WordNet) -> dict[str, list[str]]:
         wordings[name] = [name, *meaning.words[1:3], *([definition] if 3 <= len(definition.split()) <= 25 else [])]
     for name, phrases in AMOUNTS.items():
         wordings[name] = list(dict.fromkeys([*phrases, *wordings.get(name, ())]))
+    corpus = read_corpus_types()
+    for name in sorted(described):
+        wordings.setdefault(name, corpus[name].wordings if name in corpus else [name])
     return wordings
 
 

@@ -1,0 +1,175 @@
+"""How well a checkpoint ranks mentions for types that no run has asked for, beside types that it was trained on.
+
+    python -m benchmarks.yardstick CHECKPOINT... [--data DIR]
+
+Texts and types are those of `training/data/yardstick.py`; both were held out of a checkpoint only if its recipe says
+`held_out.yardstick`. Every type ranks the mentions of all held-out texts of its set by the cosine. A row has macro
+R-Precision and area under the curve (AUC) of held-out and of seen types with 95 % intervals over types, what is kept of
+the gain over the bare value vectors, and the same for the quarter of the mentions with the rarest and the commonest
+names. The set `kinds` is measured as well if --data has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from modeling_nerret.detection import GivenSpans
+from modeling_nerret.documents import Document
+from modeling_nerret.encoding import Encoder
+from modeling_nerret.eval.measure import bootstrap
+from modeling_nerret.loading import backbone_tokenizer
+from modeling_nerret.modeling_nerret import NerretModel
+from modeling_nerret.pretrained.checkpoints import load_checkpoint
+from modeling_nerret.spans import Span
+from modeling_nerret.training.data.annotated import Annotated
+from modeling_nerret.training.data.own_sets import corpus_source, kinds_source
+from modeling_nerret.training.data.source import Source
+from modeling_nerret.training.data.yardstick import measured_part, withheld_types
+from modeling_nerret.weights import find_backbone
+
+FEWEST, MOST = 3, 0.01  # mentions of a type that is measured, and their share of all
+SEEN = 400  # seen types that are measured of a set
+QUARTER = 4
+COLUMNS = ("vectors", "set", "types", "R-Precision held out", "seen", "AUC held out", "seen", "kept", "rare", "common")
+
+
+class Mention(NamedTuple):
+    """A mention of a held-out text: its words, the types it has, and those it may have besides."""
+
+    name: str
+    types: frozenset[str]
+    perhaps: frozenset[str]
+
+
+class Yardstick:
+    """The held-out mentions of a set and the types to ask for."""
+
+    def __init__(self, source: Source):
+        self.name = source.name
+        texts = measured_part(source)
+        self.documents = [
+            Document(str(number), text.text, mentions=tuple(text.mentions)) for number, text in enumerate(texts)
+        ]
+        self.mentions = {
+            (number, span): _mention(text, span) for number, text in enumerate(texts) for span in text.mentions
+        }
+        counts = Counter(name for mention in self.mentions.values() for name in mention.types)
+        most = max(FEWEST, MOST * len(self.mentions))
+        types = sorted(name for name, count in counts.items() if FEWEST <= count <= most and name not in source.broad)
+        self.held_out = sorted(withheld_types(source).intersection(types))
+        seen = [name for name in types if name not in self.held_out]
+        self.seen = [seen[number * len(seen) // SEEN] for number in range(SEEN)] if len(seen) > SEEN else seen
+        self.queries = {name: source.wordings[name][0] for name in (*self.held_out, *self.seen)}
+        self.commonness = _commonness(source)
+
+    def encode(self, encoder: Encoder) -> tuple[list[Mention], np.ndarray, np.ndarray]:
+        """Mentions with a vector, their vectors (mentions, size), and the queries' vectors (types, size)."""
+        mentions, vectors = [], []
+        for text in encoder.encode(self.documents):
+            for span, vector in zip(text.mentions, text.vectors, strict=True):
+                mentions.append(self.mentions[int(text.document.id), span])
+                vectors.append(vector)
+        return mentions, np.stack(vectors), encoder.embed_queries(list(self.queries.values()))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print a row of a Markdown table for each checkpoint and set, the bare vectors first."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="names or folders")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the set kinds")
+    options = parser.parse_args(arguments)
+    sources = [corpus_source(1.0), *([kinds_source("kinds", 1.0, options.data)] if options.data else [])]
+    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
+    first = load_checkpoint(options.checkpoints[0]).model.config
+    for yardstick in map(Yardstick, sources):
+        bare = _bare_encoder(first.backbone, first.backbone_revision, first.layer, first.pooling)
+        floor = _print_row("bare", yardstick, bare, None)
+        for name in options.checkpoints:
+            checkpoint = load_checkpoint(name)
+            _print_row(name, yardstick, Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans()), floor)
+
+
+def _bare_encoder(backbone: str, revision: str | None, layer: int, pooling: str) -> Encoder:
+    """An encoder of value vectors without a head."""
+    folder = find_backbone(backbone, revision)
+    model = NerretModel.from_backbone(folder, layer, pooling=pooling)
+    return Encoder(model, backbone_tokenizer(folder, model.causal), GivenSpans())
+
+
+def _mention(text: Annotated, span: Span) -> Mention:
+    types = frozenset(text.mentions[span])
+    return Mention(text.text[span.start : span.end], types, frozenset(text.perhaps.get(span, ())) - types)
+
+
+def _commonness(source: Source) -> Counter[str]:
+    """How often each word stands in the texts of a set."""
+    return Counter(word for text in source.texts for word in text.text.casefold().split())
+
+
+def _print_row(
+    name: str, yardstick: Yardstick, encoder: Encoder, floor: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Measure, print a row, and return the R-Precision of held-out and of seen types."""
+    mentions, vectors, queries = yardstick.encode(encoder)
+    scores = dict(zip(yardstick.queries, queries @ vectors.T, strict=True))  # (mentions,) by type
+    held_out = [type_scores(scores[name], mentions, name) for name in yardstick.held_out]
+    seen = [type_scores(scores[name], mentions, name) for name in yardstick.seen]
+    means = [float(np.mean([value[0] for value in values])) for values in (held_out, seen)]
+    kept = (means[0] - floor[0]) / (means[1] - floor[1]) if floor else float("nan")
+    rare, common = _by_commonness(yardstick, mentions, scores)
+    cells = [_interval([value[place] for value in values]) for place in (0, 1) for values in (held_out, seen)]
+    row = [name, yardstick.name, f"{len(held_out)}, {len(seen)}", *cells, f"{kept:.2f}", f"{rare:.3f}", f"{common:.3f}"]
+    print(f"| {' | '.join(row)} |", flush=True)
+    return means[0], means[1]
+
+
+def type_scores(scores: np.ndarray, mentions: Sequence[Mention], name: str) -> tuple[float, float]:
+    """R-Precision and AUC of a type; mentions that may have it are left out.
+
+    Example:
+        >>> mentions = [Mention("Oslo", frozenset({"city"}), frozenset()), Mention("Ada", frozenset(), frozenset())]
+        >>> type_scores(np.array([0.9, 0.1]), mentions, "city")
+        (1.0, 1.0)
+    """
+    certain = np.array([name not in mention.perhaps for mention in mentions])
+    right = np.array([name in mention.types for mention in mentions])[certain]
+    order = np.argsort(-scores[certain], kind="stable")
+    ranked = right[order]  # the best first
+    count, wrong = int(ranked.sum()), int((~ranked).sum())
+    above = (np.flatnonzero(ranked) - np.arange(count)).sum()  # wrong ones above each right one
+    return float(ranked[:count].mean()), float(1 - above / (count * wrong)) if wrong else 1.0
+
+
+def _by_commonness(
+    yardstick: Yardstick, mentions: Sequence[Mention], scores: dict[str, np.ndarray]
+) -> tuple[float, float]:
+    """Macro R-Precision of all measured types within the rarest and within the commonest quarter of the names.
+
+    A name is as common as its rarest word in the texts of the set.
+    """
+    counts = [
+        min((yardstick.commonness[word] for word in mention.name.casefold().split()), default=0) for mention in mentions
+    ]
+    order, size = np.argsort(counts, kind="stable"), len(mentions) // QUARTER
+    means = []
+    for rows in (order[:size], order[-size:]):
+        part = [mentions[row] for row in rows]
+        present = Counter(name for mention in part for name in mention.types)
+        values = [type_scores(scores[name][rows], part, name)[0] for name in scores if present[name] >= FEWEST]
+        means.append(float(np.mean(values)) if values else float("nan"))
+    return means[0], means[1]
+
+
+def _interval(values: Sequence[float]) -> str:
+    low, high = bootstrap(values, seed=0)
+    return f"{np.mean(values):.3f} ({low:.3f} to {high:.3f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What an encyclopaedia says its titles are: "taxon of carnivorous marsupials", in a few words for each article.
+
+A title has its description as a type wherever its text, or another article, names it. The word that the description is
+about brings broader types: those of the corpus, where the word is a wording of one, and those of WordNet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..data.corpus import CorpusType, ancestors
+from .phrases import Parse, Place
+from .wordnet import WordNet
+
+MOST_PLACES = 3  # of a title in one text
+SHORTEST_TITLE = 5  # letters, of a title that other texts may name
+# Words of descriptions that say nothing of what is described
+GROUPS = frozenset({"branch", "class", "family", "form", "genus", "group", "kind", "order", "part", "series", "set"})
+GROUPS |= {"specie", "species", "taxon", "type"}
+_YEARS = re.compile(r"\s*\([^)]*\d[^)]*\)$")
+_DISAMBIGUATION = re.compile(r" \(.*\)$")
+_NAME = re.compile(r"[A-Z][\w'’.-]*(?: (?:of|the|and|de|von|van|al-)?\s?[A-Z0-9][\w'’.-]*)*")
+
+
+class Article(NamedTuple):
+    """A title, its text and its description."""
+
+    title: str
+    text: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a description says: itself as a type, the word that it is about, and that word's types.
+
+    Args:
+        name: the description without years.
+        word: what it is about, such as "marsupial".
+        types: broader types that the word has for certain.
+        perhaps: those that it may have.
+    """
+
+    name: str
+    word: str
+    types: tuple[str, ...]
+    perhaps: tuple[str, ...]
+
+
+def plain_description(description: str) -> str:
+    """A description as a type: without years.
+
+    Example:
+        >>> plain_description("English theologian (1328–1384)")
+        'English theologian'
+    """
+    return _YEARS.sub("", description).strip()
+
+
+def describe(wordnet: WordNet, corpus: Mapping[str, CorpusType], name: str, result: Parse) -> Described | None:
+    """What a description says; `None` if no dictionary has the word that it is about.
+
+    Args:
+        wordnet: the dictionary.
+        corpus: the corpus's types.
+        name: see `plain_description`.
+        result: its parse.
+    """
+    wordings = {wording.casefold(): key for key, entry in corpus.items() for wording in entry.wordings}
+    for phrase in result.phrases:
+        words = phrase.words
+        while words and words[-1] in GROUPS:
+            words = words[:-1]
+        word = wordnet.find(words)
+        ends = (" ".join(words[first:]) for first in range(len(words)))
+        key = next((wordings[end] for end in ends if end in wordings), None)
+        if word is None and key is None:
+            continue
+        chain = ancestors(corpus, key) if key else []
+        certain = wordnet.certain(word) if word else set()
+        possible = wordnet.possible(word) if word else set()
+        types = sorted({name, *chain, *certain})
+        return Described(name, word or key or "", tuple(types), tuple(sorted(possible - set(types))))
+    return None
+
+
+def doubtful(described: Iterable[Described]) -> dict[str, set[str]]:
+    """For each description the others that its titles may have as well: they are about the same word."""
+    by_word: dict[str, set[str]] = defaultdict(set)
+    for item in described:
+        by_word[item.word].add(item.name)
+    return {item.name: by_word[item.word] - {item.name} for item in described}
+
+
+def title_places(articles: Sequence[Article]) -> Iterator[tuple[int, dict[Place, int]]]:
+    """Where each article's text names titles: its own, and by their full names those of others.
+
+    Another article's title counts only if it is a name that no second article has, with capitals as in the title.
+
+    Yields:
+        The number of an article, and places in its text with the number of the article that they are about.
+    """
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, article in enumerate(articles):
+        numbers[_DISAMBIGUATION.sub("", article.title)].append(number)
+    names = {title: found[0] for title, found in numbers.items() if len(found) == 1 and _is_safe_name(title)}
+    for number, article in enumerate(articles):
+        title = _DISAMBIGUATION.sub("", article.title)
+        places = {match.span(): number for match in _places(title, article.text)}
+        for match in _NAME.finditer(article.text):
+            owner = names.get(match[0])
+            if owner is not None and not any(_overlap(match.span(), place) for place in places):
+                places[match.span()] = owner
+        if places:
+            yield number, dict(sorted(places.items()))
+
+
+def _places(title: str, text: str) -> list[re.Match[str]]:
+    """The first places of a title in its own text."""
+    pattern = re.compile(rf"\b{re.escape(title)}\b", re.IGNORECASE)
+    return list(pattern.finditer(text))[:MOST_PLACES] if title else []
+
+
+def _is_safe_name(title: str) -> bool:
+    """Whether a title is a name that means the same in another text: two capital words, or one long one."""
+    words = title.split()
+    capitals = [word for word in words if word[0].isupper()]
+    return len(title) >= SHORTEST_TITLE and len(capitals) >= 2 and words[-1][0].isupper()
+
+
+def _overlap(first: Place, second: Place) -> bool:
+    return first[0] < second[1] and second[0] < first[1]
