@@ -121,7 +121,8 @@ def _print_row(
     held_out = [type_scores(scores[name], mentions, name) for name in yardstick.held_out]
     seen = [type_scores(scores[name], mentions, name) for name in yardstick.seen]
     means = [float(np.mean([value[0] for value in values])) for values in (held_out, seen)]
-    kept = (means[0] - floor[0]) / (means[1] - floor[1]) if floor else float("nan")
+    gain = means[1] - floor[1] if floor else 0.0
+    kept = (means[0] - floor[0]) / gain if floor and gain else float("nan")
     rare, common = _by_commonness(yardstick, mentions, scores)
     cells = [_interval([value[place] for value in values]) for place in (0, 1) for values in (held_out, seen)]
     row = [name, yardstick.name, f"{len(held_out)}, {len(seen)}", *cells, f"{kept:.2f}", f"{rare:.3f}", f"{common:.3f}"]

@@ -182,6 +182,35 @@ def test_what_is_built_is_read_for_training(
     assert certain == {"a": True, "small bat": True, "bat": True, "small": False}
 
 
+def test_words_and_descriptions_are_built_with_the_types_of_kinds(
+    wordnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "load_parser", Parser)
+    monkeypatch.setattr(build, "_own_texts", list)
+    monkeypatch.setattr(build, "_set_texts", lambda folder: [])
+    extracts = {
+        "Big Rex (dog)": {"extract": "the small Big Rex barked in a house in a town", "description": "Old dog (1984)"},
+        "Ben": {"extract": "Ben barked in the town in the rain at Big Rex of Rome", "description": "Dog in Rome"},
+        "Batman": {"extract": "the old Batman barked in the town in the rain", "description": "Bat"},
+    }
+    (tmp_path / "extracts.json").write_text(json.dumps(extracts))
+    arguments = ["--wordnet", str(wordnet), "--data", str(tmp_path), "--extracts", str(tmp_path / "extracts.json")]
+    assert build.main(arguments) == 0
+    (words,), (titles,) = (read_sources(SetEntry(name), Data(tmp_path)) for name in ("words", "descriptions"))
+    assert {text.text for text in words.texts} == {"animal", "dog", "mammal", "mouse", "sea lion"}  # not "bat"
+    assert next(text.mentions for text in words.texts if text.text == "dog") == {Span(0, 3): ("animal", "mammal")}
+    mentions = {
+        text.text[start:end]: (set(types), set(text.perhaps.get(Span(start, end), ())))
+        for text in titles.texts
+        for (start, end, _), types in text.mentions.items()
+    }
+    assert mentions["Ben"] == ({"Dog in Rome", "animal", "mammal"}, {"Old dog"})
+    assert mentions["Batman"] == ({"Bat"}, {"animal", "mammal"})  # a beast or a club
+    ben = next(text for text in titles.texts if text.text.startswith("Ben"))
+    assert {ben.text[start:end] for start, end, _ in ben.mentions} == {"Ben", "Big Rex"}  # another article's title
+    assert titles.wordings["Old dog"] == ["Old dog"] and titles.wordings["animal"][0] == "animal"
+
+
 def test_a_set_that_is_not_built_is_named_with_its_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"phrases.jsonl is not in .*training.kinds.build"):
         read_sources(SetEntry("phrases"), Data(tmp_path))

@@ -28,7 +28,6 @@ from tqdm import tqdm
 
 from modeling_nerret.spans import Span
 
-from ..data.corpus import read_corpus_types
 from ..data.corpus_check import grams
 from ..data.own_sets import corpus_source, parsed_sets
 from ..data.readers import read
@@ -129,18 +128,15 @@ def write_sets(wordnet: WordNet, spacy: Any, texts: Sequence[Text], folder: Path
     found = [item for item in described if item]
     types = {
         "labels": _types(wordnet, sorted(labels), found),
-        "wordings": _wordings(wordnet, {name for item in found for name in item.types}),
+        "wordings": _wordings(wordnet, {item.name for item in found}),
     }
     (folder / TYPES).write_text(json.dumps(types, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def describe_all(wordnet: WordNet, spacy: Any, articles: Sequence[Article]) -> list[Described | None]:
     """What each article's description says."""
-    corpus = read_corpus_types()
     parses = parse(spacy, (article.description[:1].lower() + article.description[1:] for article in articles))
-    return [
-        describe(wordnet, corpus, article.description, result) for article, result in zip(articles, parses, strict=True)
-    ]
+    return [describe(wordnet, article.description, result) for article, result in zip(articles, parses, strict=True)]
 
 
 def titles(articles: Sequence[Article], described: Sequence[Described | None]) -> Iterator[Labelled]:
@@ -292,8 +288,8 @@ def _types(wordnet: WordNet, labels: Sequence[str], described: Sequence[Describe
     return types
 
 
-def _wordings(wordnet: WordNet, described: Iterable[str]) -> dict[str, list[str]]:
-    """How each type is asked for: by its name, two other words, and its definition."""
+def _wordings(wordnet: WordNet, descriptions: Iterable[str]) -> dict[str, list[str]]:
+    """How each type is asked for: by its name, two other words, and its definition; a description by itself."""
     wordings = {}
     for id_, name in wordnet.types.items():
         meaning = wordnet.meanings[id_]
@@ -301,9 +297,8 @@ def _wordings(wordnet: WordNet, described: Iterable[str]) -> dict[str, list[str]
         wordings[name] = [name, *meaning.words[1:3], *([definition] if 3 <= len(definition.split()) <= 25 else [])]
     for name, phrases in AMOUNTS.items():
         wordings[name] = list(dict.fromkeys([*phrases, *wordings.get(name, ())]))
-    corpus = read_corpus_types()
-    for name in sorted(described):
-        wordings.setdefault(name, corpus[name].wordings if name in corpus else [name])
+    for name in sorted(descriptions):
+        wordings.setdefault(name, [name])
     return wordings
 
 

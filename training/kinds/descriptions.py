@@ -1,29 +1,28 @@
 """What an encyclopaedia says its titles are: "taxon of carnivorous marsupials", in a few words for each article.
 
 A title has its description as a type wherever its text, or another article, names it. The word that the description is
-about brings broader types: those of the corpus, where the word is a wording of one, and those of WordNet.
+about brings WordNet's types.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..data.corpus import CorpusType, ancestors
 from .phrases import Parse, Place
 from .wordnet import WordNet
 
 MOST_PLACES = 3  # of a title in one text
-SHORTEST_TITLE = 5  # letters, of a title that other texts may name
+MOST_WORDS = 6  # of a title that other texts name
 # Words of descriptions that say nothing of what is described
 GROUPS = frozenset({"branch", "class", "family", "form", "genus", "group", "kind", "order", "part", "series", "set"})
 GROUPS |= {"specie", "species", "taxon", "type"}
 _YEARS = re.compile(r"\s*\([^)]*\d[^)]*\)$")
 _DISAMBIGUATION = re.compile(r" \(.*\)$")
-_NAME = re.compile(r"[A-Z][\w'’.-]*(?: (?:of|the|and|de|von|van|al-)?\s?[A-Z0-9][\w'’.-]*)*")
+_WORD = re.compile(r"\w(?:[\w'’.-]*\w)?")
 
 
 class Article(NamedTuple):
@@ -41,14 +40,14 @@ class Described:
     Args:
         name: the description without years.
         word: what it is about, such as "marsupial".
-        types: broader types that the word has for certain.
+        types: the description, and the types that the word has for certain.
         perhaps: those that it may have.
     """
 
     name: str
     word: str
     types: tuple[str, ...]
-    perhaps: tuple[str, ...]
+    perhaps: frozenset[str]
 
 
 def plain_description(description: str) -> str:
@@ -61,30 +60,22 @@ def plain_description(description: str) -> str:
     return _YEARS.sub("", description).strip()
 
 
-def describe(wordnet: WordNet, corpus: Mapping[str, CorpusType], name: str, result: Parse) -> Described | None:
-    """What a description says; `None` if no dictionary has the word that it is about.
+def describe(wordnet: WordNet, name: str, result: Parse) -> Described | None:
+    """What a description says; `None` if the dictionary has no word that it is about.
 
     Args:
         wordnet: the dictionary.
-        corpus: the corpus's types.
         name: see `plain_description`.
         result: its parse.
     """
-    wordings = {wording.casefold(): key for key, entry in corpus.items() for wording in entry.wordings}
     for phrase in result.phrases:
         words = phrase.words
         while words and words[-1] in GROUPS:
             words = words[:-1]
         word = wordnet.find(words)
-        ends = (" ".join(words[first:]) for first in range(len(words)))
-        key = next((wordings[end] for end in ends if end in wordings), None)
-        if word is None and key is None:
-            continue
-        chain = ancestors(corpus, key) if key else []
-        certain = wordnet.certain(word) if word else set()
-        possible = wordnet.possible(word) if word else set()
-        types = sorted({name, *chain, *certain})
-        return Described(name, word or key or "", tuple(types), tuple(sorted(possible - set(types))))
+        if word is not None:
+            certain = wordnet.certain(word)
+            return Described(name, word, (name, *sorted(certain)), frozenset(wordnet.possible(word) - certain))
     return None
 
 
@@ -111,10 +102,9 @@ def title_places(articles: Sequence[Article]) -> Iterator[tuple[int, dict[Place,
     for number, article in enumerate(articles):
         title = _DISAMBIGUATION.sub("", article.title)
         places = {match.span(): number for match in _places(title, article.text)}
-        for match in _NAME.finditer(article.text):
-            owner = names.get(match[0])
-            if owner is not None and not any(_overlap(match.span(), place) for place in places):
-                places[match.span()] = owner
+        for place in _name_places(names, article.text):
+            if not any(_overlap(place, earlier_place) for earlier_place in places):
+                places[place] = names[article.text[slice(*place)]]
         if places:
             yield number, dict(sorted(places.items()))
 
@@ -125,11 +115,23 @@ def _places(title: str, text: str) -> list[re.Match[str]]:
     return list(pattern.finditer(text))[:MOST_PLACES] if title else []
 
 
+def _name_places(names: Collection[str], text: str) -> Iterator[Place]:
+    """Where names stand in a text, the longest first at each word."""
+    words = [match.span() for match in _WORD.finditer(text)]
+    for number, (start, _) in enumerate(words):
+        if not text[start].isupper():
+            continue
+        for _, end in reversed(words[number + 1 : number + MOST_WORDS]):
+            if text[start:end] in names:
+                yield start, end
+                break
+
+
 def _is_safe_name(title: str) -> bool:
-    """Whether a title is a name that means the same in another text: two capital words, or one long one."""
+    """Whether a title is a name that means the same in another text: two or more words with capitals."""
     words = title.split()
     capitals = [word for word in words if word[0].isupper()]
-    return len(title) >= SHORTEST_TITLE and len(capitals) >= 2 and words[-1][0].isupper()
+    return len(capitals) >= 2 and words[-1][0].isupper()
 
 
 def _overlap(first: Place, second: Place) -> bool:
