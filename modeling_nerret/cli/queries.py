@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .streams import as_text
 
 if TYPE_CHECKING:
-    from ..index.answers.type_query import Example, Expression
+    from ..index.answers.type_query import Example, Expression, Type
     from ..index.retriever import EntityRetriever
 
 SAVED = "@"  # begins the name of a saved query
@@ -156,18 +156,26 @@ def type_query(options: argparse.Namespace, retriever: EntityRetriever) -> Expre
     """
     from ..index.answers.type_query import Type
 
-    def read(text: str) -> Type:
-        return retriever.saved_query(text[len(SAVED) :]) if text.startswith(SAVED) else Type(text)
-
-    expression: Expression = read(options.type)
+    expression: Expression = named_type(options.type, retriever)
     if options.wording or options.like or options.unlike:
         if options.type.startswith(SAVED):
             raise ValueError(f"{options.type} is saved as it is; --wording, --like and --unlike belong to words")
         like, unlike = _examples(options.like), _examples(options.unlike)
         expression = Type(options.type, tuple(options.wording), like, unlike)
     for option, text in getattr(options, "joins", None) or []:
-        expression = _JOINS[option](expression, read(text))
+        expression = _JOINS[option](expression, named_type(text, retriever))
     return expression
+
+
+def named_type(text: str, retriever: EntityRetriever) -> Type:
+    """A type in words, or the saved query that `@NAME` names.
+
+    Raises:
+        ValueError: no query is saved under the name.
+    """
+    from ..index.answers.type_query import Type
+
+    return retriever.saved_query(text[len(SAVED) :]) if text.startswith(SAVED) else Type(text)
 
 
 def _scope(value: str) -> str | int:
