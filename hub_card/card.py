@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from sentence_transformers import SentenceTransformer
@@ -21,11 +21,28 @@ from .push import TAG
 from .results import DATASETS, SPANS, Dataset, Result, corpus_name, losses, table
 
 TEMPLATE = Path(__file__).parent / "card.md"
-# Shown on the page: a type and names, with the scores that the checkpoint gives them
+# Shown on the page: a type and mentions in their texts, the right one first, with the scores that the checkpoint gives
 EXAMPLES = {
-    "dinosaur": ["Triceratops", "Marie Curie", "Lake Baikal", "ibuprofen"],
-    "mathematician": ["Emmy Noether", "Stegosaurus", "Nairobi", "Python"],
-    "drug that fights bacteria": ["amoxicillin", "Mount Etna", "Johannes Kepler", "violin"],
+    "dinosaur": [
+        "The herd of [Triceratops] crossed the river at dusk.",
+        "[Marie Curie] left Warsaw for Paris.",
+        "The eruption of [Mount Etna] closed the airport.",
+    ],
+    "mathematician": [
+        "[Emmy Noether] proved that every symmetry hides a conserved quantity.",
+        "[Marie Curie] left Warsaw for Paris.",
+        "He rewrote the parser in [Python] within a week.",
+    ],
+    "drug that fights bacteria": [
+        "She stopped the [amoxicillin] after a rash.",
+        "The [violin] was made in Cremona.",
+        "[Nairobi] grew around a railway depot.",
+    ],
+    "programming language": [
+        "He rewrote the parser in [Python] within a week.",
+        "The [violin] was made in Cremona.",
+        "[Emmy Noether] proved that every symmetry hides a conserved quantity.",
+    ],
 }
 
 
@@ -67,7 +84,8 @@ def write_card(checkpoint: Checkpoint, about: About, sets: Sequence[TrainedSet],
         ValueError: the licence of the backbone is unknown or forbids the name.
     """
     config = checkpoint.model.config
-    data = card_data(checkpoint, about)
+    examples = score_examples(checkpoint, about.native)
+    data = card_data(checkpoint, about, examples)
     figures = draw_types(about.results, about.system, folder / "figures")
     card: Any = ModelCard.from_template(
         data,
@@ -75,6 +93,7 @@ def write_card(checkpoint: Checkpoint, about: About, sets: Sequence[TrainedSet],
         title=_name(about.model_id),
         model_id=about.model_id,
         native=about.native,
+        examples=_example_rows(examples, about.native),
         mentions_as_text=checkpoint.model.causal and config.pooling == "end",
         tag=TAG,
         notes=about.notes.strip(),
@@ -101,7 +120,7 @@ def write_card(checkpoint: Checkpoint, about: About, sets: Sequence[TrainedSet],
     card.save(folder / "README.md")
 
 
-def card_data(checkpoint: Checkpoint, about: About) -> ModelCardData:
+def card_data(checkpoint: Checkpoint, about: About, examples: Sequence[Example]) -> ModelCardData:
     """The card's metadata, from which the Hub chooses widget, snippets and filters.
 
     Raises:
@@ -122,7 +141,7 @@ def card_data(checkpoint: Checkpoint, about: About) -> ModelCardData:
         model_name=_name(about.model_id),
         # the native form cannot repeat the measurement: it does not embed mentions in their texts
         eval_results=None if about.native else model_index(about.results, about.system) or None,
-        widget=widget(checkpoint, about.native),
+        widget=widget(examples, about.native) or None,
     )
 
 
@@ -149,17 +168,66 @@ def model_index(results: Sequence[Result], system: str) -> list[EvalResult]:
     return entries
 
 
-def widget(checkpoint: Checkpoint, native: bool) -> list[dict[str, Any]]:
-    """Examples with the checkpoint's scores, which the page shows even if no server runs the model."""
+class Example(NamedTuple):
+    """A type, and the score of each marked text, the right one first."""
+
+    query: str
+    texts: list[str]
+    scores: list[float]
+
+
+def score_examples(checkpoint: Checkpoint, native: bool) -> list[Example]:
+    """The examples of which the checkpoint finds the right mention.
+
+    Args:
+        checkpoint: the checkpoint.
+        native: whether it sees names alone, as the native form does, and not mentions in their texts.
+    """
     encoder = SentenceTransformer(modules=[NerretTransformer(checkpoint.model, checkpoint.tokenizer)])
     encoder.eval()
-    examples: list[dict[str, Any]] = []
-    for query, names in EXAMPLES.items():
-        scores = encoder.similarity(encoder.encode(query), encoder.encode(names))[0].tolist()
-        output = [{"label": name, "score": round(score, 3)} for name, score in zip(names, scores, strict=True)]
-        entry = {"source_sentence": query, "sentences": names} if native else {"text": query}
-        examples.append(entry | {"example_title": query, "output": output})
+    examples = []
+    for query, texts in EXAMPLES.items():
+        mentions = [_mention(text) for text in texts]
+        vectors = encoder.encode([_name_of(text) for text in texts]) if native else encoder.encode_document(mentions)
+        scores = encoder.similarity(encoder.encode_query(query), vectors)[0].tolist()
+        if scores[0] == max(scores):
+            examples.append(Example(query, texts, [round(score, 3) for score in scores]))
     return examples
+
+
+def widget(examples: Sequence[Example], native: bool) -> list[dict[str, Any]]:
+    """Examples with their scores, which the page shows even if no server runs the model."""
+    entries: list[dict[str, Any]] = []
+    for query, texts, scores in examples:
+        labels = [_name_of(text) if native else _mention(text)["text"] for text in texts]
+        output = [{"label": label, "score": score} for label, score in zip(labels, scores, strict=True)]
+        entry = {"source_sentence": query, "sentences": labels} if native else {"text": query}
+        entries.append(entry | {"example_title": query, "output": output})
+    return entries
+
+
+def _example_rows(examples: Sequence[Example], native: bool) -> list[tuple[str, str, float]]:
+    """Rows of the card: type, mention in bold letters, cosine."""
+    return [
+        (query if number == 0 else "", _name_of(text) if native else re.sub(r"\[(.*)\]", r"**\1**", text), score)
+        for query, texts, scores in examples
+        for number, (text, score) in enumerate(zip(texts, scores, strict=True))
+    ]
+
+
+def _name_of(marked_text: str) -> str:
+    return re.split(r"[\[\]]", marked_text)[1]
+
+
+def _mention(marked_text: str) -> dict[str, Any]:
+    """A text with a mention in brackets, as sentence-transformers gets it.
+
+    Example:
+        >>> _mention("Rain in [Oslo].")
+        {'text': 'Rain in Oslo.', 'start': 8, 'end': 12}
+    """
+    left, name, right = re.split(r"[\[\]]", marked_text)
+    return {"text": left + name + right, "start": len(left), "end": len(left) + len(name)}
 
 
 def is_repository(backbone: str | None) -> bool:

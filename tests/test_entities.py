@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from modeling_nerret import EntityRetriever
 from modeling_nerret.cli import main
 from modeling_nerret.index.answers.sentences import sentence_starts
+from modeling_nerret.index.answers.type_query import Expression
 from modeling_nerret.index.entities.aliases import is_acronym, shorter_names
 from modeling_nerret.index.entities.groups import Place, divide
 from modeling_nerret.index.entities.listing import Entity, list_entities, without_names
@@ -417,7 +418,7 @@ def test_an_answer_without_entities(index: str, capsys: pytest.CaptureFixture) -
 
 def test_the_second_type_of_pairs_may_be_a_saved_query(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     EntityRetriever(index).save_query("my rivers", "river", marks={})
-    asked: list[Any] = []
+    asked: list[str | Expression] = []
     monkeypatch.setattr(EntityRetriever, "pairs", lambda self, *queries, **options: asked.extend(queries[:2]) or [])
     assert main(["entities", index, "city", "--with", "@my rivers"]) == 0
     assert [query.name for query in asked] == ["city", "river"]

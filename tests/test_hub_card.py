@@ -26,7 +26,7 @@ from modeling_nerret.hub_card import native as native_form
 from modeling_nerret.hub_card import push as upload
 from modeling_nerret.hub_card import results as results_module
 from modeling_nerret.hub_card.build import read_recipes
-from modeling_nerret.hub_card.card import EXAMPLES
+from modeling_nerret.hub_card.card import EXAMPLES, score_examples, widget
 from modeling_nerret.hub_card.licences import check_name, licence_of, training_sets
 from modeling_nerret.hub_card.push import TAG
 from modeling_nerret.hub_card.repository import REQUIREMENTS
@@ -108,10 +108,16 @@ def test_metadata_is_what_the_hub_reads(repository: Path, native: Path) -> None:
     data = metadata_load(native / "README.md")
     assert data is not None and "model-index" not in data
     assert (data["library_name"], data["pipeline_tag"]) == ("sentence-transformers", "sentence-similarity")
-    example = data["widget"][0]
-    assert example["sentences"] == EXAMPLES[example["source_sentence"]]
-    assert [output["label"] for output in example["output"]] == example["sentences"]
-    assert all(-1 <= output["score"] <= 1 for output in example["output"])
+
+
+@pytest.mark.parametrize("is_native", [True, False])
+def test_examples_are_true(is_native: bool) -> None:
+    examples = score_examples(load_checkpoint("nerret-minilm"), is_native)
+    assert len(examples) >= 3 and {example.query for example in examples} <= EXAMPLES.keys()
+    for entry in widget(examples, is_native):
+        scores = [output["score"] for output in entry["output"]]
+        assert scores[0] > 0.5 > max(scores[1:])
+        assert not is_native or [output["label"] for output in entry["output"]] == entry["sentences"]
 
 
 @pytest.mark.parametrize("form", ["repository", "native"])
