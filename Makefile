@@ -2,6 +2,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PIP := -m pip install -qq --disable-pip-version-check
+# Without CUDA torch takes 5 GB less; where these wheels cannot be reached, the next step takes what is there
+CPU_BUILD := --index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 20
 EXTRAS := [offline,app,train,eval,quantized]
 NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks
 
@@ -12,6 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (a few minutes the first time)"
 	@test -x $(PYTHON) || python3 -m venv $(VENV)
 	@$(PYTHON) $(PIP) --upgrade "pip>=25.1"
+	@$(PYTHON) $(PIP) --constraint constraints.txt --no-deps $(CPU_BUILD) torch 2>/dev/null || true
 	@$(PYTHON) $(PIP) --constraint constraints.txt torch
 	@$(PYTHON) $(PIP) --constraint constraints.txt --group dev --editable ".$(EXTRAS)"
 	@$(PYTHON) -c "import modeling_nerret"
