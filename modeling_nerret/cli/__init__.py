@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
+from ..extras import install_line
 from .signals import Termination, terminations
 from .streams import as_text, drop_output, finish_output, prepare_streams, say, visible
 
@@ -148,7 +149,7 @@ def _message(error: BaseException, name: str | None) -> str:
         message = message[:LONGEST_MESSAGE] + " ..."
     extra = COMMANDS[name].extra if name else ""
     if isinstance(error, ModuleNotFoundError) and extra:
-        return f"{name} needs more packages ({message}); install them with: pip install 'nerret[{extra}]'"
+        return f"{name} needs more packages ({message}); install them with: {install_line(extra)}"
     if isinstance(error, MemoryError):
         return "memory ran out; finished work is kept, run the command again with more memory or shorter documents"
     if message and isinstance(error, EXPECTED) and not isinstance(error, RecursionError):
