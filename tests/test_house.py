@@ -24,7 +24,8 @@ ROOMS = {
     "index": ("pretrained",),
     "demo": (),
     "app": ("demo", "index", "pretrained"),
-    "cli": ("app", "demo", "detectors", "index", "pretrained"),
+    "serve": ("app", "index", "pretrained"),
+    "cli": ("app", "demo", "detectors", "index", "pretrained", "serve"),
 }
 
 

@@ -49,6 +49,8 @@ COMMANDS = {
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
     "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
+    "serve": Command("cli.serve", "answer programs over HTTP, from one index or several", "serve"),
+    "mcp": Command("cli.mcp", "give an index to a language model, as tools (MCP)", "mcp"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),
     "compact": Command("cli.compact", "give the space of deleted and replaced documents back to the disk"),
