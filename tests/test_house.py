@@ -24,6 +24,7 @@ ROOMS = {
     "index": ("pretrained",),
     "demo": (),
     "app": ("demo", "index", "pretrained"),
+    "bridges": ("index", "pretrained"),
     "serve": ("app", "index", "pretrained"),
     "cli": ("app", "demo", "detectors", "index", "pretrained", "serve"),
 }
