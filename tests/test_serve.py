@@ -209,7 +209,7 @@ def test_metrics_count_requests_and_passes(client: TestClient) -> None:
     client.get("/no%0Asuch%22address")
     text = client.get("/metrics").text
     assert 'nerret_requests_total{path="/search",status="200"}' in text and 'path="other",status="404"' in text
-    assert 'nerret_documents{index="first"} 2' in text and "nerret_query_passes_total" in text
+    assert 'nerret_documents{index="first"} 2' in text and "process_cpu_seconds_total" in text
 
 
 def test_an_index_that_breaks_names_no_folder(tmp_path: Path, tiny_checkpoint: str) -> None:

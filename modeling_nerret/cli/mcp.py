@@ -34,5 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from ..serve.tools import make_server
 
     share_heap()
-    make_server(EntityRetriever(options.index, options.model), Path(options.index).name).run()
+    retriever = EntityRetriever(options.index, options.model)
+    retriever.keep_in_memory()
+    make_server(retriever, Path(options.index).name).run()
     return 0

@@ -35,6 +35,7 @@ class Indexes(Mapping[str, EntityRetriever]):
             if model not in self.encoders:
                 self.encoders[model] = BatchEncoder(retriever.encoder)
             retriever.encoder = self.encoders[model]
+            retriever.keep_in_memory()
             self._retrievers[name] = retriever
         self._models = {str(checkpoint.folder): checkpoint.folder.name for checkpoint in checkpoints.values()}
 

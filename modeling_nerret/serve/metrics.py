@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -65,6 +66,8 @@ def describe(metrics: Metrics, indexes: Indexes) -> str:
     lines += [f"nerret_query_passes_total {passes}"]
     lines += _heading("nerret_queries_total", "counter", "Type queries that were embedded.")
     lines += [f"nerret_queries_total {queries}"]
+    lines += _heading("process_cpu_seconds_total", "counter", "Seconds of processor time that the server has used.")
+    lines += [f"process_cpu_seconds_total {time.process_time():.3f}"]
     lines += _heading("nerret_documents", "gauge", "Documents of an index.")
     lines += [f'nerret_documents{{index="{name}"}} {len(retriever)}' for name, retriever in indexes.items()]
     return "\n".join(lines) + "\n"
