@@ -29,11 +29,6 @@ class NerretRetriever(BaseRetriever):
 
     Raises:
         ValueError: the folder is no index.
-
-    Example:
-        >>> retriever = NerretRetriever(index=demo_index, k=1)  # doctest: +SKIP
-        >>> retriever.invoke("dinosaur")[0].metadata["nerret"]["mentions"][0]["text"]  # doctest: +SKIP
-        'Stegosaurus'
     """
 
     index: Any
