@@ -62,10 +62,11 @@ class Yardstick:
         counts = Counter(name for mention in self.mentions.values() for name in mention.types)
         most = max(FEWEST, MOST * len(self.mentions))
         types = sorted(name for name, count in counts.items() if FEWEST <= count <= most and name not in source.broad)
-        self.held_out = sorted(withheld_types(source).intersection(types))
-        seen = [name for name in types if name not in self.held_out]
-        self.seen = [seen[number * len(seen) // SEEN] for number in range(SEEN)] if len(seen) > SEEN else seen
-        self.queries = {name: source.wordings[name][0] for name in (*self.held_out, *self.seen)}
+        self.new_types = sorted(withheld_types(source).intersection(types))
+        rest = [name for name in types if name not in self.new_types]
+        count = min(SEEN, len(rest))
+        self.trained_types = [rest[number * len(rest) // count] for number in range(count)]
+        self.queries = {name: source.wordings[name][0] for name in (*self.new_types, *self.trained_types)}
         self.commonness = _commonness(source)
 
     def encode(self, encoder: Encoder) -> tuple[list[Mention], np.ndarray, np.ndarray]:
@@ -118,14 +119,14 @@ def _print_row(
     """Measure, print a row, and return the R-Precision of held-out and of seen types."""
     mentions, vectors, queries = yardstick.encode(encoder)
     scores = dict(zip(yardstick.queries, queries @ vectors.T, strict=True))  # (mentions,) by type
-    held_out = [type_scores(scores[name], mentions, name) for name in yardstick.held_out]
-    seen = [type_scores(scores[name], mentions, name) for name in yardstick.seen]
-    means = [float(np.mean([value[0] for value in values])) for values in (held_out, seen)]
+    new = [type_scores(scores[name], mentions, name) for name in yardstick.new_types]
+    rest = [type_scores(scores[name], mentions, name) for name in yardstick.trained_types]
+    means = [float(np.mean([value[0] for value in values])) for values in (new, rest)]
     gain = means[1] - floor[1] if floor else 0.0
-    kept = (means[0] - floor[0]) / gain if floor and gain else float("nan")
+    share = (means[0] - floor[0]) / gain if floor and gain else float("nan")
     rare, common = _by_commonness(yardstick, mentions, scores)
-    cells = [_interval([value[place] for value in values]) for place in (0, 1) for values in (held_out, seen)]
-    row = [name, yardstick.name, f"{len(held_out)}, {len(seen)}", *cells, f"{kept:.2f}", f"{rare:.3f}", f"{common:.3f}"]
+    cells = [_interval([value[place] for value in values]) for place in (0, 1) for values in (new, rest)]
+    row = [name, yardstick.name, f"{len(new)}, {len(rest)}", *cells, f"{share:.2f}", f"{rare:.3f}", f"{common:.3f}"]
     print(f"| {' | '.join(row)} |", flush=True)
     return means[0], means[1]
 
@@ -140,11 +141,10 @@ def type_scores(scores: np.ndarray, mentions: Sequence[Mention], name: str) -> t
     """
     certain = np.array([name not in mention.perhaps for mention in mentions])
     right = np.array([name in mention.types for mention in mentions])[certain]
-    order = np.argsort(-scores[certain], kind="stable")
-    ranked = right[order]  # the best first
-    count, wrong = int(ranked.sum()), int((~ranked).sum())
-    above = (np.flatnonzero(ranked) - np.arange(count)).sum()  # wrong ones above each right one
-    return float(ranked[:count].mean()), float(1 - above / (count * wrong)) if wrong else 1.0
+    hits = right[np.argsort(-scores[certain], kind="stable")]  # the best first
+    count, errors = int(hits.sum()), int((~hits).sum())
+    above = (np.flatnonzero(hits) - np.arange(count)).sum()  # wrong ones above each right one
+    return float(hits[:count].mean()), float(1 - above / (count * errors)) if errors else 1.0
 
 
 def _by_commonness(

@@ -189,6 +189,8 @@ def test_examples_move_the_query_towards_them(retriever: EntityRetriever) -> Non
     assert retriever.search("city", k=1, like=["London"], wordings=["town"])
     with pytest.raises(ValueError, match="an example is"):
         retriever.search("city", like=[{"text": "Ada", "start": 2, "end": 9}])
+    with pytest.raises(ValueError, match="no characters that the model can read"):  # every score was NaN
+        retriever.search("city", like=[{"text": "\u00ad", "start": 0, "end": 1}])
     with pytest.raises(ValueError, match="it must be a list"):
         retriever.search("city", like="London")
     with pytest.raises(ValueError, match="belong to one type"):

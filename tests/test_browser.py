@@ -11,8 +11,8 @@ import pytest
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 if CHROMIUM is None:
     pytest.skip("Chromium is missing; make test-app installs it", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'nerret[browser]', as make test-app does")
-app = pytest.importorskip("modeling_nerret.app.page", reason="pip install 'nerret[app]'", exc_type=ImportError)
+playwright = pytest.importorskip("playwright.sync_api", reason="make test-app installs it")
+app = pytest.importorskip("modeling_nerret.app.page", reason="pip install '.[app]'", exc_type=ImportError)
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

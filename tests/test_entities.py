@@ -418,10 +418,10 @@ def test_an_answer_without_entities(index: str, capsys: pytest.CaptureFixture) -
 
 def test_the_second_type_of_pairs_may_be_a_saved_query(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     EntityRetriever(index).save_query("my rivers", "river", marks={})
-    asked: list[str | Expression] = []
-    monkeypatch.setattr(EntityRetriever, "pairs", lambda self, *queries, **options: asked.extend(queries[:2]) or [])
+    queries: list[str | Expression] = []
+    monkeypatch.setattr(EntityRetriever, "pairs", lambda self, *pair, **options: queries.extend(pair[:2]) or [])
     assert main(["entities", index, "city", "--with", "@my rivers"]) == 0
-    assert [query.name for query in asked] == ["city", "river"]
+    assert [query.name for query in queries] == ["city", "river"]
     assert main(["entities", index, "city", "--with", "@my seas"]) == 1
 
 

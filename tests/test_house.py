@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,9 @@ ROOMS = {
     "index": ("pretrained",),
     "demo": (),
     "app": ("demo", "index", "pretrained"),
-    "cli": ("app", "demo", "detectors", "index", "pretrained"),
+    "bridges": ("index", "pretrained"),
+    "serve": ("app", "index", "pretrained"),
+    "cli": ("app", "demo", "detectors", "index", "pretrained", "serve"),
 }
 
 
@@ -62,3 +65,9 @@ def test_workshops_import_their_own_files_relatively_and_the_package_by_name(wor
 def test_names_that_are_no_nouns_are_refused() -> None:
     names = ("found", "_own", "at", "encoded", "mention", "wording", "known_types", "embedding", "__all__")
     assert [name for name in names if is_refused(name)] == ["found", "_own", "at", "encoded"]
+
+
+def test_one_place_says_how_an_extra_is_installed() -> None:
+    files = [path for folder in ("modeling_nerret", *WORKSHOPS) for path in (ROOT / folder).rglob("*.py")]
+    lines = [path.name for path in files if re.search(r"pip install '(nerret|\.)\[", path.read_text(encoding="utf-8"))]
+    assert set(lines) == {"extras.py"}

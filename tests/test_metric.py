@@ -297,7 +297,7 @@ def test_the_space_is_complete() -> None:
 
 
 def test_the_form_of_the_space_scores_json() -> None:
-    gradio = pytest.importorskip("gradio", reason="pip install 'nerret[app]'", exc_type=ImportError)
+    gradio = pytest.importorskip("gradio", reason="pip install '.[app]'", exc_type=ImportError)
     score = runpy.run_path(str(FOLDER / "app.py"))["score"]
     assert score('[["a", "b", "c"]]', '[["a", "c"]]')["per_query"] == [0.5]
     for predictions in ("[[1.5]]", "[", '"a"'):

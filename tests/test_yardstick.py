@@ -36,8 +36,8 @@ def test_no_type_is_asked_for_by_any_wording_and_no_text_is_read(corpus: Source)
         assert queries.isdisjoint(map(str.casefold, [*types[name].wordings, types[name].definition]))
     labels = {name for text in part.texts for names in text.mentions.values() for name in names}
     assert labels == part.wordings.keys() and "poet" not in labels and "writer" in labels
-    measured = {text.text for text in yardstick.measured_part(corpus)}
-    assert measured and measured.isdisjoint(text.text for text in part.texts)
+    texts = {text.text for text in yardstick.measured_part(corpus)}
+    assert texts and texts.isdisjoint(text.text for text in part.texts)
     assert 0.9 < len(part.texts) / len(corpus.texts) < 1 and part.related_types.keys() <= labels
 
 

@@ -13,6 +13,7 @@ from .headers import Receive
 from .pasted_text import MAX_CHARACTERS
 
 MAX_BODY = 1_000_000  # bytes; more than the text that the page takes, so that a text a little too long is explained
+HINT = f"a text may have {MAX_CHARACTERS:,} characters"
 MAX_UNREAD = 20  # answers of a visitor
 BODY_SECONDS = 20  # in which a body must arrive
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -41,17 +42,23 @@ class Functions:
     unread: Callable[[str], int]
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
+async def read_body(headers: Mapping[str, str], receive: Receive, most: int = MAX_BODY, hint: str = HINT) -> bytes:
     """The body of a request.
+
+    Args:
+        headers: the request's.
+        receive: gives its parts.
+        most: bytes that it may have.
+        hint: says so.
 
     Raises:
         Refusal: it is no JSON, too large, or too slow.
     """
-    too_large = Refusal(413, f"the request is too large; a text may have {MAX_CHARACTERS:,} characters")
+    too_large = Refusal(413, f"the request is too large; {hint}")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "the body must be JSON, with the content type application/json")
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or len(length) > 20 or int(length) > MAX_BODY:
+    if not length.isdecimal() or len(length) > 20 or int(length) > most:
         raise too_large
     body = bytearray()
     try:
@@ -59,7 +66,7 @@ async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
             while True:
                 message = await receive()
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY:
+                if len(body) > most:
                     raise too_large
                 if not message.get("more_body"):  # also when the visitor has gone
                     return bytes(body)

@@ -59,7 +59,7 @@ class Guard:
         try:
             await self.app(*await self._admit(scope, receive), send)
         except Refusal as refusal:
-            await _refuse(refusal, send)
+            await refuse(refusal, send)
         finally:
             self.requests -= 1
 
@@ -87,7 +87,7 @@ class Guard:
         if reads:
             return scope, receive
         body = plain_body(await read_body(headers, receive), self.functions, by_name=path == CALL)
-        return _with_body(scope, body, receive)
+        return with_body(scope, body, receive)
 
     def _query(self, path: str, query: bytes) -> bytes:
         """The part of a query string that Gradio needs.
@@ -124,7 +124,7 @@ def _without(scope: Message, names: Iterable[bytes]) -> dict[str, Any]:
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name.lower() not in names]}
 
 
-def _with_body(scope: Message, body: bytes, receive: Receive) -> tuple[Message, Receive]:
+def with_body(scope: Message, body: bytes, receive: Receive) -> tuple[Message, Receive]:
     """A request with another body."""
     unread = [body]
     scope = _without(scope, LENGTHS)
@@ -135,7 +135,8 @@ def _with_body(scope: Message, body: bytes, receive: Receive) -> tuple[Message, 
     return {**scope, "headers": [*scope["headers"], (b"content-length", str(len(body)).encode())]}, receive_body
 
 
-async def _refuse(refusal: Refusal, send: Send) -> None:
+async def refuse(refusal: Refusal, send: Send) -> None:
+    """Say why a request is refused."""
     body = json.dumps({"detail": refusal.reason}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if refusal.status in (408, 413, 415):  # the rest of the body is not read

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
+from ..extras import install_line
 from .signals import Termination, terminations
 from .streams import as_text, drop_output, finish_output, prepare_streams, say, visible
 
@@ -48,6 +49,8 @@ COMMANDS = {
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
     "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
+    "serve": Command("cli.serve", "answer programs over HTTP, from one index or several", "serve"),
+    "mcp": Command("cli.mcp", "give an index to a language model, as tools (MCP)", "mcp"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),
     "compact": Command("cli.compact", "give the space of deleted and replaced documents back to the disk"),
@@ -148,7 +151,7 @@ def _message(error: BaseException, name: str | None) -> str:
         message = message[:LONGEST_MESSAGE] + " ..."
     extra = COMMANDS[name].extra if name else ""
     if isinstance(error, ModuleNotFoundError) and extra:
-        return f"{name} needs more packages ({message}); install them with: pip install 'nerret[{extra}]'"
+        return f"{name} needs more packages ({message}); install them with: {install_line(extra)}"
     if isinstance(error, MemoryError):
         return "memory ran out; finished work is kept, run the command again with more memory or shorter documents"
     if message and isinstance(error, EXPECTED) and not isinstance(error, RecursionError):

@@ -29,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_index(parser)
     add_type(parser)
     add = parser.add_argument
-    add("--with", type=as_text, dest="other", metavar="TYPE", help="another type, or @NAME: list pairs that stand together")
+    add(
+        "--with",
+        type=as_text,
+        dest="other",
+        metavar="TYPE",
+        help="another type, or @NAME: list pairs that stand together",
+    )
     add_scope(parser)
     add("-k", type=positive, help="of how many documents (default: the whole answer)")
     add("--no-merge", action="store_false", dest="merge", help="leave shorter names, acronyms and plurals apart")
@@ -53,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
         _print_entities(options, retriever.entities(query, options.k, options.merge, **search))
     else:
         within = options.within or "document"
-        other = named_type(options.other, retriever)
-        pairs = retriever.pairs(query, other, options.k, within, options.merge, **search)
+        partner = named_type(options.other, retriever)
+        pairs = retriever.pairs(query, partner, options.k, within, options.merge, **search)
         _print_pairs(options, pairs)
     return 0
 

@@ -39,6 +39,7 @@ from .type_tree import MENTIONS, TypeTree, read_types
 COMMIT_CHARACTERS, COMMIT_DOCUMENTS = 1_000_000, 5_000  # of one commit
 # Seconds after which documents are committed, however few they are: the first ones, and, doubled each time, at most
 FIRST_SECONDS, COMMIT_SECONDS = 0.5, 5.0
+RESIDENT = 500_000  # mentions of an index that is kept in memory
 SHORT = 10  # documents of an answer that cannot say where it ends
 LEAST_LENGTH = 1e-3  # of a mention's vector; in half precision, a shorter one would lose its direction
 Where = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -162,6 +163,19 @@ class EntityRetriever:
                 report.replaced += writer.write(group)
         report.added = report.documents - report.replaced
         return report
+
+    def keep_in_memory(self, most: int = RESIDENT) -> None:
+        """Keep vectors and words in memory, so that a process which answers many searches answers them faster.
+
+        After a commit the index is read again in the background; until then, searches read the disk.
+
+        Args:
+            most: mentions of an index up to which that is done; of the default model's, each takes 1 to 2 KB.
+        """
+        store = self._store
+        if store is not None:
+            store.most_resident = most
+            store.snapshot()
 
     def compact(self) -> None:
         """Update the index's own indexes after many changes, and give unused space back to the disk.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from ..documents import Document
@@ -75,6 +76,9 @@ class Store:
         self._database: Any = None
         self._latest: tuple[tuple[int, ...], Snapshot] | None = None  # with its stamp, so that threads see both or none
         self._names: set[str] = set()  # names of files whose sizes are right
+        self.most_resident = 0  # mentions of an index that is kept in memory
+        self._loader = Lock()  # held by the thread that reads a snapshot into memory
+        self._failure: tuple[int, ...] = ()  # stamp of the commit that could not be read into memory
         self.read(lambda snapshot: snapshot.commit)  # so that damage is said at once
 
     @classmethod
@@ -162,6 +166,7 @@ class Store:
         while True:
             stamp, latest = self._read_stamp(), self._latest
             if latest and latest[0] == stamp:
+                self._make_resident(stamp, latest[1])
                 return latest[1]
             try:
                 self._check_manifest()
@@ -174,6 +179,26 @@ class Store:
             database = self._database or connect(self.path)  # it keeps what it has read of the engine's indexes
             snapshot = Snapshot(database, commit)
             self._database, self._latest = database, (stamp, snapshot)
+
+    def _make_resident(self, stamp: tuple[int, ...], snapshot: Snapshot) -> None:
+        """Begin to read a snapshot into memory, if that is wanted; until it is there, the one on disk answers."""
+        is_small = 0 < snapshot.mention_count <= self.most_resident if self.most_resident else False
+        if type(snapshot) is Snapshot and is_small and stamp != self._failure and self._loader.acquire(blocking=False):
+            Thread(target=self._load, args=(stamp, snapshot), daemon=True).start()
+
+    def _load(self, stamp: tuple[int, ...], snapshot: Snapshot) -> None:
+        from .resident import ResidentSnapshot
+
+        try:
+            resident = ResidentSnapshot(self._database or connect(self.path), snapshot.commit)
+            latest = self._latest
+            if latest and latest[0] == stamp:
+                self._latest = stamp, resident
+        except Exception as error:  # the commit may be gone; the next one is tried
+            self._failure = stamp
+            logger.warning("the index is not kept in memory: %s", error)
+        finally:
+            self._loader.release()
 
     def read(self, query: Callable[[Snapshot], T]) -> T:
         """What `query` gives for the last commit. It is asked again if files vanish, as in a compaction they do.

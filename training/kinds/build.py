@@ -32,7 +32,7 @@ from ..data.corpus_check import grams
 from ..data.own_sets import corpus_source, parsed_sets
 from ..data.readers import read
 from .amounts import AMOUNTS, amount_type, with_broader
-from .descriptions import Article, Described, describe, doubtful, plain_description, title_places
+from .descriptions import Article, Description, describe, doubtful, plain_description, title_places
 from .phrases import Parse, Place, load_parser, parse
 from .wordnet import Meaning, WordNet
 
@@ -109,8 +109,8 @@ def write_sets(wordnet: WordNet, spacy: Any, texts: Sequence[Text], folder: Path
     articles = [
         Article(text.title, text.text, plain_description(text.description)) for text in texts if text.description
     ]
-    described = describe_all(wordnet, spacy, articles)
-    words = {article.title: item.word for article, item in zip(articles, described, strict=True) if item}
+    descriptions = describe_all(wordnet, spacy, articles)
+    words = {article.title: item.word for article, item in zip(articles, descriptions, strict=True) if item}
     kinds = [*definitions(wordnet), *examples(wordnet)]
     with (folder / PHRASES).open("w", encoding="utf-8") as file:
         parses = parse(spacy, (text.text for text in texts))
@@ -118,32 +118,32 @@ def write_sets(wordnet: WordNet, spacy: Any, texts: Sequence[Text], folder: Path
             _write(file, Labelled(text.id, text.text, phrase_labels(result, text.mentions)))
             meanings = kind_labels(wordnet, result, text.text) | title_label(text, words.get(text.title))
             kinds.append(Labelled(text.id, text.text, dict(sorted(meanings.items()))))
-    sets = {KINDS: kinds, WORDS: list(lone_words(wordnet)), DESCRIPTIONS: list(titles(articles, described))}
+    sets = {KINDS: kinds, WORDS: list(lone_words(wordnet)), DESCRIPTIONS: list(titles(articles, descriptions))}
     for name, items in sets.items():
         with (folder / name).open("w", encoding="utf-8") as file:
             for item in items:
                 if item.labels:
                     _write(file, item)
     labels = {label for items in sets.values() for item in items for label in item.labels.values()}
-    found = [item for item in described if item]
+    table = [description for description in descriptions if description]
     types = {
-        "labels": _types(wordnet, sorted(labels), found),
-        "wordings": _wordings(wordnet, {item.name for item in found}),
+        "labels": _types(wordnet, sorted(labels), table),
+        "wordings": _wordings(wordnet, {description.name for description in table}),
     }
     (folder / TYPES).write_text(json.dumps(types, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def describe_all(wordnet: WordNet, spacy: Any, articles: Sequence[Article]) -> list[Described | None]:
+def describe_all(wordnet: WordNet, spacy: Any, articles: Sequence[Article]) -> list[Description | None]:
     """What each article's description says."""
     parses = parse(spacy, (article.description[:1].lower() + article.description[1:] for article in articles))
     return [describe(wordnet, article.description, result) for article, result in zip(articles, parses, strict=True)]
 
 
-def titles(articles: Sequence[Article], described: Sequence[Described | None]) -> Iterator[Labelled]:
+def titles(articles: Sequence[Article], descriptions: Sequence[Description | None]) -> Iterator[Labelled]:
     """Articles with the descriptions of the titles that they name."""
     for number, places in title_places(articles):
-        found = {place: described[owner] for place, owner in places.items()}
-        labels = {place: f"description {item.name}" for place, item in found.items() if item}
+        owners = {place: descriptions[owner] for place, owner in places.items()}
+        labels = {place: f"description {owner.name}" for place, owner in owners.items() if owner}
         yield Labelled(f"article {articles[number].title}", articles[number].text, labels)
 
 
@@ -270,17 +270,19 @@ def _read_entries(path: Path) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _types(wordnet: WordNet, labels: Sequence[str], described: Sequence[Described]) -> dict[str, dict[str, list[str]]]:
+def _types(
+    wordnet: WordNet, labels: Sequence[str], descriptions: Sequence[Description]
+) -> dict[str, dict[str, list[str]]]:
     """The types that each label means for certain, and those that it may mean."""
-    types, doubts = {}, doubtful(described)
-    descriptions = {item.name: item for item in described}
+    types, doubts = {}, doubtful(descriptions)
+    by_name = {item.name: item for item in descriptions}
     for label in labels:
         kind, _, name = label.partition(" ")
         if kind == "word":
             certain = wordnet.certain(name)
             types[label] = {"types": sorted(certain), "perhaps": sorted(wordnet.possible(name) - certain)}
         elif kind == "description":
-            item = descriptions[name]
+            item = by_name[name]
             perhaps = doubts[name].union(item.perhaps).difference(item.types)
             types[label] = {"types": list(item.types), "perhaps": sorted(perhaps)}
         else:

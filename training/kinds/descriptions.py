@@ -34,7 +34,7 @@ class Article(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Described:
+class Description:
     """What a description says: itself as a type, the word that it is about, and that word's types.
 
     Args:
@@ -60,7 +60,7 @@ def plain_description(description: str) -> str:
     return _YEARS.sub("", description).strip()
 
 
-def describe(wordnet: WordNet, name: str, result: Parse) -> Described | None:
+def describe(wordnet: WordNet, name: str, result: Parse) -> Description | None:
     """What a description says; `None` if the dictionary has no word that it is about.
 
     Args:
@@ -75,16 +75,16 @@ def describe(wordnet: WordNet, name: str, result: Parse) -> Described | None:
         word = wordnet.find(words)
         if word is not None:
             certain = wordnet.certain(word)
-            return Described(name, word, (name, *sorted(certain)), frozenset(wordnet.possible(word) - certain))
+            return Description(name, word, (name, *sorted(certain)), frozenset(wordnet.possible(word) - certain))
     return None
 
 
-def doubtful(described: Iterable[Described]) -> dict[str, set[str]]:
+def doubtful(items: Iterable[Description]) -> dict[str, set[str]]:
     """For each description the others that its titles may have as well: they are about the same word."""
     by_word: dict[str, set[str]] = defaultdict(set)
-    for item in described:
+    for item in items:
         by_word[item.word].add(item.name)
-    return {item.name: by_word[item.word] - {item.name} for item in described}
+    return {item.name: by_word[item.word] - {item.name} for item in items}
 
 
 def title_places(articles: Sequence[Article]) -> Iterator[tuple[int, dict[Place, int]]]:
@@ -98,7 +98,7 @@ def title_places(articles: Sequence[Article]) -> Iterator[tuple[int, dict[Place,
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, article in enumerate(articles):
         numbers[_DISAMBIGUATION.sub("", article.title)].append(number)
-    names = {title: found[0] for title, found in numbers.items() if len(found) == 1 and _is_safe_name(title)}
+    names = {title: owners[0] for title, owners in numbers.items() if len(owners) == 1 and _is_safe_name(title)}
     for number, article in enumerate(articles):
         title = _DISAMBIGUATION.sub("", article.title)
         places = {match.span(): number for match in _places(title, article.text)}

@@ -60,4 +60,7 @@ def _embed_examples(encoder: Encoder, examples: Sequence[Example]) -> np.ndarray
     ]
     reader = Encoder(encoder.model, encoder.tokenizer, GivenSpans(), encoder.batch_tokens)
     vectors = [item.vectors for item in reader.encode(documents)]
+    for place, rows in zip(places, vectors, strict=True):
+        if not len(rows):
+            raise ValueError(f"the example {place!r:.80} has no characters that the model can read; name another one")
     return np.concatenate([encoder.embed_queries(names), *vectors] if names else vectors)
