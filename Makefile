@@ -2,7 +2,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PIP := -m pip install -qq --disable-pip-version-check
-EXTRAS := [offline,app,train,eval,quantized]
+EXTRAS := [offline,app,files,train,eval,quantized]
 NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks
 
 .PHONY: demo test lint fix test-app test-bounds

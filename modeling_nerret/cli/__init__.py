@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
+from ..extras import install_line
 from .signals import Termination, terminations
 from .streams import as_text, drop_output, finish_output, prepare_streams, say, visible
 
@@ -68,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0, 1 (failure), 2 (bad usage), 130 (Ctrl-C), 143 (SIGTERM) or 129 (SIGHUP). Every failure is one
-        line on standard error.
+        The exit code: 0, 1 (failure), 2 (bad usage), 3 (done, but for files that could not be read), 130 (Ctrl-C),
+        143 (SIGTERM) or 129 (SIGHUP). Every failure is one line on standard error.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     name = next((argument for argument in arguments if argument in COMMANDS), None)
@@ -148,7 +149,7 @@ def _message(error: BaseException, name: str | None) -> str:
         message = message[:LONGEST_MESSAGE] + " ..."
     extra = COMMANDS[name].extra if name else ""
     if isinstance(error, ModuleNotFoundError) and extra:
-        return f"{name} needs more packages ({message}); install them with: pip install 'nerret[{extra}]'"
+        return f"{name} needs more packages ({message}); install them with: {install_line(extra)}"
     if isinstance(error, MemoryError):
         return "memory ran out; finished work is kept, run the command again with more memory or shorter documents"
     if message and isinstance(error, EXPECTED) and not isinstance(error, RecursionError):
