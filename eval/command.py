@@ -38,7 +38,7 @@ EPILOG = f"""systems, separated by commas:
   st:MODEL                  a sentence-transformers model; st:MODEL@instruct puts an instruction before the type
   bare:BACKBONE@LAYER       value vectors without a head, averaged over the mention; ...@end: of its last token
   last:BACKBONE             last hidden states, averaged over the mention
-  gliner:MODEL              one pass of GLiNER for every type (pip install 'nerret[gliner]')
+  gliner:MODEL              one pass of GLiNER for every type (extra gliner)
 
 examples:
   nerret eval news.jsonl --systems {DEFAULT},bm25

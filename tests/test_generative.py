@@ -137,7 +137,7 @@ def test_a_long_text_is_split_after_sentences() -> None:
 
 def test_without_gliner_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gliner", None)
-    with pytest.raises(ImportError, match=r"pip install 'nerret\[gliner\]'"):
+    with pytest.raises(ImportError, match=r"pip install '.\[gliner\]'"):
         Gliner("any/name")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modeling_nerret.extras import install_line
 from modeling_nerret.weights import find_backbone
 
 from .data.sets import Data, read_sources
@@ -51,7 +52,7 @@ def probe(recipe: Recipe, source: Source, device: str) -> list[dict[str, Any]]:
         from modeling_nerret.eval.tasks.annotations import label_document
         from modeling_nerret.eval.tasks.task import QuerySettings, make_task
     except ModuleNotFoundError as error:
-        raise ImportError(f"layer = \"probe\" needs more packages ({error}): pip install 'nerret[eval]'") from error
+        raise ImportError(f'layer = "probe" needs more packages ({error}): {install_line("eval")}') from error
     from modeling_nerret.backbones import family_of
     from modeling_nerret.loading import read_config
 

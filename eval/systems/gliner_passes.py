@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from modeling_nerret.detectors.gliner import check_gliner
+from modeling_nerret.extras import install_line
 from modeling_nerret.spans import Span
 
 from .trial import QueryScores, System, TaskScores, Trial
@@ -23,7 +24,7 @@ def gliner(name: str) -> System:
         ImportError: GLiNER is not installed.
     """
     if importlib.util.find_spec("gliner") is None:
-        raise ImportError(f"the system 'gliner:{name}' needs GLiNER; install it with: pip install 'nerret[gliner]'")
+        raise ImportError(f"the system 'gliner:{name}' needs GLiNER; install it with: {install_line('gliner')}")
     return partial(_extract, name)
 
 

@@ -10,12 +10,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..extras import install_line
+
 try:
     import gradio as gr
     from gradio.utils import LRUCache
     from starlette.middleware import Middleware
 except ImportError as error:
-    raise ImportError("the app needs Gradio: pip install 'nerret[app]'") from error
+    raise ImportError(f"the app needs Gradio: {install_line('app')}") from error
 
 from ..demo import QUERIES, demo_corpus
 from ..index.ranking import MODES

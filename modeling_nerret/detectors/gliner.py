@@ -10,6 +10,7 @@ import torch
 
 from ..configuration_nerret import stock_faults
 from ..documents import Document
+from ..extras import install_line
 from ..files import read_json
 from ..forms import WORD
 from ..spans import Span
@@ -39,7 +40,6 @@ TYPES = (
     "law or language",
     "date or number",
 )
-INSTALL = "pip install 'nerret[gliner]'"
 CONFIG = "gliner_config.json"
 # Fields that name a model whose configuration is read from the Hub, unless another field holds it
 ENCODERS = {
@@ -79,7 +79,9 @@ class Gliner:
         try:
             from gliner import GLiNER
         except ImportError as error:
-            raise ImportError(f"the detector gliner:{name_or_path} needs GLiNER ({error}): {INSTALL}") from None
+            raise ImportError(
+                f"the detector gliner:{name_or_path} needs GLiNER ({error}): {install_line('gliner')}"
+            ) from None
         self.types, self.threshold, self.batch_size = list(types), threshold, batch_size
         self.model: Any = GLiNER.from_pretrained(str(check_gliner(name_or_path))).to(device).eval()
 
