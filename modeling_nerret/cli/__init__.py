@@ -46,6 +46,7 @@ COMMANDS = {
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
     "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
+    "open": Command("cli.open", "print a stored document, with the mentions of a type marked"),
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
     "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),

@@ -93,7 +93,7 @@ def _quietly(task: Callable[[], T], fault: str) -> T:
         raise
     except Exception as error:  # damaged files make the library fail in any way
         if "cryptography" in str(error) and type(error).__name__ == "DependencyError":
-            raise OSError("it is encrypted; save it without encryption") from None
+            raise OSError("it is encrypted with AES; save it without, or: pip install cryptography") from None
         raise OSError(f"{fault} ({str(error) or type(error).__name__:.100})") from None
     finally:
         logger.setLevel(level)
