@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 from .lines import decode_marked, find_fault
+from .markup import Token, tokens
 
 BLOCKS = frozenset(
     re.findall(
@@ -17,8 +17,7 @@ BLOCKS = frozenset(
     )
 )
 ROWS, CELLS, LINE_ENDS = frozenset(["tr"]), frozenset(["td", "th"]), frozenset(["br"])
-CODE = frozenset(["script", "style"])
-UNSEEN = CODE | {"template", "noscript", "svg", "iframe"}
+UNSEEN = frozenset(["template", "noscript", "svg", "iframe"])
 # Names of meta elements for each field, the best first; by `name`, `property` or `itemprop`
 METADATA = {
     "title": ("og:title", "dc.title", "twitter:title"),
@@ -50,60 +49,60 @@ def html_fields(data: bytes, charset: str = "") -> dict[str, Any]:
     text = _decode(data, charset)
     page = _Page(text, UNSEEN)
     if page.is_open:  # an element that is not shown never ends, and would hide the rest
-        page = _Page(text, CODE)
+        page = _Page(text, frozenset())
     return page.fields()
 
 
-class _Page(HTMLParser):
-    """Collects the visible text of a page: blocks with an empty line between them, cells with a tab."""
+class _Page:
+    """Collects the visible text of a page: blocks with an empty line between them, cells with a tab.
+
+    Args:
+        text: the page.
+        unseen: elements whose content is not shown.
+    """
 
     def __init__(self, text: str, unseen: frozenset[str]):
-        super().__init__(convert_charrefs=True)
         self._parts: list[str] = []
         self._title: list[str] = []
         self._metas: dict[str, str] = {}
         self._address = ""
-        self._hidden_tags = unseen
+        self._unseen_tags = unseen
         self._unseen = 0  # elements that are open and not shown
         self._in_title = self._in_pre = False
-        self.feed(text)
-        self.close()
+        for token in tokens(text):
+            if token.text:
+                self._add(token.text)
+            else:
+                self._handle(token)
 
     @property
     def is_open(self) -> bool:
         """Whether an element that is not shown never ended."""
         return self._unseen > 0
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag in self._hidden_tags:
-            self._unseen += 1
-        elif tag == "title" and not self._unseen:
-            self._in_title = not self._title
-        elif tag in ("meta", "link"):
-            self._note({name: value or "" for name, value in attributes}, tag)
-        else:
-            self._in_pre = self._in_pre or tag == "pre"
-            self._break(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag not in self._hidden_tags:
-            self.handle_starttag(tag, attributes)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._hidden_tags:
-            self._unseen = max(0, self._unseen - 1)
+    def _handle(self, token: Token) -> None:
+        """Take note of a tag."""
+        tag = token.tag
+        if tag in self._unseen_tags:
+            if token.is_end:
+                self._unseen = max(0, self._unseen - 1)
+            elif not token.source.endswith("/>"):
+                self._unseen += 1
         elif tag == "title":
-            self._in_title = False
+            self._in_title = not token.is_end and not self._unseen and not self._title
+        elif tag in ("meta", "link"):
+            self._note(token.attributes(), tag)
         else:
-            self._in_pre = self._in_pre and tag != "pre"
-            if tag in BLOCKS:
+            if tag == "pre":
+                self._in_pre = not token.is_end
+            if not token.is_end or tag in BLOCKS:
                 self._break(tag)
 
-    def handle_data(self, data: str) -> None:
+    def _add(self, text: str) -> None:
         if self._in_title:
-            self._title.append(data)
+            self._title.append(text)
         elif not self._unseen:
-            self._parts.append(data if self._in_pre else _SPACES.sub(" ", data))
+            self._parts.append(text if self._in_pre else _SPACES.sub(" ", text))
 
     def _break(self, tag: str) -> None:
         if tag in BLOCKS:
