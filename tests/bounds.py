@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PROJECT = ROOT / "pyproject.toml"
 BOUND = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*>=\s*([0-9.]+)")
-EXTRAS = ("offline", "train", "eval", "quantized")
+EXTRAS = ("offline", "files", "train", "eval", "quantized")
 # `oldest` has no app, because gradio 6.31 needs huggingface_hub 1.16, and no gliner, whose weights no test has. With
 # the other bounds each of them resolves. `newest` tests the app, with gradio 6.31.
 APP = "app"

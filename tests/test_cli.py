@@ -156,6 +156,7 @@ def _write(path: Path, kind: str) -> list[str]:
             file.writelines(json.dumps(line) + "\n" for line in LINES)
     elif kind == "txt":
         path.write_text("\r\n".join(texts) + "\r\n\r\n", encoding="utf-8", newline="")
+        return ["--split", "line"]
     elif kind == "csv":
         rows = [f'{number},"{text}"' for number, text in enumerate(texts)]
         path.write_text("id,body\n" + "\n".join(rows), encoding="utf-8")
@@ -219,7 +220,7 @@ def test_a_broken_line_is_reported_and_stops_the_command_unless_skipped(
         (["info", "{tmp}"], "is no nerret index"),
         (["delete", "{tmp}/nowhere", "a"], "is no nerret index"),
         (["index", "{tmp}/nothing.jsonl", "{tmp}/i"], "it is not there"),
-        (["index", "{tmp}/corpus.docx", "{tmp}/i"], "accepted are .jsonl"),
+        (["index", "{tmp}/corpus.png", "{tmp}/i"], "accepted are .jsonl"),
         (["index", "{corpus}", "{tmp}/i", "--model", "no-such-model"], "no model 'no-such-model'"),
         (["index", "{corpus}", "{tmp}/i", "--detector", "magic"], "accepted are probe"),
         (["search", "{index}", ""], "a type query is a few words"),
@@ -232,7 +233,7 @@ def test_a_broken_line_is_reported_and_stops_the_command_unless_skipped(
 def test_failures_are_one_line_with_a_remedy(
     arguments: list[str], message: str, tmp_path: Path, corpus: str, index: str, capsys: pytest.CaptureFixture
 ) -> None:
-    (tmp_path / "corpus.docx").write_bytes(b"")
+    (tmp_path / "corpus.png").write_bytes(b"")
     command = [argument.format(tmp=tmp_path, corpus=corpus, index=index) for argument in arguments]
     assert main(command) == 1
     out, err = capsys.readouterr()

@@ -18,7 +18,7 @@ from modeling_nerret.index.readers import BadLine, read_corpus
 
 
 def read(path: Path, **options: str) -> list[Document | BadLine]:
-    return list(read_corpus(str(path), **options))
+    return list(read_corpus(str(path), **{"split": "line"} | options))
 
 
 def reasons(path: Path) -> list[str]:

@@ -19,7 +19,7 @@ from modeling_nerret.index.readers import BadLine, csv_file, json_file, lines, r
 
 def read(path: Path, **options: Any) -> tuple[list[Document], list[str]]:
     """Documents, and broken lines as `place: reason`."""
-    records = list(read_corpus(str(path), **options))
+    records = list(read_corpus(str(path), **{"split": "line"} | options))
     documents = [record for record in records if isinstance(record, Document)]
     broken_lines = [record for record in records if isinstance(record, BadLine)]
     return documents, [f"{line.where.removeprefix(path.name + ', ')}: {line.reason}" for line in broken_lines]

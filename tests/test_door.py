@@ -29,6 +29,10 @@ TRIES = 4
         (["search", "nowhere", "city", "--where", ""], 1, "a --where is empty"),
         (["search", "nowhere", "city"], 1, "is no nerret index"),
         (["entities", "--help"], 0, "--within sentence"),
+        (["search", "--help"], 0, "--html FILE"),
+        (["open", "--help"], 0, "--mark TYPE"),
+        (["index", "--help"], 0, "--exclude"),
+        (["index", "a.txt"], 2, "the following arguments are required"),
         (["entities", "nowhere", "city", "--within", "3"], 1, "name the other one: --with TYPE"),
         (["index", "nowhere.jsonl", "index", "--detector", "magic"], 1, "accepted are probe, given"),
         (["serve", "--help"], 0, "--token-file"),
@@ -57,7 +61,7 @@ def test_help_and_wrong_arguments_come_at_once(arguments: list[str], code: int, 
 
 def test_an_index_is_described_without_a_model(tmp_path: Path, tiny_checkpoint: str) -> None:
     script = (
-        "import sys, modeling_nerret.index.store, modeling_nerret.index.ranking, modeling_nerret.index.readers;"
+        "import sys, modeling_nerret.index.store, modeling_nerret.index.ranking, modeling_nerret.index.readers.tree;"
         "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
     )
     assert measure(sys.executable, "-c", script)[0] == 0

@@ -24,7 +24,8 @@ class Command:
         if content is not None:
             (self.folder / name).parent.mkdir(exist_ok=True)
             (self.folder / name).write_text(content, encoding="utf-8")
-        code = main(["index", str(self.folder / name), self.index, "--model", self._model, *flags])
+        lines = ["--split", "line"] if name.endswith(".txt") else []
+        code = main(["index", str(self.folder / name), self.index, "--model", self._model, *lines, *flags])
         self.error = self._capsys.readouterr().err
         return code
 
@@ -45,7 +46,7 @@ def test_files_without_ids_do_not_replace_each_other(command: Command, monkeypat
     assert command.texts() == ["Ada", "Graz", "Oslo", "Rome"]
     assert "1 documents added, 0 replaced, 0 unchanged, 0 broken lines skipped; 4 documents" in command.error
     monkeypatch.chdir(command.folder / "x")
-    assert main(["index", "../a.txt", command.index]) == 0
+    assert main(["index", "../a.txt", command.index, "--split", "line"]) == 0
     assert command.run("a.txt", "Ada\nParis\nWien\n") == 0
     assert "1 documents added, 1 replaced, 1 unchanged, 0 broken lines skipped; 5 documents" in command.error
 

@@ -423,12 +423,12 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     try:
         with monkeypatch.context() as patch:
             patch.setattr(Writer, "write", write_and_interrupt)
-            assert main(["index", str(corpus), index, "--model", tiny_checkpoint]) == 130
+            assert main(["index", str(corpus), index, "--split", "line", "--model", tiny_checkpoint]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == ("nerret: interrupted; finished work is kept, run the command again to go on\n")
     assert len(Store(index)) == 4
-    assert main(["index", str(corpus), index]) == 0
+    assert main(["index", str(corpus), index, "--split", "line"]) == 0
     assert "4 documents added, 0 replaced, 4 unchanged" in capsys.readouterr().err
 
 

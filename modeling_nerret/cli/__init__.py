@@ -46,6 +46,7 @@ COMMANDS = {
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
     "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
+    "open": Command("cli.open", "print a stored document, with the mentions of a type marked"),
     "mark": Command("cli.mark", "judge some documents, so that a query finds more and knows better where to end"),
     "types": Command("cli.types", "show which types an index holds"),
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
@@ -71,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0, 1 (failure), 2 (bad usage), 130 (Ctrl-C), 143 (SIGTERM) or 129 (SIGHUP). Every failure is one
-        line on standard error.
+        The exit code: 0, 1 (failure), 2 (bad usage), 3 (done, but for files that could not be read), 130 (Ctrl-C),
+        143 (SIGTERM) or 129 (SIGHUP). Every failure is one line on standard error.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     name = next((argument for argument in arguments if argument in COMMANDS), None)

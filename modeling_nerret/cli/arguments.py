@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..pretrained.built_in import DEFAULT
 
@@ -23,6 +24,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "gliner:NAME (GLiNER), or generative:NAME (a language model)",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps")
+
+
+def allow_mixing(parser: argparse.ArgumentParser) -> None:
+    """Let options stand between arguments of which there may be several; argparse would take the first ones only."""
+    parse = parser.parse_known_args
+
+    def parse_mixed(arguments: Any = None, namespace: Any = None) -> Any:
+        parser.parse_known_args = parse  # type: ignore[method-assign]
+        try:
+            return parser.parse_known_intermixed_args(arguments, namespace)
+        finally:
+            parser.parse_known_args = parse_mixed  # type: ignore[assignment, method-assign]
+
+    parser.parse_known_args = parse_mixed  # type: ignore[assignment, method-assign]
 
 
 def check_device(name: str) -> None:

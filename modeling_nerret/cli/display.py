@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,8 @@ from ..index.entities.listing import Context, Entity
 from ..index.entities.pairs import Pair
 from ..index.excerpts import surroundings
 from ..index.hits import Answer, Hit, remove_overlaps
+from .citations import cite
+from .columns import Copies, cell, choose_columns
 from .streams import one_line
 
 AROUND = 100  # characters of context on either side of the best mention
@@ -19,28 +22,46 @@ BESIDE = 30  # characters of context on either side of an entity's mention
 MOST_IDS = 5  # of a pair's documents
 
 
-def print_answer(answer: Answer, limit: int | None = None, why: bool = False) -> None:
+def print_answer(
+    answer: Answer,
+    hits: Sequence[Hit],
+    limit: int | None = None,
+    why: bool = False,
+    columns: Sequence[str] | None = None,
+    copies: Copies = MappingProxyType({}),
+) -> None:
     """Print to standard output what an answer promises, and its hits.
 
     Args:
         answer: the answer.
+        hits: those of its hits that are to be shown.
         limit: how many hits to print; `None`: all.
         why: whether to say why each is there.
+        columns: see `columns.choose_columns`.
+        copies: ids of near-duplicates of a hit, by its id.
+
+    Raises:
+        ValueError: a column is unknown.
     """
+    names = None if columns is None else choose_columns(hits, columns, ["why"] * why)
     if answer.note:
         print(one_line(answer.note))
     if answer or not answer.note:
-        print_hits(answer[:limit], why)
-    if limit is not None and len(answer) > limit:
-        print(f"... and {len(answer) - limit:,} more; --all shows them")
+        if names is None:
+            print_hits(hits[:limit], why, copies)
+        else:
+            _print_columns(hits[:limit], names, copies)
+    if limit is not None and len(hits) > limit:
+        print(f"... and {len(hits) - limit:,} more; --all shows them")
 
 
-def print_hits(hits: Sequence[Hit], why: bool = False) -> None:
-    """Print hits to standard output, best first.
+def print_hits(hits: Sequence[Hit], why: bool = False, copies: Copies = MappingProxyType({})) -> None:
+    """Print hits to standard output, best first, each with its title, date and link if it has them.
 
     Args:
         hits: the hits.
         why: whether to say why each is there.
+        copies: ids of near-duplicates of a hit, by its id.
     """
     console = Console(highlight=False)
     plain = not console.is_terminal
@@ -51,11 +72,48 @@ def print_hits(hits: Sequence[Hit], why: bool = False) -> None:
     table = _table("right" if has_chances else "score", "document", "text")
     for hit in hits:
         figure = f"{hit.score:.3f}" if hit.probability is None else f"{100 * hit.probability:.0f} %"
-        text = excerpt(hit, plain)
+        text = _source(hit).append_text(excerpt(hit, plain))
+        if names := copies.get(hit.id):
+            text.append(f"\nalmost equal: {_list(names)}", style="dim")
         if why:
             text.append("\n" + one_line(hit.why()), style="dim")
         table.add_row(figure, Text(one_line(hit.id)), text)
     console.print(table)
+
+
+def _source(hit: Hit) -> Text:
+    """A line with title, date and link; nothing if there are none."""
+    citation = cite(hit.metadata)
+    line = Text(one_line(citation.title), style="bold")
+    for part in filter(None, (citation.date, citation.link)):
+        line.append(f"{' · ' if line else ''}{one_line(part)}", style="not bold dim")
+    return line.append("\n") if line else Text()
+
+
+def _print_columns(hits: Sequence[Hit], columns: Sequence[str], copies: Copies) -> None:
+    """Print a table with these columns."""
+    console = Console(highlight=False)
+    if not hits:
+        console.print("no document found")
+        return
+    table = _table(*columns)
+    for hit in hits:
+        line = excerpt(hit, not console.is_terminal)
+        table.add_row(*(_cell(hit, name, line, copies) for name in columns))
+    console.print(table)
+
+
+def _cell(hit: Hit, name: str, line: Text, copies: Copies) -> Text:
+    if name == "text":
+        return line
+    if name == "right" and hit.probability is not None:
+        return Text(f"{100 * hit.probability:.0f} %")
+    return Text(one_line(str(cell(hit, name, "", copies))))
+
+
+def _list(ids: Sequence[str]) -> str:
+    """Some ids in words, the first of many."""
+    return ", ".join(map(one_line, ids[:MOST_IDS])) + (", …" if len(ids) > MOST_IDS else "")
 
 
 def print_entities(entities: Sequence[Entity]) -> None:
@@ -94,7 +152,7 @@ def print_pairs(pairs: Sequence[Pair], names: Sequence[str]) -> None:
         return
     table = _table("documents", *map(one_line, names), "in")
     for pair in pairs:
-        ids = ", ".join(map(one_line, pair.ids[:MOST_IDS])) + (", …" if pair.documents > MOST_IDS else "")
+        ids = _list(pair.ids)
         cells = (one_line(pair.first.name), one_line(pair.second.name), ids)
         table.add_row(str(pair.documents), *map(Text, cells))
     console.print(table)

@@ -8,30 +8,70 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from .arguments import add_model, check_device
+from .arguments import add_model, allow_mixing, check_device
+from .inputs import check_inputs, open_inputs, prune, say_what_was_read
 from .streams import as_text, say
 
 if TYPE_CHECKING:
     from ..documents import Document
-    from ..index.readers import BadLine, Corpus
+    from ..index.readers import BadLine
     from ..index.retriever import EntityRetriever
     from .progress import Progress
 
-DEMO = "demo"
 GROUP_CHARACTERS, GROUP_DOCUMENTS = 1_000_000, 1_000  # that are looked up at once
+SKIPPED = 3  # the exit code if files were skipped
+
+EPILOG = """examples:
+  nerret index articles.jsonl my-index
+  nerret index letters/ reports/*.pdf my-index
+  nerret index archive/ my-index --include "*.html" --exclude drafts --prune
+  nerret index "mails/**/*.eml" my-index
+  nerret index table.csv my-index --text-column title,body
+  cat articles.jsonl | nerret index - my-index
+
+Of a folder all files are read, also those in its folders: .jsonl .json .csv .tsv .txt .md .html .eml (these also as .gz
+and .zst), .pdf (a document a page), .docx, .xlsx, .parquet, and folders of Hugging Face datasets. Links in it are not
+followed. A file that cannot be read costs no other: it is named at the end, and the exit code is 3.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
+    allow_mixing(parser)
     add = parser.add_argument
     add(
-        "corpus",
-        help="JSONL, JSON, CSV, TSV, TXT (a document a line), the same with .gz, Parquet, - for JSONL on stdin, or "
-        "demo for the 339 short texts that come with nerret",
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help='files, folders or quoted patterns ("**/*.pdf"); - for JSONL on standard input; demo for the 339 short '
+        "texts that come with nerret",
     )
-    add("index", help="the index folder; made if it is not there")
+    add("index", metavar="INDEX", help="the index folder; made if it is not there")
     add_model(parser)
-    add("--text-column", type=as_text, default="text", metavar="NAME", help="field with the text (default: text)")
+    for name, meaning in (
+        ("include", "read only files like this"),
+        ("exclude", "leave out files or folders like this"),
+    ):
+        add(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f'of folders, {meaning}: a name such as "*.md", or a path such as "2020/**/*.md"; may be repeated',
+        )
+    add(
+        "--split",
+        choices=("file", "paragraph", "line"),
+        help="what of a .txt or .md file is a document: the file (default), a paragraph or a line",
+    )
+    add(
+        "--text-column",
+        type=as_text,
+        default="text",
+        metavar="NAME,...",
+        help="field with the text (default: text); of several, such as title,body, the texts are joined",
+    )
     add(
         "--id-column",
         type=as_text,
@@ -43,29 +83,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--on-error",
         choices=("stop", "skip"),
         default="stop",
-        help="what to do at a broken line: stop (default), or skip it and say so",
+        help="what to do at a broken line: stop reading its file (default), or skip the line and say so",
     )
-    add("--prune", action="store_true", help="remove documents of earlier lines that the file no longer has")
+    add("--prune", action="store_true", help="remove documents of earlier runs that the files no longer have")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Index what is new or has changed, and print a summary."""
+    """Index what is new or has changed, and print a summary; 3 if files were skipped."""
     from ..detectors import check_name, load_detector
 
     check_name(options.detector)
-    if options.prune and options.corpus in ("-", DEMO):
-        raise ValueError("--prune compares an index with a file; without a file, remove documents with: nerret delete")
+    check_inputs(options)
 
-    from ..demo import demo_corpus
     from ..index.memory import share_heap
-    from ..index.readers import read_corpus
+    from ..index.readers import Corpus
 
     share_heap()  # before anything starts threads
-    is_demo = options.corpus == DEMO
-    path = demo_corpus() if is_demo else options.corpus
-    # the demo's mentions are gold, no metadata
-    corpus = read_corpus(path, options.text_column, options.id_column, spans=is_demo or options.detector == "given")
+    corpus = open_inputs(options)
     first = next(corpus, None)  # a corpus that cannot be read should say so before a model is loaded
+    if not isinstance(corpus, Corpus) and first is None and len(options.inputs) == 1 and not corpus.tree.has_folders:
+        raise OSError(f"{corpus.faults[0].where}: {corpus.faults[0].reason}")
     check_device(options.device)
 
     from ..index.retriever import EntityRetriever
@@ -78,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
         records = chain([] if first is None else [first], corpus)
         documents = _documents(records, counts, options.on_error == "stop", progress)
         report = retriever.add(_changes(documents, retriever, counts, progress))
-    message = _prune(retriever, corpus, counts["broken"], options)
+    message = prune(retriever, corpus, counts["broken"], options)
     say(
         f"{options.index}: {report.added} documents added, {report.replaced} replaced, "
         f"{counts['unchanged']} unchanged, {counts['broken']} broken lines skipped; "
@@ -86,7 +123,10 @@ def run(options: argparse.Namespace) -> int:
     )
     if message:
         say(message)
-    return 0
+    if isinstance(corpus, Corpus):
+        return 0
+    say_what_was_read(corpus)
+    return SKIPPED if corpus.faults else 0
 
 
 def _documents(
@@ -133,23 +173,3 @@ def _is_same(old: Document | None, document: Document, spans: bool) -> bool:
     if spans and {span[:2] for span in old.mentions} != {span[:2] for span in document.mentions}:
         return False
     return to_json(old.metadata) == to_json(document.metadata)
-
-
-def _prune(retriever: EntityRetriever, corpus: Corpus, faults: int, options: argparse.Namespace) -> str:
-    """Remove documents of lines that the file no longer has, if asked; what there is to say about it."""
-    stale = [name for name in retriever.ids(corpus.prefix) if not corpus.has_given(name)] if corpus.prefix else []
-    if stale and not options.prune:
-        return (
-            f"{len(stale)} documents in the index come from lines that {options.corpus} no longer has; "
-            "run the command again with --prune to remove them"
-        )
-    if stale and faults:
-        return f"--prune removed nothing, because {faults} broken lines were skipped; mend them first"
-    if stale:
-        return f"{retriever.delete(stale)} documents removed that {options.corpus} no longer has"
-    if options.prune and not corpus.has_made_ids:
-        return (
-            f"--prune removed nothing: {options.corpus} has ids of its own, which do not tell the file of a document; "
-            "remove documents with: nerret delete"
-        )
-    return "--prune had nothing to remove" if options.prune else ""

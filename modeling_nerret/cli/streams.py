@@ -17,6 +17,7 @@ from typing import Any
 
 # C0 and C1 controls, line separators, embeddings and overrides of the writing direction, halves of characters
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # begin a formula in some spreadsheet
 _SPACES = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 
 
@@ -117,12 +118,13 @@ def print_json(value: Any) -> None:
 def print_csv(rows: Iterable[Sequence[Any]]) -> None:
     """Print rows as comma-separated values, on a line each.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, which the spreadsheet hides.
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, which the spreadsheet hides. All
+    texts are in quotes: a spreadsheet of a language that parts cells by semicolons would else begin a cell in a text.
     """
     import csv
 
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(map(_harmless, row) for row in rows)
+    csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(map(_harmless, row) for row in rows)
     print(stream.getvalue(), end="")
 
 
@@ -131,7 +133,7 @@ def _harmless(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = one_line(value)
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.lstrip().startswith(FORMULAS) else text
 
 
 def _strict(value: Any) -> Any:

@@ -17,7 +17,7 @@ from ..encoding import BATCH_TOKENS, Encoder, Report
 from ..pretrained.built_in import DEFAULT, built_in
 from ..pretrained.checkpoints import Checkpoint, load_checkpoint
 from .answers.asking import Extent, ask, check_promise
-from .answers.evidence import explain, make_hits
+from .answers.evidence import explain, make_hits, match
 from .answers.saved_queries import read_query, write_query
 from .answers.scopes import DOCUMENT, check_scope
 from .answers.type_query import Example, Expression, Type, as_expression
@@ -29,7 +29,7 @@ from .entities.listing import Entity, list_entities, without_names
 from .entities.pairs import Pair, pair_entities
 from .filters import Filter
 from .folder import as_path, has_index, is_vacant
-from .hits import Answer, Hit
+from .hits import Answer, Hit, Mention
 from .ranking import MODES, Query
 from .snapshot import Snapshot
 from .store import Store
@@ -282,6 +282,26 @@ class EntityRetriever:
             return Answer(hits, str(expression), **verdict.promises(k is None, mark_ids))
 
         return self._store.read(answer)
+
+    def mentions(self, id: str, type_query: str | Expression) -> list[Mention]:
+        """The mentions of a document that match a type well, in order of their start.
+
+        Raises:
+            ValueError: an empty query, or the index has no such document.
+
+        Example:
+            >>> retriever = EntityRetriever(index_path.with_name("one"), model=tiny_checkpoint)
+            >>> report = retriever.add([{"id": "a", "text": "Ada Lovelace met Charles Babbage in London."}])
+            >>> all(mention.text in "Ada Lovelace met Charles Babbage." for mention in retriever.mentions("a", "x"))
+            True
+        """
+        types = as_expression(type_query).wanted()
+        vectors = [self._type_query(type_, None, "vector", None, None).vector for type_ in types]
+        config, store = self.checkpoint.model.config, self._store
+        mentions = None if store is None else store.read(lambda snapshot: match(snapshot, config, id, vectors))
+        if mentions is None:
+            raise ValueError(f"{self.path} has no document {id!r}")
+        return mentions
 
     def rank(
         self,

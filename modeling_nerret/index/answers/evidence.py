@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ...pretrained.type_names import TypeNames
 from ..hits import Hit, Mention
 from ..ranking import Rank, shares
@@ -51,6 +53,16 @@ def explain(snapshot: Snapshot, bank: TypeNames, verdict: Verdict, hits: Sequenc
         else replace(hit, looks_like=bank.looks_like(vectors[rows[key, hit.best.start, hit.best.end]]))
         for key, hit in zip(keys, hits, strict=True)
     ]
+
+
+def match(snapshot: Snapshot, config: Any, id: str, vectors: Sequence[np.ndarray]) -> list[Mention] | None:
+    """The mentions of a document above the match score for any of some vectors; `None` if there is no such document."""
+    keys = list(snapshot.keys([id]).values())
+    if not keys:
+        return None
+    text = snapshot.documents(keys)[keys[0]].text
+    places = [place for vector in vectors for place in snapshot.mentions(keys, vector)[keys[0]]]
+    return _matches(text, config.match_score, [[place] for place in places if place[2] >= config.match_score])
 
 
 def _shares(config: Any, rank: Rank) -> dict[str, float]:

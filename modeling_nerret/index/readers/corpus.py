@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 from uuid import UUID
 
 from ...documents import Document
-from .csv_file import DELIMITERS, csv_records
-from .json_file import json_records
 from .jsonl import jsonl_records
-from .lines import Line, open_text, read_lines, standard_input
-from .parquet_file import parquet_records
-from .record import Record, line_record
+from .kinds import DATASET, KINDS, Kind, Source, accepted, check_package, kind_name
+from .lines import read_lines, standard_input
+from .packed import DAMAGE
+from .record import Record
+from .text_file import FILE, SPLITS
 
 STDIN = "-"
-TEXT_KINDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
-PARQUET, PACKED = ".parquet", ".gz"
 EXACT = 2**53  # from here on a float may be another whole number than was meant
 OWN_NAMES = ("id", "text")  # fields of `Document`
+TITLE = "title"  # stays metadata, to be shown, also if it is a part of the text
 
 
 @dataclass(frozen=True)
@@ -36,55 +34,82 @@ class BadLine:
     reason: str
 
 
-def read_corpus(source: str, text_column: str = "text", id_column: str = "id", spans: bool = False) -> Corpus:
+def read_corpus(
+    source: str,
+    text_column: str = "text",
+    id_column: str = "id",
+    spans: bool = False,
+    split: str = FILE,
+    name: str = "",
+    hashes: set[int] | None = None,
+) -> Corpus:
     """Documents of a corpus in order, with a `BadLine` for each record that is none or repeats an id.
 
     The corpus is streamed; only a hash of each id stays in memory.
 
     Args:
-        source: a file, or `-` for JSONL on standard input.
-        text_column: the field that holds the text.
+        source: a file, the folder of a dataset, or `-` for JSONL on standard input.
+        text_column: the field that holds the text, or several with commas between them: their values are joined, with
+            an empty line between them, and what is missing is left out.
         id_column: the field that holds the id; a record without one gets an id from its place, see `Corpus`.
         spans: whether a field called `mentions` holds the spans of mentions; else it is metadata.
+        split: whether a text or Markdown file is a document as a whole (`"file"`), or each `"paragraph"` or `"line"`.
+        name: what messages call the file; empty: the file's name.
+        hashes: hashes of the ids of earlier corpora, which must not be repeated; those of this one are added.
 
     Raises:
         OSError: the file cannot be read, or is damaged from some line or row on.
         ValueError: the file is of another kind, or lacks the text column.
+        ImportError: the library that reads it is not installed.
     """
-    return Corpus(source, text_column, id_column, spans)
+    columns = tuple(dict.fromkeys(column.strip() for column in text_column.split(",")))
+    if "" in columns:
+        raise ValueError(f"{text_column!r} names no column; write NAME, or NAME,NAME for several")
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; accepted are {', '.join(SPLITS)}")
+    return Corpus(source, columns, id_column, spans, split, name, hashes)
 
 
 class Corpus(Iterator[Document | BadLine]):
     """What `read_corpus` returns: an iterator that knows the ids it has given.
 
     The id of a record without one is made of its place, `{file}@{folder}:{number}`: the file's name, eight digits of
-    the SHA-256 of the folder's path, and the line, row or record. So a file gives the same ids wherever the command
-    runs, and no two files share one. On standard input it is `stdin@{text}:{line}`, with digits of the text's SHA-256.
+    the SHA-256 of the folder's path, and the line, row, page or record. So a file gives the same ids wherever the
+    command runs, and no two files share one. On standard input it is `stdin@{text}:{line}`, with digits of the text's
+    SHA-256.
 
     Attributes:
         prefix: how such ids of this file begin; empty for standard input.
+        is_table: whether it has rows with columns; else the file itself, or a part of it, is the document, whose
+            metadata has its `path`.
         has_made_ids: whether a record so far had no id.
     """
 
-    def __init__(self, source: str, text_column: str, id_column: str, spans: bool):
-        self._text_column, self._id_column, self._spans = text_column, id_column, spans
-        self._hashes: set[int] = set()  # of all ids so far
-        self.prefix, self.has_made_ids = "", False
+    def __init__(
+        self,
+        source: str,
+        text_columns: tuple[str, ...],
+        id_column: str,
+        spans: bool,
+        split: str = FILE,
+        name: str = "",
+        hashes: set[int] | None = None,
+    ):
+        self._text_columns, self._id_column, self._spans = text_columns, id_column, spans
+        self._hashes = set() if hashes is None else hashes  # of all ids so far
+        self.prefix, self.has_made_ids, self.is_table = "", False, True
+        self._path = ""
         if source == STDIN:
             self._name = "standard input"
-            self._items = self._read(None)
+            self._items = self._read(source, jsonl_records(read_lines(standard_input())))
             return
         path = Path(source)
-        if path.is_dir() or not path.exists():
-            raise OSError(f"no corpus at {source!r}: it is {'a folder' if path.is_dir() else 'not there'}")
-        kind = _kind(path)
-        if kind not in (*TEXT_KINDS, PARQUET):
-            raise ValueError(
-                f"{source!r} is of an unknown kind; accepted are {', '.join(TEXT_KINDS)} (also {PACKED}), {PARQUET} "
-                "and - (JSONL on stdin)"
-            )
-        self._name, self.prefix = path.name, _prefix(path)
-        self._items = self._read(path)
+        kind = _kind(path, source)
+        self._name, self.prefix, self.is_table = name or path.name, prefix_of(path), kind.is_table
+        if not kind.is_table:
+            self._text_columns, self._id_column = ("text",), ""
+            self._path = _as_unicode(path.resolve())
+        self._items = self._read(source, kind.records(Source(path, self._name, text_columns, id_column, split)))
 
     def __next__(self) -> Document | BadLine:
         """The next document, or the next record that is none."""
@@ -94,33 +119,14 @@ class Corpus(Iterator[Document | BadLine]):
         """Whether a record so far has this id."""
         return hash(id) in self._hashes
 
-    def _read(self, path: Path | None) -> Iterator[Document | BadLine]:
+    def _read(self, source: str, records: Iterator[Record]) -> Iterator[Document | BadLine]:
         place = "line 0"
         try:
-            for record in self._records(path):
+            for record in records:
                 place = record.place
                 yield self._item(record)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise OSError(f"{path} is damaged or cut off after {place} ({error})") from None
-
-    def _records(self, path: Path | None) -> Iterator[Record]:
-        if path is None:
-            yield from jsonl_records(read_lines(standard_input()))
-            return
-        kind = _kind(path)
-        if kind == PARQUET:
-            yield from parquet_records(path, self._text_column)
-            return
-        with _open(path) as file:
-            if kind == ".json":
-                yield from json_records(open_text(file), self._name, self._text_column, self._id_column)
-            elif kind == ".txt":
-                yield from _text_records(read_lines(file), self._text_column)
-            elif kind in (".csv", ".tsv"):
-                delimiters = "\t" if kind == ".tsv" else DELIMITERS
-                yield from csv_records(read_lines(file), self._name, self._text_column, self._id_column, delimiters)
-            else:
-                yield from jsonl_records(read_lines(file))
+        except DAMAGE as error:
+            raise OSError(f"{source} is damaged or cut off after {place} ({error})") from None
 
     def _item(self, record: Record) -> Document | BadLine:
         try:
@@ -131,67 +137,95 @@ class Corpus(Iterator[Document | BadLine]):
                 raise ValueError(f"the id {document.id!r:.60} stands on an earlier line too; ids must differ")
         except ValueError as error:
             self._hashes.add(hash(f"{self.prefix}{record.number}"))  # what the record gave before is not stale
-            return BadLine(f"{self._name}, {record.place}", str(error))
+            return BadLine(f"{self._name}, {record.place}" if record.place else self._name, str(error))
         self._hashes.add(hash(document.id))
         return document
 
-    def _document(self, number: int, fields: dict[str, Any]) -> Document:
+    def _document(self, number: int | str, fields: dict[str, Any]) -> Document:
         """The document of a record; fields called id or text beside the columns so called are metadata.
 
         Raises:
             ValueError: the record is no document.
         """
-        if self._text_column not in fields:
-            raise ValueError(
-                f"there is no {self._text_column!r}; the fields are {', '.join(map(str, fields)) or 'none'}"
-            )
-        text, name = _decode(fields[self._text_column], "text"), _as_id(fields.get(self._id_column))
+        text, name = self._text(fields), _as_id(fields.get(self._id_column))
         if name is None:
             self.has_made_ids = True
             name = self._made_id(number, text)
         entry: dict[str, Any] = {"id": name, "text": text}
         namesakes: dict[str, Any] = {}
+        columns = {self._id_column, *self._text_columns} - ({TITLE} if len(self._text_columns) > 1 else set())
         for field, value in fields.items():
-            if field not in (self._text_column, self._id_column):
+            if field not in columns:
                 (namesakes if field in OWN_NAMES else entry)[field] = value
+        if self._path:
+            entry["path"] = self._path
         document = Document.from_dict(entry, spans=self._spans)
         if namesakes:
             values = Document.from_dict({"id": name, "text": text, "values": namesakes}, spans=False).metadata["values"]
             document = replace(document, metadata=document.metadata | values)
         return document
 
-    def _made_id(self, number: int, text: Any) -> str:
+    def _text(self, fields: dict[str, Any]) -> Any:
+        """The text of a record: of one column as it is, or of several that are there, with an empty line between."""
+        columns = [column for column in self._text_columns if column in fields]
+        if not columns:
+            names = " or ".join(map(repr, self._text_columns))
+            raise ValueError(f"there is no {names}; the fields are {', '.join(map(str, fields)) or 'none'}")
+        texts = [_decode(fields[column], "text") for column in columns]
+        if len(self._text_columns) == 1:
+            return texts[0]
+        for column, text in zip(columns, texts, strict=True):
+            if not isinstance(text, str | None):
+                raise ValueError(f"the column {column!r} holds {type(text).__name__}, not a string")
+        return "\n\n".join(text for text in texts if text and text.strip())
+
+    def _made_id(self, number: int | str, text: Any) -> str:
         prefix = self.prefix or f"stdin@{_digest(str(text).encode('utf-8', 'surrogatepass'))}:"
         return f"{prefix}{number}"
 
 
-def _kind(path: Path) -> str:
-    name = path.name.lower()
-    kind = Path(name.removesuffix(PACKED)).suffix
-    return "" if kind == PARQUET and name.endswith(PACKED) else kind
+def _kind(path: Path, source: str) -> Kind:
+    """The kind of a file or dataset that can be read.
+
+    Raises:
+        OSError: it is not there, or is a folder, a pipe or a device.
+        ValueError: it is of an unknown kind.
+        ImportError: its library is not installed.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise OSError(f"no corpus at {source!r}: it is not there") from None
+    except OSError as error:
+        raise OSError(f"no corpus at {source!r}: it cannot be read ({error.strerror})") from None
+    name = kind_name(path)
+    if path.is_dir() and name != DATASET:
+        raise OSError(f"no corpus at {source!r}: it is a folder")
+    if name not in KINDS:
+        raise ValueError(f"{source!r} is of an unknown kind; accepted are {accepted()}")
+    if name != DATASET and not S_ISREG(mode):
+        raise OSError(f"{source!r} is no file but a pipe or device; pipe JSONL into: nerret index - INDEX")
+    check_package(name)
+    return KINDS[name]
 
 
-def _open(path: Path) -> Any:
-    return gzip.open(path, "rb") if path.name.lower().endswith(PACKED) else path.open("rb")
-
-
-def _prefix(path: Path) -> str:
+def prefix_of(path: Path) -> str:
     """How the ids begin that a file's records get; also if its name is no text."""
     path = path.resolve()
-    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
-    return f"{name}@{_digest(os.fsencode(path.parent))}:"
+    return f"{_as_unicode(Path(path.name))}@{folder_digest(path.parent)}:"
+
+
+def folder_digest(folder: Path) -> str:
+    """What stands for a folder in ids."""
+    return _digest(os.fsencode(folder))
+
+
+def _as_unicode(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:8]
-
-
-def _text_records(lines: Iterator[Line], text_column: str) -> Iterator[Record]:
-    """A record for each line that is not empty."""
-    for line in lines:
-        if line.fault or line.content.strip():
-            is_text = line.content.strip().strip("\0")
-            yield line_record(line, {text_column: line.content} if is_text else ValueError("it holds NUL bytes only"))
 
 
 def _decode(value: Any, kind: str) -> Any:

@@ -6,7 +6,7 @@ import csv
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -19,16 +19,16 @@ _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line of some
 
 
 def csv_records(
-    lines: Iterator[Line], name: str, text_column: str, id_column: str, delimiters: str
+    lines: Iterator[Line], name: str, text_columns: Sequence[str], id_column: str, delimiters: str
 ) -> Iterator[Record]:
     """A record for each row that is not empty; an empty cell is no id.
 
     Raises:
-        ValueError: the header is damaged, lacks the text column, or has two columns of one name.
+        ValueError: the header is damaged, lacks a text column, or has two columns of one name.
     """
     csv.field_size_limit(sys.maxsize)  # the length of rows has its own limit
     source = _Source(lines)
-    header = _read_header(source, name, text_column, delimiters)
+    header = _read_header(source, name, text_columns, delimiters)
     if header is None:  # an empty file holds no documents, as in the other kinds
         return
     for row in _rows(source, header):
@@ -84,8 +84,8 @@ class _Source:
         del self.row[count:]
 
 
-def _read_header(source: _Source, name: str, text_column: str, delimiters: str) -> _Header | None:
-    """The header, with the delimiter that gives the text column and most columns; `None` if the file is empty."""
+def _read_header(source: _Source, name: str, text_columns: Sequence[str], delimiters: str) -> _Header | None:
+    """The header, with the delimiter that gives the text columns and most columns; `None` if the file is empty."""
     text = ""
     while not text.strip():
         source.begin_row()
@@ -99,10 +99,11 @@ def _read_header(source: _Source, name: str, text_column: str, delimiters: str) 
     if line.fault:
         raise ValueError(f"{name}, line {line.number}: {line.fault}")
     headers = [header for delimiter in delimiters if (header := _split_header(source, delimiter))]
-    header = max(headers, default=None, key=lambda header: (text_column in header.columns, len(header.columns)))
+    needs = set(text_columns)
+    header = max(headers, default=None, key=lambda header: (needs <= set(header.columns), len(header.columns)))
     if header is None or (len(headers) < len(delimiters) and header.columns[1:] == []):
         raise ValueError(f"{name}, line {line.number}: the quotes of the header do not match")
-    check_columns(header.columns, text_column)
+    check_columns(header.columns, text_columns)
     next(csv.reader(source, delimiter=header.delimiter, strict=True))  # go on after it
     return header
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, TextIO
 
@@ -24,7 +24,7 @@ _SPACE = re.compile("[ \t\r\n\ufeff]*")
 _TORN = 12  # characters before the end of a part: an error there may come from a word or number that goes on
 
 
-def json_records(file: TextIO, name: str, text_column: str, id_column: str) -> Iterator[Record]:
+def json_records(file: TextIO, name: str, text_columns: Sequence[str], id_column: str) -> Iterator[Record]:
     """The records of a file.
 
     Raises:
@@ -41,7 +41,7 @@ def json_records(file: TextIO, name: str, text_column: str, id_column: str) -> I
     if second is not None:
         yield from chain([first], [second], objects)  # type: ignore[list-item]
     elif first is not None:
-        yield from _table(first, name, text_column, id_column)
+        yield from _table(first, name, text_columns, id_column)
 
 
 class _Values:
@@ -138,13 +138,13 @@ class _Values:
         return OSError(f"{self._name}, {place}: this is not JSON ({reason}); nothing after it is read")
 
 
-def _table(record: Record, name: str, text_column: str, id_column: str) -> Iterator[Record]:
+def _table(record: Record, name: str, text_columns: Sequence[str], id_column: str) -> Iterator[Record]:
     """The records of a file that holds one object: a document, columns, or rows by their id.
 
     Raises:
         ValueError: it is another object.
     """
-    fields = record.fields
+    fields, text_column = record.fields, text_columns[0]
     if isinstance(fields, ValueError) or isinstance(fields.get(text_column), str):
         yield record
         return

@@ -89,6 +89,21 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
         yield Line(number, "", f"the line is longer than {LONGEST:,} characters")
 
 
+def decode_marked(data: bytes) -> str | None:
+    """The text of bytes that begin with a byte-order mark; `None` without a mark.
+
+    Raises:
+        ValueError: they are not valid.
+    """
+    for mark, encoding in (*_MARKS, (codecs.BOM_UTF8, "utf-8")):
+        if data.startswith(mark):
+            text = data.decode(encoding, _MARKING)
+            if fault := find_fault(text, encoding):
+                raise ValueError(fault)
+            return text.lstrip(BOM)
+    return None
+
+
 class _Joint(io.RawIOBase):
     """A stream with its first bytes, which were read before."""
 

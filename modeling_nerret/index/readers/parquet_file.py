@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from .record import Record, check_columns
 BATCH_ROWS, BUFFER_BYTES = 200, 1 << 20
 
 
-def parquet_records(path: Path, text_column: str) -> Iterator[Record]:
+def parquet_records(path: Path, text_columns: Sequence[str]) -> Iterator[Record]:
     """A record for each row.
 
     Raises:
         OSError: the file is damaged, or no Parquet file.
-        ValueError: it lacks the text column, or has two columns of one name.
+        ValueError: it lacks a text column, or has two columns of one name.
     """
     import pyarrow as pa
     import pyarrow.parquet as parquet
@@ -29,10 +29,10 @@ def parquet_records(path: Path, text_column: str) -> Iterator[Record]:
         raise OSError(f"{path} is no Parquet file, or a damaged one ({error})") from None
     number = 0
     with source as file:
-        check_columns(file.schema_arrow.names, text_column)
+        check_columns(file.schema_arrow.names, text_columns)
         try:
             for batch in file.iter_batches(BATCH_ROWS):
-                for fields in _rows(batch):
+                for fields in rows_of(batch):
                     number += 1
                     yield Record(number, f"row {number}", fields)
         except damage as error:
@@ -42,7 +42,7 @@ def parquet_records(path: Path, text_column: str) -> Iterator[Record]:
             raise OSError(f"{path} is damaged after row {number} (it should have {rows} rows)")
 
 
-def _rows(batch: Any) -> list[dict[str, Any] | ValueError]:
+def rows_of(batch: Any) -> list[dict[str, Any] | ValueError]:
     """The rows of a batch; where a cell has no value in Python, why not."""
     try:
         return batch.to_pylist()

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .lines import Line
+
+LONGEST_TEXT = 10_000_000  # characters of a document that is a file
 
 
 class Record(NamedTuple):
     """A record of a file.
 
     Args:
-        number: of its line, row or record, from 1; no two records of a file share it.
-        place: the same in words, such as "line 3".
+        number: of its line, row, page or record, from 1, or another name; no two records of a file share it.
+        place: the same in words, such as "line 3"; empty for a whole file.
         fields: its fields by name, or why there are none.
     """
 
-    number: int
+    number: int | str
     place: str
     fields: dict[str, Any] | ValueError
 
@@ -37,16 +39,22 @@ def line_range(first: int, last: int) -> str:
     return f"line {first}" if first == last else f"lines {first} to {last}"
 
 
-def check_columns(columns: list[str], text_column: str) -> None:
+def check_length(length: int, remedy: str) -> str:
+    """Why a file cannot be one document, if it is too long for that."""
+    return f"it has over {LONGEST_TEXT:,} characters; {remedy}" if length > LONGEST_TEXT else ""
+
+
+def check_columns(columns: list[str], text_columns: Sequence[str]) -> None:
     """Refuse a table without text, or with two columns of one name.
 
     Raises:
         ValueError: the message names the columns.
     """
-    if text_column not in columns:
-        raise ValueError(
-            f"there is no column {text_column!r}; the columns are {', '.join(columns)}: name one with --text-column"
-        )
+    for column in text_columns:
+        if column not in columns:
+            raise ValueError(
+                f"there is no column {column!r}; the columns are {', '.join(columns)}: name one with --text-column"
+            )
     if (name := first_repeat(columns)) is not None:
         raise ValueError(f"two columns are called {name!r}; rename one of them")
 
