@@ -15,14 +15,16 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from modeling_nerret.detection import GivenSpans
 from modeling_nerret.documents import Document
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.eval.measure import bootstrap
+from modeling_nerret.eval.vectors import WindowSettings, pool_mentions, pool_phrases
 from modeling_nerret.loading import backbone_tokenizer
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
@@ -47,6 +49,14 @@ class Mention(NamedTuple):
     perhaps: frozenset[str]
 
 
+class Vectors(NamedTuple):
+    """Mentions with a vector, their vectors (mentions, size), and the queries' vectors (types, size)."""
+
+    mentions: list[Mention]
+    vectors: np.ndarray
+    queries: np.ndarray
+
+
 class Yardstick:
     """The held-out mentions of a set and the types to ask for."""
 
@@ -69,14 +79,33 @@ class Yardstick:
         self.queries = {name: source.wordings[name][0] for name in (*self.new_types, *self.trained_types)}
         self.commonness = _commonness(source)
 
-    def encode(self, encoder: Encoder) -> tuple[list[Mention], np.ndarray, np.ndarray]:
-        """Mentions with a vector, their vectors (mentions, size), and the queries' vectors (types, size)."""
+    def of_checkpoint(self, name: str) -> Vectors:
+        """What a checkpoint makes of mentions and types."""
+        checkpoint = load_checkpoint(name)
+        encoder = Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans())
         mentions, vectors = [], []
         for text in encoder.encode(self.documents):
             for span, vector in zip(text.mentions, text.vectors, strict=True):
                 mentions.append(self.mentions[int(text.document.id), span])
                 vectors.append(vector)
-        return mentions, np.stack(vectors), encoder.embed_queries(list(self.queries.values()))
+        return Vectors(mentions, np.stack(vectors), encoder.embed_queries(list(self.queries.values())))
+
+    def of_backbone(self, config: Any) -> Vectors:
+        """The value vectors of a checkpoint's block, without head and adapter."""
+        folder = find_backbone(config.backbone, config.backbone_revision)
+        model = NerretModel.from_backbone(folder, config.layer)
+        tokenizer, pooling = backbone_tokenizer(folder, model.causal), config.pooling
+        windows = WindowSettings(tokenizer, model.config.max_tokens, model.causal)
+
+        def forward(ids: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"": model.value_states(ids, mask)}
+
+        texts = [(document.text, list(document.mentions or ())) for document in self.documents]
+        places = pool_mentions(windows, texts, forward, [pooling])
+        queries = pool_phrases(windows, list(self.queries.values()), forward, [pooling])
+        owners = zip(places.owners.tolist(), places.spans, strict=True)
+        mentions = [self.mentions[owner, span] for owner, span in owners]
+        return Vectors(mentions, places.vectors["", pooling], queries.vectors["", pooling])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -87,20 +116,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sources = [corpus_source(1.0), *([kinds_source("kinds", 1.0, options.data)] if options.data else [])]
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-    first = load_checkpoint(options.checkpoints[0]).model.config
+    config = load_checkpoint(options.checkpoints[0]).model.config
     for yardstick in map(Yardstick, sources):
-        bare = _bare_encoder(first.backbone, first.backbone_revision, first.layer, first.pooling)
-        floor = _print_row("bare", yardstick, bare, None)
+        floor = _print_row("bare", yardstick, yardstick.of_backbone(config), None)
         for name in options.checkpoints:
-            checkpoint = load_checkpoint(name)
-            _print_row(name, yardstick, Encoder(checkpoint.model, checkpoint.tokenizer, GivenSpans()), floor)
-
-
-def _bare_encoder(backbone: str, revision: str | None, layer: int, pooling: str) -> Encoder:
-    """An encoder of value vectors without a head."""
-    folder = find_backbone(backbone, revision)
-    model = NerretModel.from_backbone(folder, layer, pooling=pooling)
-    return Encoder(model, backbone_tokenizer(folder, model.causal), GivenSpans())
+            _print_row(name, yardstick, yardstick.of_checkpoint(name), floor)
 
 
 def _mention(text: Annotated, span: Span) -> Mention:
@@ -114,10 +134,10 @@ def _commonness(source: Source) -> Counter[str]:
 
 
 def _print_row(
-    name: str, yardstick: Yardstick, encoder: Encoder, floor: tuple[float, float] | None
+    name: str, yardstick: Yardstick, points: Vectors, floor: tuple[float, float] | None
 ) -> tuple[float, float]:
     """Measure, print a row, and return the R-Precision of held-out and of seen types."""
-    mentions, vectors, queries = yardstick.encode(encoder)
+    mentions, vectors, queries = points
     scores = dict(zip(yardstick.queries, queries @ vectors.T, strict=True))  # (mentions,) by type
     new = [type_scores(scores[name], mentions, name) for name in yardstick.new_types]
     rest = [type_scores(scores[name], mentions, name) for name in yardstick.trained_types]
