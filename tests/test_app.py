@@ -266,6 +266,30 @@ def test_markup_in_texts_stays_text(searcher: Searcher) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("metadata", "source"),
+    [
+        ({}, ""),
+        ({"path": "/home/ada/dig.pdf", "page": 2}, ""),  # a folder of the server is nobody's business
+        ({"Subject": "A <b>dig</b>", "date": "2020"}, "<bdi>A &lt;b&gt;dig&lt;/b&gt;</bdi> · <bdi>2020</bdi>"),
+        ({"title": "Dig", "url": " JavaScript:alert(1)"}, "<bdi>Dig</bdi>"),
+        ({"link": "data:text/html,<script>"}, ""),
+        (
+            {"title": "Dig", "url": "https://example.org/?a=1&b='\""},
+            '<a href="https://example.org/?a=1&amp;b=&#x27;&quot;" target="_blank" rel="noopener noreferrer">'
+            "<bdi>Dig</bdi></a>",
+        ),
+        (
+            {"url": "http://a.org/x"},
+            '<a href="http://a.org/x" target="_blank" rel="noopener noreferrer"><bdi>http://a.org/x</bdi></a>',
+        ),
+    ],
+)
+def test_a_card_shows_title_date_and_link(metadata: dict, source: str) -> None:
+    html = render_hits([Hit("a", 0.5, "Oslo", [], metadata)])
+    assert "".join(re.findall('<div class="source">(.*?)</div>', html)) == source
+
+
 def test_long_documents_are_shown_around_their_mentions() -> None:
     text = "Rain fell. " * 200 + "Ada came to Oslo. " + "Snow fell. " * 200
     start = text.index("Oslo")

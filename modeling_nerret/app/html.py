@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ..index.citations import cite
 from ..index.excerpts import surroundings
 from ..index.hits import Hit, Mention, remove_overlaps
 from . import texts
@@ -79,8 +80,23 @@ def _render_hit(hit: Hit, marks: Marks | None) -> str:
     buttons = "" if marks is None else _render_buttons(hit.id, mark)
     return (
         f'<li{kind}><div class="about">{_render_chance(hit.probability)}<span class="id">{escape(hit.id)}</span>'
-        f'{buttons}</div><div class="text" dir="auto">{lead}{text}{ending}</div>{reason}</li>'
+        f'{buttons}</div>{_render_source(hit)}<div class="text" dir="auto">{lead}{text}{ending}</div>{reason}</li>'
     )
+
+
+def _render_source(hit: Hit) -> str:
+    """A line with title, date and link; nothing if there are none. Only a link to the web is shown, and one click away.
+
+    The texts are isolated, so that characters which turn the writing direction reach no further.
+    """
+    title, date, _ = citation = cite(hit.metadata)
+    name = f"<bdi>{escape(title or citation.address)}</bdi>" if title or citation.address else ""
+    if citation.address:
+        rel = 'target="_blank" rel="noopener noreferrer"'
+        name = f'<a href="{escape(citation.address)}" {rel}>{name}</a>'
+    facts = [name, f"<bdi>{escape(date)}</bdi>" if date else ""]
+    line = " · ".join(filter(None, facts))
+    return f'<div class="source">{line}</div>' if line else ""
 
 
 def _render_chance(probability: float | None) -> str:

@@ -75,6 +75,7 @@ def _suggestions(
     distant = [name for name in names if name not in hits]
     documents = retriever.lookup(distant) if distant else {}
     plain_hits = {
-        name: Hit(name, 0.0, document.text, [], probability=probabilities[name]) for name, document in documents.items()
+        name: Hit(name, 0.0, document.text, [], document.metadata, probabilities[name])
+        for name, document in documents.items()
     }
     return [hit for name in names if (hit := hits.get(name) or plain_hits.get(name))]

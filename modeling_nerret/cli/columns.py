@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..index.citations import cite
 from ..index.hits import Hit
-from .citations import cite
 
 Cell = str | int | float
 Copies = Mapping[str, Sequence[str]]  # ids of a hit's near-duplicates, by the hit's id

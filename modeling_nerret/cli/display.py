@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..index.citations import cite
 from ..index.entities.listing import Context, Entity
 from ..index.entities.pairs import Pair
 from ..index.excerpts import surroundings
 from ..index.hits import Answer, Hit, remove_overlaps
-from .citations import cite
 from .columns import Copies, cell, choose_columns
 from .streams import one_line
 

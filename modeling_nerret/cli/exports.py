@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..extras import install_line
+from ..index.citations import cite
 from ..index.excerpts import surroundings
 from ..index.hits import Hit, remove_overlaps
-from .citations import cite
 from .columns import Cell, Copies, cell
 from .display import excerpt
 from .streams import one_line, print_csv, visible
