@@ -27,6 +27,7 @@ LOADING = ("Getting ready:", "loading the model and indexing the demo corpus. Th
 INDEXING = ("Indexing your text:", "{number} of {total} documents done.")
 PROBLEM = ("That did not work:", "{error}.")
 FAILURE = ("That did not work:", "the index could not be searched. The terminal that the app runs in says why.")
+NO_ANSWER = ("There is no answer yet:", "search first, and then download the answer.")
 NO_HITS = "No document found."
 NO_WORD_MATCHES = "Lexical mode finds only documents with the words of the type in them: choose hybrid mode."
 NO_MENTIONS = "These documents mention no entities: add some that name people, places or things."
@@ -57,6 +58,10 @@ JUDGE_HINT = "What you say about these teaches most. Every mark searches again."
 MARKS = "Your marks: {right} right, {wrong} wrong."
 FORGET = "Forget marks"
 VERDICTS = {True: "Right", False: "Wrong"}
+
+# To take the answer along; buttons.js has what a button says when it has copied
+DOWNLOAD = "Download as CSV"
+COPY, COPY_LABEL, COPY_IDS = "Copy", "Copy text: {id}", "Copy all ids"
 
 # On the start page
 TYPES = "What these documents hold, roughly"
