@@ -211,7 +211,7 @@ def test_options_reach_the_search(searcher: Searcher) -> None:
     assert Tags(_search(searcher, "city", k=3).hits).tags.count("li") == 3
     view = _search(searcher, "ship", mode="lexical")
     assert "<mark" not in view.hits and "ship" in Tags(view.hits).text.lower()
-    assert "Only hybrid mode" in view.message and "data-order" not in view.hits
+    assert "Only if you look at “all of these”" in view.message and "data-order" not in view.hits
 
 
 def test_a_model_without_calibration_takes_marks_and_promises_nothing(searcher: Searcher) -> None:
@@ -243,7 +243,7 @@ def test_the_start_page_of_the_demo_names_types_that_can_be_asked(demo: Searcher
     ("query", "options", "message"),
     [
         ("  ", {}, "Enter a type first"),
-        ("xyzzy", {"mode": "lexical"}, "choose hybrid mode"),
+        ("xyzzy", {"mode": "lexical"}, "choose to look at “all of these”"),
         ("city " * 100, {}, "use fewer words"),
         ("city", {"text": ""}, "there is no text to search"),
         ("city", {"text": "x" * (MAX_CHARACTERS + 1)}, "this page takes at most 50,000"),

@@ -201,8 +201,8 @@ def test_options_search_again_and_no_hit_explains_itself(visit: Any) -> None:
     page.get_by_label("at least 95 %").click()
     page.locator("#message", has_text="No document is sure enough for “company”").wait_for()
     assert _answer(page).count() == 0 and page.locator(".further li").count() == 5
-    page.get_by_label("lexical").click()
-    page.locator("#message", has_text="choose hybrid mode").wait_for()
+    page.get_by_label("the words of the type").click()
+    page.locator("#message", has_text="choose to look at “all of these”").wait_for()
     assert page.locator("#hits li").count() == 0
 
 

@@ -179,7 +179,8 @@ def _add_controls(has_demo: bool) -> Controls:
         list(texts.PRECISIONS.items()), value=0.0, label="How sure", info=texts.SURE_HINT, elem_id="precision"
     )
     with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
-        mode = gr.Radio(MODES, value=MODES[0], label="Mode", info=texts.MODE_HINT, min_width=260)
+        modes = [(texts.MODES[mode], mode) for mode in MODES]
+        mode = gr.Radio(modes, value=MODES[0], label="Look at", info=texts.MODE_HINT, min_width=260)
         k = gr.Slider(
             1, MAX_HITS, SearchRequest.k, step=1, label="Documents", info="how many to show at most", min_width=220
         )
