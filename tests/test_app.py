@@ -154,6 +154,29 @@ def test_marks_are_bounded() -> None:
     assert len(book) == MAX_QUERIES and Question("", "city") not in book
 
 
+def test_an_answer_is_downloaded_whole_as_the_command_prints_it(
+    searcher: Searcher, capsys: pytest.CaptureFixture
+) -> None:
+    assert "no answer yet" in searcher.table(Visit())[0] and searcher.table(Visit())[1] == ""
+    view = _search(searcher, "city", "=Ada was in London.\nThe river in Paris.")
+    message, table = searcher.table(view.visit)
+    assert message is None and "\"'=" in table
+    path = str(view.visit.corpus.retriever.path)
+    assert main(["search", path, "city", "-k", "20", "--csv"]) == 0
+    assert table == capsys.readouterr().out
+
+
+def test_a_downloaded_answer_has_what_is_not_drawn_and_heeds_marks(demo: Searcher) -> None:
+    view = _search(demo, "company", k=3)
+    count = int(re.search(r"<strong>([\d,]+)", view.message)[1].replace(",", ""))
+    table = demo.table(view.visit)[1]
+    assert len(table.splitlines()) == count + 1 > 4
+    assert len(re.search(r'data-copy="([^"]+)"', view.hits)[1].splitlines()) == count
+    name = table.splitlines()[1].split(",")[1].strip('"')
+    _, book = _press(demo, view, {}, f"wrong {name}")
+    assert f'"{name}"' not in demo.table(view.visit, book)[1].splitlines()[1]
+
+
 @pytest.mark.parametrize("order", ["", "right", "right ", "buy a", None, 5, "\ud800", "x" * 1000])
 def test_orders_that_no_button_sends_change_nothing(order: Any, demo: Searcher) -> None:
     visit = _search(demo, "dinosaur").visit
@@ -188,7 +211,7 @@ def test_options_reach_the_search(searcher: Searcher) -> None:
     assert Tags(_search(searcher, "city", k=3).hits).tags.count("li") == 3
     view = _search(searcher, "ship", mode="lexical")
     assert "<mark" not in view.hits and "ship" in Tags(view.hits).text.lower()
-    assert "Only hybrid mode" in view.message and "<button" not in view.hits
+    assert "Only if you look at “all of these”" in view.message and "data-order" not in view.hits
 
 
 def test_a_model_without_calibration_takes_marks_and_promises_nothing(searcher: Searcher) -> None:
@@ -220,7 +243,7 @@ def test_the_start_page_of_the_demo_names_types_that_can_be_asked(demo: Searcher
     ("query", "options", "message"),
     [
         ("  ", {}, "Enter a type first"),
-        ("xyzzy", {"mode": "lexical"}, "choose hybrid mode"),
+        ("xyzzy", {"mode": "lexical"}, "choose to look at “all of these”"),
         ("city " * 100, {}, "use fewer words"),
         ("city", {"text": ""}, "there is no text to search"),
         ("city", {"text": "x" * (MAX_CHARACTERS + 1)}, "this page takes at most 50,000"),
@@ -258,12 +281,36 @@ def test_markup_in_texts_stays_text(searcher: Searcher) -> None:
     message, hits, mention_map, _ = _search(searcher, "<b>", f"{evil}\nAda in Paris.\n{evil} wrote notes.")
     assert "for “<b>”" in Tags(message).text and "<b>" in Tags(mention_map).text
     assert Tags(re.sub('<div class="why">.*?</div>', "", hits)).text.count("<") == 6
-    assert set(Tags(hits).tags) == {"ol", "li", "div", "span", "mark", "button"}
+    assert set(Tags(hits).tags) == {"ol", "li", "div", "p", "span", "mark", "button"}
     assert set(Tags(mention_map).tags) == {"figure", "svg", "circle", "title", "text", "figcaption", "span", "i"}
     assert set(Tags(message + render_message(evil, evil)).tags) == {"div", "strong"}
     assert set(Tags(render_hits([Hit(evil, 1.0, evil, [], probability=0.5)], {evil: True})).tags) == {
         *("ol", "li", "div", "span", "i", "b", "button")
     }
+
+
+@pytest.mark.parametrize(
+    ("metadata", "source"),
+    [
+        ({}, ""),
+        ({"path": "/home/ada/dig.pdf", "page": 2}, ""),  # a folder of the server is nobody's business
+        ({"Subject": "A <b>dig</b>", "date": "2020"}, "<bdi>A &lt;b&gt;dig&lt;/b&gt;</bdi> · <bdi>2020</bdi>"),
+        ({"title": "Dig", "url": " JavaScript:alert(1)"}, "<bdi>Dig</bdi>"),
+        ({"link": "data:text/html,<script>"}, ""),
+        (
+            {"title": "Dig", "url": "https://example.org/?a=1&b='\""},
+            '<a href="https://example.org/?a=1&amp;b=&#x27;&quot;" target="_blank" rel="noopener noreferrer">'
+            "<bdi>Dig</bdi></a>",
+        ),
+        (
+            {"url": "http://a.org/x"},
+            '<a href="http://a.org/x" target="_blank" rel="noopener noreferrer"><bdi>http://a.org/x</bdi></a>',
+        ),
+    ],
+)
+def test_a_card_shows_title_date_and_link(metadata: dict, source: str) -> None:
+    html = render_hits([Hit("a", 0.5, "Oslo", [], metadata)])
+    assert "".join(re.findall('<div class="source">(.*?)</div>', html)) == source
 
 
 def test_long_documents_are_shown_around_their_mentions() -> None:

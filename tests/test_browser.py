@@ -136,6 +136,26 @@ def test_the_start_page_shows_what_can_be_asked(visit: Any) -> None:
     assert not page.locator(".types").is_visible()
 
 
+def test_an_answer_is_downloaded_again_and_again_and_copied(visit: Any) -> None:
+    page = visit()
+    assert not page.locator("#download").is_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    _search(page, "dinosaur")
+    for _ in range(2):
+        with page.expect_download() as download:
+            page.locator("#download").click()
+        assert download.value.suggested_filename == "nerret.csv"
+        assert '"Stegosaurus"' in download.value.path().read_text(encoding="utf-8-sig")
+    page.get_by_role("button", name="Copy all ids").click()
+    page.locator(".copy", has_text="Copied").wait_for()
+    ids = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert ids == _answer(page).locator(".id").all_inner_texts()
+    _answer(page).first.get_by_role("button", name="Copy text").click()
+    _answer(page).first.get_by_text("Copied").wait_for()
+    assert "Stegosaurus" in page.evaluate("navigator.clipboard.readText()")
+    assert page.errors == []
+
+
 def test_marks_by_keyboard_keep_the_focus_and_can_be_forgotten(visit: Any) -> None:
     page = visit()
     _search(page, "dinosaur")
@@ -181,8 +201,8 @@ def test_options_search_again_and_no_hit_explains_itself(visit: Any) -> None:
     page.get_by_label("at least 95 %").click()
     page.locator("#message", has_text="No document is sure enough for “company”").wait_for()
     assert _answer(page).count() == 0 and page.locator(".further li").count() == 5
-    page.get_by_label("lexical").click()
-    page.locator("#message", has_text="choose hybrid mode").wait_for()
+    page.get_by_label("the words of the type").click()
+    page.locator("#message", has_text="choose to look at “all of these”").wait_for()
     assert page.locator("#hits li").count() == 0
 
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeling_nerret.cli import main
-from modeling_nerret.cli.citations import cite
 from modeling_nerret.cli.forms import show_answer
+from modeling_nerret.index.citations import cite
 from modeling_nerret.index.duplicates import group_duplicates
 from modeling_nerret.index.hits import Answer, Hit, Mention
 from modeling_nerret.index.retriever import EntityRetriever

@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from modeling_nerret.cli import main, models
-from modeling_nerret.cli.streams import as_text, one_line, print_json, visible
+from modeling_nerret.cli.streams import as_text, print_json
+from modeling_nerret.index.plain_text import one_line, visible
 
 NERRET = str(Path(sys.executable).with_name("nerret"))
 CONTROLS = [chr(code) for code in (*range(32), *range(0x7F, 0xA0), 0x202E, 0x2066)]

@@ -3,8 +3,9 @@
 The controls are in `page.py`, the sentences in `texts.py`, the look in `theme.py` and `app.css`. `searcher.py` answers
 a `SearchRequest`: `pasted_text.py` splits pasted text into documents, `sheet.py` collects what is drawn of an answer,
 `note.py` says what it promises, and `html.py`, `mention_map.py` and `type_list.py` draw. Buttons in an answer are those
-of `buttons.js`; `marks.py` keeps what they say. Before the server stands `guard.py`, with `bodies.py` for what comes in
-and `headers.py` for what goes out. Importing this package does not import Gradio.
+of `buttons.js`, and `download.js` saves it as a file; `marks.py` keeps what was judged. Before the server stands
+`guard.py`, with `bodies.py` for what comes in and `headers.py` for what goes out. Importing this package does not
+import Gradio.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ..index.citations import cite
 from ..index.excerpts import surroundings
 from ..index.hits import Hit, Mention, remove_overlaps
 from . import texts
@@ -25,7 +26,8 @@ def render_message(title: str, text: str = "", kind: str = "hint") -> str:
 def render_sheet(sheet: Sheet) -> str:
     """An answer: what can be judged, its hits, the line where it ends, and the documents after it."""
     marks = sheet.marks if sheet.is_markable else None
-    pieces = [_render_marks(sheet.marks), _render_suggestions(sheet), render_hits(sheet.hits, marks)]
+    pieces = [_render_copy(sheet), _render_marks(sheet.marks), _render_suggestions(sheet)]
+    pieces.append(render_hits(sheet.hits, marks))
     if sheet.has_end and len(sheet.hits) == len(sheet.answer):
         pieces.append(f'<h2 class="end"><span>{escape(texts.END)}</span></h2>')
     if sheet.further:
@@ -76,11 +78,29 @@ def _render_hit(hit: Hit, marks: Marks | None) -> str:
     reason = f'<div class="why">{escape(why)}</div>' if why else ""
     mark = (marks or {}).get(hit.id)
     kind = "" if mark is None else ' class="right"' if mark else ' class="wrong"'
-    buttons = "" if marks is None else _render_buttons(hit.id, mark)
+    label = escape(texts.COPY_LABEL.format(id=hit.id))
+    buttons = f'<button type="button" data-copy="" aria-label="{label}">{texts.COPY}</button>'
+    buttons += "" if marks is None else _render_buttons(hit.id, mark)
+    about = f'{_render_chance(hit.probability)}<span class="id">{escape(hit.id)}</span>'
     return (
-        f'<li{kind}><div class="about">{_render_chance(hit.probability)}<span class="id">{escape(hit.id)}</span>'
-        f'{buttons}</div><div class="text" dir="auto">{lead}{text}{ending}</div>{reason}</li>'
+        f'<li{kind}><div class="about">{about}<span class="verdicts">{buttons}</span></div>{_render_source(hit)}'
+        f'<div class="text" dir="auto">{lead}{text}{ending}</div>{reason}</li>'
     )
+
+
+def _render_source(hit: Hit) -> str:
+    """A line with title, date and link; nothing if there are none. Only a link to the web is shown, and one click away.
+
+    The texts are isolated, so that characters which turn the writing direction reach no further.
+    """
+    title, date, _ = citation = cite(hit.metadata)
+    name = f"<bdi>{escape(title or citation.address)}</bdi>" if title or citation.address else ""
+    if citation.address:
+        rel = 'target="_blank" rel="noopener noreferrer"'
+        name = f'<a href="{escape(citation.address)}" {rel}>{name}</a>'
+    facts = [name, f"<bdi>{escape(date)}</bdi>" if date else ""]
+    line = " · ".join(filter(None, facts))
+    return f'<div class="source">{line}</div>' if line else ""
 
 
 def _render_chance(probability: float | None) -> str:
@@ -104,7 +124,15 @@ def _render_buttons(name: str, mark: bool | None) -> str:
             f'<button type="button" data-order="{escape(order)}" aria-pressed="{str(is_pressed).lower()}" '
             f'aria-label="{escape(f"{label}: {name}")}">{label}</button>'
         )
-    return f'<span class="verdicts">{"".join(pieces)}</span>'
+    return "".join(pieces)
+
+
+def _render_copy(sheet: Sheet) -> str:
+    """The button that copies the ids of the whole answer, on a line each."""
+    if not sheet.answer:
+        return ""
+    ids = escape("\n".join(hit.id for hit in sheet.answer))
+    return f'<p class="copy"><button type="button" data-copy="{ids}">{texts.COPY_IDS}</button></p>'
 
 
 def _render_marks(marks: Marks) -> str:

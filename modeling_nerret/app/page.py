@@ -36,7 +36,7 @@ MAX_SESSIONS = 50  # visitors whose controls and unread answers are kept; of mor
 MAX_QUEUE, MAX_SEARCHES = 50, 2  # searches that wait, and that run at a time
 HEAD = '<div class="head"><h1>nerret</h1><p>{}</p></div>'
 ANNOUNCE = "() => document.getElementById('message')?.setAttribute('aria-live', 'polite')"  # to screen readers
-BUTTONS = Path(__file__).with_name("buttons.js").read_text(encoding="utf-8")
+BUTTONS, DOWNLOAD = (Path(__file__).with_name(f"{name}.js").read_text("utf-8") for name in ("buttons", "download"))
 SEND_ORDER = "(...values) => [window.nerretOrder ?? '', ...values.slice(1)]"
 QUICK: dict[str, Any] = {
     "queue": False,
@@ -73,6 +73,8 @@ class Results:
     hits: gr.HTML
     mention_map: gr.HTML
     types: gr.HTML
+    download: gr.Button
+    table: gr.HTML
     order: gr.Textbox
     visit: gr.State
     book: gr.State
@@ -102,6 +104,7 @@ def build(index: str | Path | None = None, model: str | None = None) -> gr.Block
         results = _add_results(searcher)
         _connect(searcher, controls, results)
         _connect_buttons(searcher, results)
+        _connect_download(searcher, results)
         page.load(searcher.types, None, results.types, **QUICK)
         page.load(js=ANNOUNCE)
     _bound_memory(page)
@@ -176,7 +179,8 @@ def _add_controls(has_demo: bool) -> Controls:
         list(texts.PRECISIONS.items()), value=0.0, label="How sure", info=texts.SURE_HINT, elem_id="precision"
     )
     with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
-        mode = gr.Radio(MODES, value=MODES[0], label="Mode", info=texts.MODE_HINT, min_width=260)
+        modes = [(texts.MODES[mode], mode) for mode in MODES]
+        mode = gr.Radio(modes, value=MODES[0], label="Look at", info=texts.MODE_HINT, min_width=260)
         k = gr.Slider(
             1, MAX_HITS, SearchRequest.k, step=1, label="Documents", info="how many to show at most", min_width=220
         )
@@ -187,6 +191,8 @@ def _add_results(searcher: Searcher) -> Results:
     """Add what shows answers to the page."""
     message = gr.HTML(render_message(*texts.WELCOME), elem_id="message")
     types = gr.HTML(elem_id="types", js_on_load=BUTTONS)
+    download = gr.Button(texts.DOWNLOAD, size="sm", elem_id="download")
+    table = gr.HTML(elem_id="table", html_template="", js_on_load=DOWNLOAD)  # draws nothing
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             hits = gr.HTML(elem_id="hits", js_on_load=BUTTONS)
@@ -194,7 +200,7 @@ def _add_results(searcher: Searcher) -> Results:
             mention_map = gr.HTML(elem_id="map")
     visit = gr.State(Visit(), time_to_live=LIFETIME, delete_callback=lambda visit: searcher.forget(visit.pasted_corpus))
     book = gr.State({}, time_to_live=LIFETIME)
-    return Results(message, hits, mention_map, types, gr.Textbox(visible=False), visit, book)
+    return Results(message, hits, mention_map, types, download, table, gr.Textbox(visible=False), visit, book)
 
 
 def _connect(searcher: Searcher, controls: Controls, results: Results) -> None:
@@ -244,6 +250,18 @@ def _connect_buttons(searcher: Searcher, results: Results) -> None:
         trigger_mode="multiple",
         **QUICK,
     ).then(**_search(answer, [results.visit, results.book], results), api_visibility="private")
+
+
+def _connect_download(searcher: Searcher, results: Results) -> None:
+    """Give the answer as a file. The value is emptied first, so that the same table is a change, and comes again."""
+
+    def answer(visit: Visit, book: MarkBook) -> Iterator[tuple[Any, str]]:
+        yield gr.skip(), ""
+        message, table = searcher.table(visit, book)
+        yield gr.skip() if message is None else message, table
+
+    search = _search(answer, [results.visit, results.book], results)
+    results.download.click(**search | {"outputs": [results.message, results.table]}, api_visibility="private")
 
 
 def _search(answer: Callable[..., Any], inputs: list[Any], results: Results) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from ..demo import demo_corpus
 from ..documents import Document, in_groups
+from ..index.hit_table import choose_columns, rows
+from ..index.plain_text import csv_text
 from ..index.readers import read_corpus
 from ..index.retriever import EntityRetriever
 from . import texts
@@ -25,7 +27,7 @@ from .mention_map import MIN_MENTIONS, MentionMap
 from .note import write_note
 from .pasted_text import split_documents
 from .search_request import SearchRequest
-from .sheet import make_sheet
+from .sheet import answer_of, make_sheet
 from .type_list import render_types
 
 logger = logging.getLogger(__name__)
@@ -145,6 +147,23 @@ class Searcher:
         except (ValueError, OSError, RuntimeError) as error:
             logger.error("nerret app: %s", " ".join(str(error).split()))
             return book
+
+    def table(self, visit: Visit, book: MarkBook | None = None) -> tuple[str | None, str]:
+        """The visitor's last answer, all of it, as CSV with the columns of `nerret search --csv`.
+
+        Returns:
+            A message if it cannot be had, as HTML, else `None`; and the CSV, or nothing.
+        """
+        corpus, request = visit.corpus, visit.request
+        if corpus is None or request is None:
+            return render_message(*texts.NO_ANSWER), ""
+        try:
+            hits = answer_of(corpus.retriever, request, (book or {}).get(_question(corpus, request), {}))
+        except (ValueError, OSError, RuntimeError) as error:
+            logger.error("nerret app: %s", " ".join(str(error).split()))
+            return render_message(*texts.FAILURE, "problem"), ""
+        columns = choose_columns(hits, None)
+        return None, csv_text([columns, *rows(hits, columns)])
 
     def types(self) -> str:
         """What can be asked, as HTML; empty if the index cannot say it."""

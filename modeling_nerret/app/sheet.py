@@ -48,11 +48,9 @@ def make_sheet(retriever: EntityRetriever, request: SearchRequest, marks: Marks)
     """
     is_markable = request.mode != "lexical"  # which knows words, and no examples
     marks = _present(retriever, marks) if is_markable else {}
-    size = int(request.k)
-    if request.mode != "hybrid" or retriever.checkpoint.calibration is None:
-        answer = retriever.search(request.query, size, mode=request.mode, marks=marks, why=True)
+    answer, size = _search(retriever, request, marks), int(request.k)
+    if not _has_end(retriever, request):
         return Sheet(answer, list(answer), marks=marks, is_markable=is_markable)
-    answer = retriever.search(request.query, precision=float(request.precision) or None, marks=marks)
     names = answer.to_mark(SUGGESTIONS)
     end = len(answer) + FURTHER if len(answer) <= size else size
     places = {name: place for place, (name, _) in enumerate(answer.candidates)}
@@ -61,6 +59,21 @@ def make_sheet(retriever: EntityRetriever, request: SearchRequest, marks: Marks)
     count = min(len(answer), size)
     suggestions = _suggestions(retriever, names, {hit.id: hit for hit in ranks}, dict(answer.candidates))
     return Sheet(answer, ranks[:count], ranks[count:end], suggestions, marks, has_end=True)
+
+
+def answer_of(retriever: EntityRetriever, request: SearchRequest, marks: Marks) -> Answer:
+    """The answer alone, whole; arguments as of `make_sheet`."""
+    return _search(retriever, request, _present(retriever, marks) if request.mode != "lexical" else {})
+
+
+def _has_end(retriever: EntityRetriever, request: SearchRequest) -> bool:
+    return request.mode == "hybrid" and retriever.checkpoint.calibration is not None
+
+
+def _search(retriever: EntityRetriever, request: SearchRequest, marks: Marks) -> Answer:
+    if _has_end(retriever, request):
+        return retriever.search(request.query, precision=float(request.precision) or None, marks=marks)
+    return retriever.search(request.query, int(request.k), mode=request.mode, marks=marks, why=True)
 
 
 def _present(retriever: EntityRetriever, marks: Marks) -> Marks:
@@ -75,6 +88,7 @@ def _suggestions(
     distant = [name for name in names if name not in hits]
     documents = retriever.lookup(distant) if distant else {}
     plain_hits = {
-        name: Hit(name, 0.0, document.text, [], probability=probabilities[name]) for name, document in documents.items()
+        name: Hit(name, 0.0, document.text, [], document.metadata, probabilities[name])
+        for name, document in documents.items()
     }
     return [hit for name in names if (hit := hits.get(name) or plain_hits.get(name))]

@@ -18,7 +18,13 @@ PASTE_HINT = (
 )
 SURE_HINT = "how many of the documents must be right; the surer, the fewer"
 PRECISIONS = {"as good as possible": 0.0, "at least 50 %": 0.5, "at least 80 %": 0.8, "at least 95 %": 0.95}
-MODE_HINT = "hybrid looks at all; vector: at names and things; document: at whole texts; lexical: at words"
+MODE_HINT = "only the first knows where the answer ends"
+MODES = {  # of `EntityRetriever.search`, in words
+    "hybrid": "all of these",
+    "vector": "names and things",
+    "document": "whole texts",
+    "lexical": "the words of the type",
+}
 
 # Messages: a title, and a text that goes on from it
 WELCOME = ("What are you looking for?", "Write a type, such as “volcano”, and press Enter. Or try an example.")
@@ -27,8 +33,9 @@ LOADING = ("Getting ready:", "loading the model and indexing the demo corpus. Th
 INDEXING = ("Indexing your text:", "{number} of {total} documents done.")
 PROBLEM = ("That did not work:", "{error}.")
 FAILURE = ("That did not work:", "the index could not be searched. The terminal that the app runs in says why.")
+NO_ANSWER = ("There is no answer yet:", "search first, and then download the answer.")
 NO_HITS = "No document found."
-NO_WORD_MATCHES = "Lexical mode finds only documents with the words of the type in them: choose hybrid mode."
+NO_WORD_MATCHES = "None has the words of the type in it: under “Advanced”, choose to look at “all of these”."
 NO_MENTIONS = "These documents mention no entities: add some that name people, places or things."
 
 # The note above an answer
@@ -40,7 +47,7 @@ ALL_RIGHT = "Probably all of them are right."
 MISSING = "About {count:,} more may be missing."
 NONE_MISSING = "Hardly any is missing."
 NOT_ALL = "You see the first {count}; “Advanced” shows more."
-NO_END_OF_MODE = "Only hybrid mode can say where the answer ends."
+NO_END_OF_MODE = "Only if you look at “all of these”, it can be said where the answer ends."
 NO_END_OF_MODEL = "This model cannot say where the answer ends."
 ABSENT = "Probably no document here mentions “{query}”."
 UNSURE = "No document is sure enough for “{query}”."
@@ -57,6 +64,10 @@ JUDGE_HINT = "What you say about these teaches most. Every mark searches again."
 MARKS = "Your marks: {right} right, {wrong} wrong."
 FORGET = "Forget marks"
 VERDICTS = {True: "Right", False: "Wrong"}
+
+# To take the answer along; buttons.js has what a button says when it has copied
+DOWNLOAD = "Download as CSV"
+COPY, COPY_LABEL, COPY_IDS = "Copy", "Copy text: {id}", "Copy all ids"
 
 # On the start page
 TYPES = "What these documents hold, roughly"

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
 from ..extras import install_line
+from ..index.plain_text import visible
 from .signals import Termination, terminations
-from .streams import as_text, drop_output, finish_output, prepare_streams, say, visible
+from .streams import as_text, drop_output, finish_output, prepare_streams, say
 
 OK, FAILURE, INTERRUPTED = 0, 1, 130  # argparse exits with 2 for bad usage
 EXPECTED = (ValueError, OSError, RuntimeError, ImportError)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from ..index.plain_text import one_line
 from .arguments import add_index
-from .streams import one_line, say
+from .streams import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

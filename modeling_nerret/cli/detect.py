@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..index.plain_text import one_line
 from .arguments import add_model, check_device
-from .streams import as_text, one_line, print_json, say
+from .streams import as_text, print_json, say
 
 if TYPE_CHECKING:
     from ..documents import Document

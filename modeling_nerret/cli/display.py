@@ -9,15 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..index.citations import cite
 from ..index.entities.listing import Context, Entity
 from ..index.entities.pairs import Pair
-from ..index.excerpts import surroundings
-from ..index.hits import Answer, Hit, remove_overlaps
-from .citations import cite
-from .columns import Copies, cell, choose_columns
-from .streams import one_line
+from ..index.excerpts import excerpt_parts, surroundings
+from ..index.hit_table import Copies, cell, choose_columns
+from ..index.hits import Answer, Hit
+from ..index.plain_text import one_line
 
-AROUND = 100  # characters of context on either side of the best mention
 BESIDE = 30  # characters of context on either side of an entity's mention
 MOST_IDS = 5  # of a pair's documents
 
@@ -37,7 +36,7 @@ def print_answer(
         hits: those of its hits that are to be shown.
         limit: how many hits to print; `None`: all.
         why: whether to say why each is there.
-        columns: see `columns.choose_columns`.
+        columns: see `hit_table.choose_columns`.
         copies: ids of near-duplicates of a hit, by its id.
 
     Raises:
@@ -166,19 +165,8 @@ def _table(*names: str) -> Table:
 
 
 def excerpt(hit: Hit, plain: bool) -> Text:
-    """The surroundings of the hit's best mention, its matching mentions in bold, or in [brackets] if `plain`.
-
-    Of mentions inside each other only the best is marked.
-    """
-    best = max(hit.mentions, key=lambda mention: mention.score, default=None)
-    first, last = (best.start, best.end) if best else (0, 0)
-    left, right = surroundings(hit.text, first, last, AROUND)
-    line, position = Text("… " if left else ""), left
-    for mention in remove_overlaps(hit.mentions):
-        if left <= mention.start and mention.end <= right:
-            line.append(one_line(hit.text[position : mention.start]))
-            text = one_line(mention.text)
-            line.append(f"[{text}]" if plain else text, style="bold yellow")
-            position = mention.end
-    line.append(one_line(hit.text[position:right]))
-    return line.append(" …" if right < len(hit.text) else "")
+    """The surroundings of the hit's best mention, its matching mentions in bold, or in [brackets] if `plain`."""
+    line = Text()
+    for text, is_mention in excerpt_parts(hit):
+        line.append(f"[{text}]" if plain and is_mention else text, style="bold yellow" if is_mention else None)
+    return line

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..extras import install_line
+from ..index.citations import cite
 from ..index.excerpts import surroundings
+from ..index.hit_table import Cell, Copies, cell, rows
 from ..index.hits import Hit, remove_overlaps
-from .citations import cite
-from .columns import Cell, Copies, cell
-from .display import excerpt
-from .streams import one_line, print_csv, visible
+from ..index.plain_text import one_line, visible
+from .streams import print_csv
 
 if TYPE_CHECKING:
     from ..index.hits import Answer
@@ -32,11 +32,6 @@ article { border-top: 1px solid #ddd; padding: .75rem 0 } h1 { font-size: 1.4rem
 .about { color: #555; font-size: .85rem; overflow-wrap: anywhere } mark { background: #ffe28a; color: inherit }
 .whole { white-space: pre-wrap; overflow-wrap: anywhere } summary { cursor: pointer; color: #555; font-size: .85rem }
 """
-
-
-def rows(hits: Sequence[Hit], columns: Sequence[str], copies: Copies) -> list[list[Cell]]:
-    """The cells of hits, a row each."""
-    return [[cell(hit, name, excerpt(hit, plain=True).plain, copies) for name in columns] for hit in hits]
 
 
 def print_table(hits: Sequence[Hit], columns: Sequence[str], copies: Copies) -> None:

@@ -66,8 +66,8 @@ def show_answer(answer: Answer, copies: Mapping[str, Sequence[str]], options: ar
 def _export(
     answer: Answer, hits: Sequence[Hit], copies: Mapping[str, Sequence[str]], options: argparse.Namespace
 ) -> None:
+    from ..index.hit_table import choose_columns
     from . import exports
-    from .columns import choose_columns
 
     extras = ["why"] * options.why + ["copies"] * options.duplicates
     columns = choose_columns(hits, options.columns, extras)

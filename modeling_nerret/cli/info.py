@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..index.plain_text import visible
 from .arguments import add_index
-from .streams import visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

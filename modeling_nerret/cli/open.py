@@ -6,8 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from ..index.plain_text import visible
 from .arguments import add_index
-from .streams import as_text, print_json, visible
+from .streams import as_text, print_json
 
 if TYPE_CHECKING:
     from ..index.hits import Mention
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         fields = {"id": document.id, "text": document.text, "metadata": document.metadata}
         print_json(fields | ({} if options.mark is None else {"mentions": [vars(mention) for mention in mentions]}))
         return 0
-    from .columns import plain
+    from ..index.hit_table import plain
 
     for name, value in {"id": document.id, **document.metadata}.items():
         print(f"{visible(str(name))}: {visible(str(plain(value)))}")

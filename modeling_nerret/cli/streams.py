@@ -9,16 +9,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-# C0 and C1 controls, line separators, embeddings and overrides of the writing direction, halves of characters
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # begin a formula in some spreadsheet
-_SPACES = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+from ..index.plain_text import CONTROLS, csv_text, visible
 
 
 class _Closed(io.TextIOBase):
@@ -89,21 +85,6 @@ def say(message: str) -> None:
         print(visible(message), file=sys.stderr, flush=True)
 
 
-def visible(text: str) -> str:
-    r"""A text with the characters spelled out that would control a terminal.
-
-    Example:
-        >>> print(visible("a\x1b[31mred"))
-        a\x1b[31mred
-    """
-    return _CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
-
-
-def one_line(text: str) -> str:
-    """As `visible`, with a space for each tab and line end."""
-    return visible(_SPACES.sub(" ", text))
-
-
 def print_json(value: Any) -> None:
     """Print a value as JSON on a line, as readable as the output's encoding allows."""
     value = _strict(value)
@@ -112,28 +93,12 @@ def print_json(value: Any) -> None:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(value)
-    print(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    print(CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_csv(rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows as comma-separated values, on a line each.
-
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, which the spreadsheet hides. All
-    texts are in quotes: a spreadsheet of a language that parts cells by semicolons would else begin a cell in a text.
-    """
-    import csv
-
-    stream = io.StringIO()
-    csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(map(_harmless, row) for row in rows)
-    print(stream.getvalue(), end="")
-
-
-def _harmless(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula and no terminal for a command."""
-    if not isinstance(value, str):
-        return value
-    text = one_line(value)
-    return f"'{text}" if text.lstrip().startswith(FORMULAS) else text
+    """Print rows as `csv_text` has them."""
+    print(csv_text(rows), end="")
 
 
 def _strict(value: Any) -> Any:

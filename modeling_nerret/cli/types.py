@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..index.plain_text import one_line
 from .arguments import add_index
-from .streams import as_text, one_line, print_json
+from .streams import as_text, print_json
 
 if TYPE_CHECKING:
     from ..index.type_tree import TypeTree

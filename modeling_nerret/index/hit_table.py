@@ -1,13 +1,15 @@
-"""Columns of a table of hits: what `--columns` may name, and the cells below."""
+"""A table of hits: its columns, which `--columns` may name, and the cells below."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from ..index.hits import Hit
 from .citations import cite
+from .excerpts import plain_excerpt
+from .hits import Hit
 
 Cell = str | int | float
 Copies = Mapping[str, Sequence[str]]  # ids of a hit's near-duplicates, by the hit's id
@@ -65,6 +67,11 @@ def cell(hit: Hit, name: str, excerpt: str, copies: Copies) -> Cell:
     if name in citation._fields:
         return getattr(citation, name)
     return hit.why() if name == "why" else plain(_value(hit.metadata, name))
+
+
+def rows(hits: Sequence[Hit], columns: Sequence[str], copies: Copies = MappingProxyType({})) -> list[list[Cell]]:
+    """The cells of hits, a row each."""
+    return [[cell(hit, name, plain_excerpt(hit), copies) for name in columns] for hit in hits]
 
 
 def _value(metadata: Mapping[str, Any], name: str) -> Any:
