@@ -28,6 +28,7 @@ TRIES = 4
         (["search", "index", "city", "-k", "0"], 2, "is not a whole number from 1"),
         (["search", "nowhere", "city", "--where", ""], 1, "a --where is empty"),
         (["search", "nowhere", "city"], 1, "is no nerret index"),
+        (["demo", "--help"], 0, "default: demo-index"),
         (["entities", "--help"], 0, "--within sentence"),
         (["search", "--help"], 0, "--html FILE"),
         (["open", "--help"], 0, "--mark TYPE"),

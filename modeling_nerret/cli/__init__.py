@@ -22,7 +22,7 @@ EXPECTED = (ValueError, OSError, RuntimeError, ImportError)
 LONGEST_MESSAGE = 2_000  # characters
 
 EPILOG = """examples:
-  nerret index demo demo-index
+  nerret demo
   nerret index articles.jsonl my-index
   nerret search my-index "drug that lowers blood pressure"
   nerret search my-index politician --and disease --precision 0.8
@@ -43,6 +43,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "demo": Command("cli.demo", "index 339 short texts that come with nerret, and ask for three types"),
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
     "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     try:
         with terminations():
-            code = _run(arguments, name)
+            code = run_command(arguments, name)
             finish_output()
             return code
     except KeyboardInterrupt as interrupt:
@@ -98,7 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop_output()
 
 
-def _run(arguments: Sequence[str], name: str | None) -> int:
+def run_command(arguments: Sequence[str], name: str | None = None) -> int:
+    """Run a command inside of another one; errors are raised.
+
+    Args:
+        arguments: the command line, without "nerret".
+        name: the command; `None`: the first argument.
+
+    Returns:
+        The exit code.
+    """
+    name = name or (arguments[0] if arguments and arguments[0] in COMMANDS else None)
     for argument in arguments:
         as_text(argument)
     try:
