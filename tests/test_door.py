@@ -29,6 +29,8 @@ TRIES = 4
         (["search", "nowhere", "city", "--where", ""], 1, "a --where is empty"),
         (["search", "nowhere", "city"], 1, "is no nerret index"),
         (["demo", "--help"], 0, "default: demo-index"),
+        (["export", "--help"], 0, "never by the cosine"),
+        (["export", "nowhere", "--format", "qdrant"], 1, "is no nerret index"),
         (["entities", "--help"], 0, "--within sentence"),
         (["search", "--help"], 0, "--html FILE"),
         (["open", "--help"], 0, "--mark TYPE"),

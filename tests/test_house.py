@@ -26,7 +26,7 @@ ROOMS = {
     "app": ("demo", "index", "pretrained"),
     "bridges": ("index", "pretrained"),
     "serve": ("app", "index", "pretrained"),
-    "cli": ("app", "demo", "detectors", "index", "pretrained", "serve"),
+    "cli": ("app", "bridges", "demo", "detectors", "index", "pretrained", "serve"),
 }
 
 

@@ -53,6 +53,7 @@ COMMANDS = {
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "serve": Command("cli.serve", "answer programs over HTTP, from one index or several", "serve"),
     "mcp": Command("cli.mcp", "give an index to a language model, as tools (MCP)", "mcp"),
+    "export": Command("cli.export", "write an index's mentions as a bulk file for Qdrant, Elasticsearch or OpenSearch"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),
     "compact": Command("cli.compact", "give the space of deleted and replaced documents back to the disk"),
