@@ -84,6 +84,7 @@ def megabytes(part: Distribution) -> float:
 
 
 def installed(name: str) -> Distribution | None:
+    """An installed package, or `None`."""
     try:
         return distribution(name)
     except PackageNotFoundError:
