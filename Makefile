@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)  ## index the demo corpus and answer three type queries
-	@$(PYTHON) -m modeling_nerret.demo
+	@$(PYTHON) -m modeling_nerret.cli demo
 
 test: lint  ## check style and types, and run all tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --dist loadfile

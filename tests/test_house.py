@@ -26,7 +26,7 @@ ROOMS = {
     "app": ("demo", "index", "pretrained"),
     "bridges": ("index", "pretrained"),
     "serve": ("app", "index", "pretrained"),
-    "cli": ("app", "demo", "detectors", "index", "pretrained", "serve"),
+    "cli": ("app", "bridges", "demo", "detectors", "index", "pretrained", "serve"),
 }
 
 
@@ -45,8 +45,8 @@ def _imports(path: Path, folder: Path) -> Iterator[str]:
 def test_imports_run_one_way(room: str) -> None:
     rooms = {room, *ROOMS[room]}
     for path in (PACKAGE / room).glob("**/*.py" if room else "*.py"):
-        if path.name in ("__init__.py", "__main__.py") and room in ("", "demo"):
-            continue  # public names of all rooms; the demo's command
+        if path.name in ("__init__.py", "__main__.py") and not room:
+            continue  # public names of all rooms
         for name in _imports(path, PACKAGE):
             top = name.partition(".")[0]
             assert top not in WORKSHOPS and not name.startswith("modeling_nerret."), f"{path} imports {name}"

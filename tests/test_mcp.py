@@ -71,6 +71,7 @@ def test_results_are_short_and_errors_say_what_is_accepted(index: Path) -> None:
         assert "accepted is a few words" in await fail("entities", query={"of": "city"})
         assert "the nearest name is 'year'" in await fail("search", query="city", where="yaer=1")
         assert "has no names of types" in await fail("types")
+        assert "no query is saved as 'nothing'" in await fail("search", query="@nothing")
 
     _with_client(make_server(EntityRetriever(index), "my-index"), work)
 

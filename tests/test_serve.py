@@ -28,6 +28,7 @@ from modeling_nerret.serve.api import FORMS, make_app
 from modeling_nerret.serve.batches import BatchEncoder
 from modeling_nerret.serve.indexes import Indexes
 from modeling_nerret.serve.paths import read_paths
+from modeling_nerret.serve.questions import read_query
 from modeling_nerret.serve.tokens import Tokens, read_tokens
 
 TOKENS = {"NERRET_READ_TOKEN": "read-token-0123456789", "NERRET_WRITE_TOKEN": "write-token-0123456789"}
@@ -73,6 +74,29 @@ def test_search_and_answer_are_those_of_the_retriever(client: TestClient, indexe
     assert answer["hits"][0]["mentions"] == hits[0].as_dict()["mentions"] and "why" in answer["hits"][0]
     assert client.post("/answer", json={"query": "city", "where": {"year": 1900}}).json()["documents"] == 1
     assert client.post("/answer", json={"query": {"type": "city", "like": ["London"]}, "mode": "vector"}).is_success
+
+
+def test_a_saved_query_is_asked_by_its_name(
+    client: TestClient, indexes: Indexes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NERRET_HOME", str(tmp_path))
+    indexes["first"].save_query("my cities", "city", like=["London"])
+    hits = indexes["first"].search(indexes["first"].saved_query("my cities"), 2)
+    for query in ("@my cities", {"type": "@my cities"}):
+        rows = client.post("/search", json={"query": query, "k": 2}).json()["hits"]
+        assert [row["id"] for row in rows] == [hit.id for hit in hits]
+    expression = read_query({"and": ["@my cities", {"not": "river"}]}, indexes["first"].saved_query)
+    assert next(expression.types()).vector is not None
+    assert client.post("/entities", json={"query": "city", "with": "@my cities"}).is_success
+    for body, words in (
+        ({"query": "@no"}, "no query is saved as 'no'; saved are: my cities"),
+        ({"query": "@../no"}, "cannot be saved"),
+        ({"query": "@my cities", "like": ["Paris"]}, "is saved as it is"),
+    ):
+        assert words in _detail(client.post("/search", json=body))
+    (tmp_path / "queries" / "my cities.json").write_text("{}")
+    detail = _detail(client.post("/search", json={"query": "@my cities"}))
+    assert "'my cities' is damaged" in detail and str(tmp_path) not in detail
 
 
 def test_the_other_addresses_answer(client: TestClient) -> None:

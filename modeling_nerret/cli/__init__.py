@@ -23,7 +23,7 @@ EXPECTED = (ValueError, OSError, RuntimeError, ImportError)
 LONGEST_MESSAGE = 2_000  # characters
 
 EPILOG = """examples:
-  nerret index demo demo-index
+  nerret demo
   nerret index articles.jsonl my-index
   nerret search my-index "drug that lowers blood pressure"
   nerret search my-index politician --and disease --precision 0.8
@@ -44,6 +44,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "demo": Command("cli.demo", "index 339 short texts that come with nerret, and ask for three types"),
     "index": Command("cli.index", "add a corpus to an index; run it again to go on where it stopped"),
     "search": Command("cli.search", "list the documents that mention an entity of a type"),
     "entities": Command("cli.entities", "list the entities of a type, and how many documents mention each"),
@@ -53,6 +54,7 @@ COMMANDS = {
     "app": Command("cli.app", "ask an index in the browser, on this computer only", "app"),
     "serve": Command("cli.serve", "answer programs over HTTP, from one index or several", "serve"),
     "mcp": Command("cli.mcp", "give an index to a language model, as tools (MCP)", "mcp"),
+    "export": Command("cli.export", "write an index's mentions as a bulk file for Qdrant, Elasticsearch or OpenSearch"),
     "detect": Command("cli.detect", "show the mentions that a detector finds, without an index"),
     "delete": Command("cli.delete", "remove documents from an index"),
     "compact": Command("cli.compact", "give the space of deleted and replaced documents back to the disk"),
@@ -81,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     try:
         with terminations():
-            code = _run(arguments, name)
+            code = run_command(arguments, name)
             finish_output()
             return code
     except KeyboardInterrupt as interrupt:
@@ -99,7 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop_output()
 
 
-def _run(arguments: Sequence[str], name: str | None) -> int:
+def run_command(arguments: Sequence[str], name: str | None = None) -> int:
+    """Run a command inside of another one; errors are raised.
+
+    Args:
+        arguments: the command line, without "nerret".
+        name: the command; `None`: the first argument.
+
+    Returns:
+        The exit code.
+    """
+    name = name or (arguments[0] if arguments and arguments[0] in COMMANDS else None)
     for argument in arguments:
         as_text(argument)
     try:

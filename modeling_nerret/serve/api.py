@@ -84,11 +84,11 @@ class Answers:
     def entities(self, form: EntitiesForm) -> dict[str, Any]:
         """The entities of a type, those in most documents first; with `with`, the pairs of two types."""
         retriever, search = self._search(form, form.k)
-        query = read_query(form.query, **form.words())
+        query = read_query(form.query, retriever.saved_query, **form.words())
         limit = min(form.limit, self.max_k)
         if form.partner is None:
             return first_as_dicts(retriever.entities(query, form.k, form.merge, **search), limit)
-        partner = read_query(form.partner)
+        partner = read_query(form.partner, retriever.saved_query)
         pairs = retriever.pairs(query, partner, form.k, search.pop("within"), form.merge, **search)
         return first_as_dicts(pairs, limit, "pairs")
 
@@ -134,7 +134,7 @@ class Answers:
 
     def _ask(self, form: Question, k: int | None, why: bool) -> dict[str, Any]:
         retriever, search = self._search(form, k)
-        answer = retriever.search(read_query(form.query, **form.words()), k, why=why, **search)
+        answer = retriever.search(read_query(form.query, retriever.saved_query, **form.words()), k, why=why, **search)
         return answer_as_dict(answer, self.max_k, why)
 
     def _search(self, form: Question, k: int | None) -> tuple[Any, dict[str, Any]]:

@@ -76,7 +76,7 @@ class Tools:
         """The entities of a type by name, with the number of documents that mention each, the commonest first."""
         limit = _checked(limit, MOST_ENTITIES)
         try:
-            entities = self.retriever.entities(read_query(query), where=read_where(where))
+            entities = self.retriever.entities(read_query(query, self.retriever.saved_query), where=read_where(where))
         except ValueError as error:
             raise ToolError(str(error)) from None
         rows = [{"name": entity.name, "documents": entity.documents, "ids": entity.ids[:5]} for entity in entities]
@@ -97,7 +97,11 @@ class Tools:
     def _ask(self, query: Any, k: int | None, where: Any, precision: float | None = None) -> dict[str, Any]:
         try:
             answer = self.retriever.search(
-                read_query(query), k, read_where(where), precision=precision, why=k is None or k <= MOST_HITS
+                read_query(query, self.retriever.saved_query),
+                k,
+                read_where(where),
+                precision=precision,
+                why=k is None or k <= MOST_HITS,
             )
         except ValueError as error:
             raise ToolError(str(error)) from None

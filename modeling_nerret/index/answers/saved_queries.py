@@ -78,7 +78,7 @@ def read_query(name: str, fingerprint: str) -> Type:
     try:
         return _parse(read_json(path), name, fingerprint)
     except (KeyError, TypeError, OSError) as error:
-        raise ValueError(f"the saved query {path} is damaged ({error}); save it again") from None
+        raise ValueError(f"the saved query {name!r} is damaged ({error}); save it again") from None
 
 
 def _parse(content: dict[str, Any], name: str, fingerprint: str) -> Type:
