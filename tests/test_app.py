@@ -318,9 +318,9 @@ def test_long_documents_are_shown_around_their_mentions() -> None:
     start = text.index("Oslo")
     excerpt = Tags(render_hits([Hit("a", 0.5, text, [Mention(start, start + 4, "Oslo", 0.5)])])).text
     assert "Ada came to Oslo." in excerpt and len(excerpt) < SHORT_TEXT
-    assert "a… " in excerpt and " …it says “Oslo”" in excerpt
+    assert "aCopy… " in excerpt and " …it says “Oslo”" in excerpt
     excerpt = Tags(render_hits([Hit("a", 5.0, text, [])])).text
-    assert "aRain fell." in excerpt and len(excerpt) < SHORT_TEXT + 20
+    assert "aCopyRain fell." in excerpt and len(excerpt) < SHORT_TEXT + 20
 
 
 def test_of_overlapping_mentions_the_best_is_marked_and_pales_with_the_probability() -> None:

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from modeling_nerret import EntityRetriever
+from modeling_nerret import EntityRetriever, GivenSpans
 from modeling_nerret.cli import main
 from modeling_nerret.serve.api import FORMS, make_app
 from modeling_nerret.serve.batches import BatchEncoder
@@ -222,6 +222,19 @@ def test_documents_are_added_and_removed(closed_client: TestClient) -> None:
     assert closed_client.post("/delete", json={"index": "second", "ids": [7, "good"]}, headers=WRITER).json() == {
         "removed": 1
     }
+
+
+def test_nothing_is_added_with_another_detector_than_the_index_was_made_with(
+    tmp_path: Path, tiny_checkpoint: str
+) -> None:
+    mentions = [{"start": 0, "end": 3}]
+    document = {"id": "a", "text": "Ada wrote notes.", "mentions": mentions}
+    EntityRetriever(tmp_path / "index", tiny_checkpoint, GivenSpans()).add([document])
+    indexes = Indexes({"letters": tmp_path / "index"})
+    with TestClient(make_app(indexes, read_tokens(None, TOKENS)), "http://any.example") as client:
+        body = {"documents": [{"id": "b", "text": "Ada left."}]}
+        detail = _detail(client.post("/add", json=body, headers=WRITER))
+    assert "'letters' was made with the detector GivenSpans" in detail and len(indexes["letters"]) == 1
 
 
 def test_of_several_indexes_one_must_be_named(closed_client: TestClient) -> None:

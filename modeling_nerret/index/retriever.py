@@ -532,6 +532,7 @@ class EntityRetriever:
         if store is None:
             size = self.checkpoint.model.config.hidden_size
             names = {"model": self.checkpoint.name, "fingerprint": self.checkpoint.fingerprint}
+            names["detector"] = type(self.detector).__name__  # so that a server does not add with another one
             store = Store.create(self.path, size, **names)
             self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, store)  # another process may be first
             self._index = store

@@ -110,9 +110,10 @@ class Store:
         return self.read(lambda snapshot: snapshot.mention_count)
 
     def info(self) -> dict[str, Any]:
-        """Path, model, numbers of documents and mentions, bytes on disk."""
+        """Path, model, detector, numbers of documents and mentions, bytes on disk."""
         counts = {"documents": len(self), "mentions": self.count_mentions(), "bytes": count_bytes(self.path)}
-        return {"path": str(self.path), "model": self.manifest["model"], **counts, "format": FORMAT}
+        names = {"model": self.manifest["model"], "detector": self.manifest.get("detector", "unknown")}
+        return {"path": str(self.path), **names, **counts, "format": FORMAT}
 
     def lookup(self, ids: Sequence[str], spans: bool = False) -> dict[str, Document]:
         """Documents by id, with their mentions if `spans`; ids that no document has are left out."""

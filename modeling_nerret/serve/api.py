@@ -102,7 +102,7 @@ class Answers:
 
     def add(self, form: AddForm) -> dict[str, Any]:
         """Add documents, and replace those with the same ids: all of them, or none if one is refused."""
-        report = self.indexes.choose(form.index).add(form.documents)
+        report = self.indexes.choose_for_additions(form.index).add(form.documents)
         return {name: getattr(report, name) for name in ("added", "replaced", "mentions", "unmapped")}
 
     def delete(self, form: DeleteForm) -> dict[str, Any]:

@@ -23,7 +23,9 @@ class Indexes(Mapping[str, EntityRetriever]):
     """
 
     def __init__(self, paths: Mapping[str, Path]):
-        models = {name: read_manifest(path)["model"] for name, path in paths.items()}  # before one of them is loaded
+        manifests = {name: read_manifest(path) for name, path in paths.items()}  # before a model is loaded
+        models = {name: manifest["model"] for name, manifest in manifests.items()}
+        self._detectors = {name: manifest.get("detector") for name, manifest in manifests.items()}
         checkpoints: dict[str, Checkpoint] = {}
         self.encoders: dict[str, BatchEncoder] = {}
         self._retrievers: dict[str, EntityRetriever] = {}
@@ -61,6 +63,23 @@ class Indexes(Mapping[str, EntityRetriever]):
         if name is None:
             raise ValueError(f'several indexes are here; say which in "index": {", ".join(self)}')
         raise ValueError(f"there is no index {name!r:.60}; here are {', '.join(self)}")
+
+    def choose_for_additions(self, name: str | None) -> EntityRetriever:
+        """As `choose`, for documents to add.
+
+        Raises:
+            ValueError: as `choose`, or the index was made with another detector than its model's own, which is the only
+                one that the server has.
+        """
+        retriever = self.choose(name)
+        key = next(key for key, value in self.items() if value is retriever)
+        detector = self._detectors[key]
+        if detector is not None and detector != type(retriever.detector).__name__:
+            raise ValueError(
+                f"the index {key!r:.60} was made with the detector {detector}, which this server has not; add to it with "
+                "nerret index --detector ..."
+            )
+        return retriever
 
     def public(self, message: str) -> str | None:
         """A message without the folders of models; `None` if it is about the folder of an index.
