@@ -36,7 +36,7 @@ watch('value', () => {
   if (order === null || focus && focus !== document.body && !element.contains(focus)) return;  // it went elsewhere
   const place = isInside && suggestions() || element;
   const name = order.slice(order.indexOf(' ') + 1);
-  const buttons = [...place.querySelectorAll('.verdicts button')];
+  const buttons = [...place.querySelectorAll('.verdicts button[data-order]')];
   const ends = button => button.dataset.order.slice(button.dataset.order.indexOf(' ') + 1) === name;
   (buttons.find(button => ends(button) && button.ariaPressed === 'true') || buttons.find(ends) || buttons[0])?.focus();
   order = null;

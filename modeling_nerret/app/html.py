@@ -79,8 +79,8 @@ def _render_hit(hit: Hit, marks: Marks | None) -> str:
     mark = (marks or {}).get(hit.id)
     kind = "" if mark is None else ' class="right"' if mark else ' class="wrong"'
     label = escape(texts.COPY_LABEL.format(id=hit.id))
-    buttons = f'<button type="button" data-copy="" aria-label="{label}">{texts.COPY}</button>'
-    buttons += "" if marks is None else _render_buttons(hit.id, mark)
+    buttons = "" if marks is None else _render_buttons(hit.id, mark)  # first, for the keyboard
+    buttons += f'<button type="button" data-copy="" aria-label="{label}">{texts.COPY}</button>'
     about = f'{_render_chance(hit.probability)}<span class="id">{escape(hit.id)}</span>'
     return (
         f'<li{kind}><div class="about">{about}<span class="verdicts">{buttons}</span></div>{_render_source(hit)}'
