@@ -76,8 +76,8 @@ class Indexes(Mapping[str, EntityRetriever]):
         detector = self._detectors[key]
         if detector is not None and detector != type(retriever.detector).__name__:
             raise ValueError(
-                f"the index {key!r:.60} was made with the detector {detector}, which this server has not; add to it with "
-                "nerret index --detector ..."
+                f"the index {key!r:.60} was made with the detector {detector}, which this server has not; "
+                "add to it with nerret index --detector ..."
             )
         return retriever
 
