@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -29,7 +30,26 @@ CALLS = (f"{API}/queue/join", f"{API}/run/predict", CALL)
 LENGTHS = (b"content-length", b"transfer-encoding")
 
 
-class Guard:
+class Middleware(ABC):
+    """ASGI middleware of a server that speaks HTTP alone."""
+
+    app: Any  # what answers
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._answer(scope, receive, send)
+
+    @abstractmethod
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request of HTTP, or refuse it."""
+
+
+class Guard(Middleware):
     """ASGI middleware; see above.
 
     Args:
@@ -45,16 +65,8 @@ class Guard:
         self.hosts, self.frames = frozenset(host.lower() for host in hosts), tuple(frames)
         self.requests = 0
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            await self._answer(scope, receive, Headers(scope["path"], self.frames, send))
-
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        send = Headers(scope["path"], self.frames, send)
         self.requests += 1
         try:
             await self.app(*await self._admit(scope, receive), send)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..app.bodies import Refusal, read_body
-from ..app.guard import refuse, with_body
+from ..app.guard import Middleware, refuse, with_body
 from ..app.headers import Message, Receive, Send
 from .metrics import Metrics
 from .tokens import READ, WRITE, Tokens
@@ -25,7 +25,7 @@ LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class Gate:
+class Gate(Middleware):
     """ASGI middleware; see above.
 
     Args:
@@ -38,15 +38,6 @@ class Gate:
 
     def __init__(self, app: Any, tokens: Tokens, metrics: Metrics, max_added: int = MAX_ADDED):
         self.app, self.tokens, self.metrics, self.max_added = app, tokens, metrics, max_added
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         statuses: list[int] = []
