@@ -9,7 +9,7 @@ from .streams import as_text, say
 
 EPILOG = """examples:
   nerret demo
-  nerret demo /tmp/demo-index
+  nerret demo my-demo
 
 An index of the demo that is there already is kept, and an interrupted one is finished.
 """
