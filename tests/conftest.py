@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.index_command import IndexCommand
 from tests.tiny import save_checkpoint
 
 torch.set_num_threads(1)  # with tiny models more threads only wait for each other: minutes instead of seconds
@@ -25,6 +26,12 @@ def corpus(tmp_path: Path) -> Path:
     from tests.small_corpus import write_corpus
 
     return write_corpus(tmp_path)
+
+
+@pytest.fixture
+def command(tmp_path: Path, tiny_checkpoint: str, capsys: pytest.CaptureFixture) -> IndexCommand:
+    """`nerret index` with the tiny checkpoint, into one index."""
+    return IndexCommand(tmp_path, tiny_checkpoint, capsys)
 
 
 @pytest.fixture

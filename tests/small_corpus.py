@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +49,13 @@ def write_corpus(folder: Path) -> Path:
 def fixed_scores(scores: Iterable[Any]) -> System:
     """A system with fixed scores: (queries, documents)."""
     return lambda trial: TaskScores((QueryScores(np.asarray(row, dtype=np.float32)) for row in scores), 0, 0.0)
+
+
+def index_texts(folder: Path, model: str, texts: Sequence[str]) -> Path:
+    """An index of texts, with the ids d0, d1, ... and the years 1900, 1901, ..."""
+    from modeling_nerret import EntityRetriever
+
+    EntityRetriever(folder / "my-index", model).add(
+        {"id": f"d{number}", "text": text, "year": 1900 + number} for number, text in enumerate(texts)
+    )
+    return folder / "my-index"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from modeling_nerret import EntityRetriever
+from tests.small_corpus import index_texts
 
 TEXTS = ["Ada was born in London.", "The river in Paris."]
 FILES = {
@@ -24,11 +25,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: str) -> Path:
-    path = tmp_path_factory.mktemp("bridges") / "index"
-    EntityRetriever(path, tiny_checkpoint).add(
-        {"id": f"d{number}", "text": text, "year": 1900 + number} for number, text in enumerate(TEXTS)
-    )
-    return path
+    return index_texts(tmp_path_factory.mktemp("bridges"), tiny_checkpoint, TEXTS)
 
 
 def _bridge(name: str) -> Any:

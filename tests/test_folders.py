@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from modeling_nerret.cli import main
 from modeling_nerret.index.readers import Tree
 from modeling_nerret.index.readers.patterns import Selection, matches
-from modeling_nerret.index.retriever import EntityRetriever
 from tests import small_files
+from tests.index_command import IndexCommand
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -26,28 +26,6 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 def names(*inputs: str, **options: list[str]) -> list[str]:
     return [file.name for file in Tree(inputs, **options).files]
-
-
-class Command:
-    """Runs `nerret index` into one index; `error` is what it printed."""
-
-    def __init__(self, folder: Path, model: str, capsys: pytest.CaptureFixture):
-        self.index, self.error = str(folder / "index"), ""
-        self._model, self._capsys = model, capsys
-
-    def run(self, *arguments: object) -> int:
-        code = main(["index", *map(str, arguments), "--model", self._model, self.index])
-        self.error = self._capsys.readouterr().err
-        return code
-
-    def texts(self) -> list[str]:
-        retriever = EntityRetriever(self.index)
-        return sorted(document.text for document in retriever.lookup(retriever.ids()).values())
-
-
-@pytest.fixture
-def command(tmp_path: Path, tiny_checkpoint: str, capsys: pytest.CaptureFixture) -> Command:
-    return Command(tmp_path, tiny_checkpoint, capsys)
 
 
 # what is read
@@ -114,7 +92,7 @@ def test_inputs_without_text(inputs: list[str], message: str, tmp_path: Path, mo
         Tree(inputs)
 
 
-def test_links_pipes_and_indexes_are_not_followed(tmp_path: Path, command: Command) -> None:
+def test_links_pipes_and_indexes_are_not_followed(tmp_path: Path, command: IndexCommand) -> None:
     root = write(tmp_path / "root", {"a.txt": "Ada", "b/c.txt": "Oslo"})
     write(tmp_path / "outside", {"secret.txt": "Graz"})
     for name, target in (
@@ -142,7 +120,7 @@ def test_links_pipes_and_indexes_are_not_followed(tmp_path: Path, command: Comma
 
 
 def test_a_missing_library_stops_before_anything_is_read(
-    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, command: IndexCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write(tmp_path / "root", {"a.pdf": "x", "b.pdf": "x", "c.txt": "Ada"})
     monkeypatch.setattr("modeling_nerret.index.readers.kinds.find_spec", lambda name: None)
@@ -169,7 +147,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
 }
 
 
-def test_broken_files_are_named_and_cost_no_other(tmp_path: Path, command: Command) -> None:
+def test_broken_files_are_named_and_cost_no_other(tmp_path: Path, command: IndexCommand) -> None:
     root = write(tmp_path / "root", {name: content for name, (content, _) in BROKEN.items()})
     write(root, {"0.txt": "Ada", "z/z.txt": "Oslo", "x.jsonl": '{"text": "Graz"}\nnull\n{"text": "Wien"}\n'})
     for flag, lines in (("stop", 0), ("skip", 1)):
@@ -184,7 +162,7 @@ def test_broken_files_are_named_and_cost_no_other(tmp_path: Path, command: Comma
 
 
 def test_a_file_that_may_not_be_read_is_named(
-    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, command: IndexCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write(tmp_path / "root", {"a.txt": "Ada", "b.txt": "Oslo"})
     reading = Path.open
@@ -199,23 +177,23 @@ def test_a_file_that_may_not_be_read_is_named(
     assert command.texts() == ["Oslo"]
 
 
-def test_one_broken_document_is_an_error(tmp_path: Path, command: Command) -> None:
+def test_one_broken_document_is_an_error(tmp_path: Path, command: IndexCommand) -> None:
     write(tmp_path, {"a.docx": small_files.SEALED})
     assert command.run(tmp_path / "a.docx") == 1 and "a.docx: it is encrypted" in command.error
     assert command.error.count("\n") == 1 and not Path(command.index).exists()
 
 
-def test_an_id_that_two_files_share_is_named(tmp_path: Path, command: Command) -> None:
+def test_an_id_that_two_files_share_is_named(tmp_path: Path, command: IndexCommand) -> None:
     root = write(tmp_path / "root", dict.fromkeys(("a.jsonl", "b.jsonl"), '{"id": 7, "text": "Ada"}\n'))
     assert command.run(root) == 3 and "b.jsonl, line 1: the id '7' stands on an earlier line" in command.error
 
 
 @pytest.mark.parametrize("name", ["demo", "-"])
-def test_the_demo_and_standard_input_stand_alone(name: str, tmp_path: Path, command: Command) -> None:
+def test_the_demo_and_standard_input_stand_alone(name: str, tmp_path: Path, command: IndexCommand) -> None:
     assert command.run(name, tmp_path) == 1 and "stands alone" in command.error
 
 
-def test_options_may_stand_anywhere(tmp_path: Path, command: Command) -> None:
+def test_options_may_stand_anywhere(tmp_path: Path, command: IndexCommand) -> None:
     write(tmp_path, {"a.txt": "Ada", "b.txt": "Oslo"})
     assert command.run(tmp_path / "a.txt", "--split", "line", tmp_path / "b.txt") == 0
     assert command.texts() == ["Ada", "Oslo"]
@@ -224,7 +202,7 @@ def test_options_may_stand_anywhere(tmp_path: Path, command: Command) -> None:
 # later runs
 
 
-def test_a_later_run_adds_replaces_and_prunes(tmp_path: Path, command: Command) -> None:
+def test_a_later_run_adds_replaces_and_prunes(tmp_path: Path, command: IndexCommand) -> None:
     files: dict[str, str | bytes] = {"a.txt": "Ada", "b/a.txt": "Oslo", "b/c.txt": "Graz", "d/e.txt": "Rome"}
     root = write(tmp_path / "root", files | {"t.jsonl": '{"text": "Wien"}\n{"text": "Linz"}\n'})
     assert command.run(root) == 0 and "6 documents added" in command.error
@@ -239,7 +217,7 @@ def test_a_later_run_adds_replaces_and_prunes(tmp_path: Path, command: Command) 
     assert command.texts() == ["Ada Lovelace", "Oslo", "Paris", "Wien"]
 
 
-def test_only_what_is_gone_is_pruned(tmp_path: Path, command: Command) -> None:
+def test_only_what_is_gone_is_pruned(tmp_path: Path, command: IndexCommand) -> None:
     root = write(tmp_path / "root", {"a.txt": "Ada", "b.md": "Oslo", "c.jsonl": '{"text": "Wien"}\n{"text": "Linz"}\n'})
     write(tmp_path / "other", {"a.txt": "Graz"})
     assert command.run(root, tmp_path / "other") == 0
@@ -256,7 +234,9 @@ def test_only_what_is_gone_is_pruned(tmp_path: Path, command: Command) -> None:
     assert command.texts() == ["Ada", "Graz", "Linz", "Wien"]
 
 
-def test_documents_know_where_they_come_from(tmp_path: Path, command: Command, capsys: pytest.CaptureFixture) -> None:
+def test_documents_know_where_they_come_from(
+    tmp_path: Path, command: IndexCommand, capsys: pytest.CaptureFixture
+) -> None:
     root = write(tmp_path / "root", {"a.html": small_files.PAGE, "m.eml": small_files.MAIL.encode("latin-1")})
     assert command.run(root) == 0
     assert main(["search", command.index, "dinosaur", "-k", "9", "--where", "path contains a.html", "--json"]) == 0

@@ -15,17 +15,14 @@ import mcp
 
 from modeling_nerret import EntityRetriever
 from modeling_nerret.cli import main
+from tests.small_corpus import index_texts
 
 TEXTS = ["Ada was born in London.", "The river in Paris.", "Ada wrote notes. " * 40]
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: str) -> Path:
-    path = tmp_path_factory.mktemp("mcp") / "my-index"
-    EntityRetriever(path, tiny_checkpoint).add(
-        {"id": f"d{number}", "text": text, "year": 1900 + number} for number, text in enumerate(TEXTS)
-    )
-    return path
+    return index_texts(tmp_path_factory.mktemp("mcp"), tiny_checkpoint, TEXTS)
 
 
 def _with_client(server: Any, work: Callable[[Any], Any]) -> Any:
