@@ -19,6 +19,7 @@ FILES = {
     "llama_index": "llama_index.core",
     "haystack": "haystack",
     "spacy": "spacy",
+    "mteb": "mteb",
 }
 ROOT = Path(__file__).parent.parent
 
