@@ -5,9 +5,9 @@ PIP := -m pip install -qq --disable-pip-version-check
 # Without CUDA torch takes 5 GB less; where these wheels cannot be reached, the next step takes what is there
 CPU_BUILD := --index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 20
 EXTRAS := [offline,app,files,serve,mcp,langchain,train,eval,quantized]
-NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks
+NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks docs
 
-.PHONY: demo test lint fix test-app test-bounds
+.PHONY: demo test lint fix docs test-app test-bounds
 
 # Installs everything into .venv; done again only when a requirement has changed
 $(READY): pyproject.toml constraints.txt
@@ -31,6 +31,13 @@ lint: $(READY)  ## check style, names and types
 
 fix: $(READY)  ## correct what can be corrected automatically
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+docs: $(READY)  ## build the documentation site into site/; a broken link or anchor is an error
+	@$(PYTHON) $(PIP) --constraint constraints.txt --group docs
+	@$(PYTHON) docs/notebook.py docs/tutorials/researcher.md
+	@rm -rf build/api && mkdir -p build/api && cp -r modeling_nerret build/api && cp -r eval training build/api/modeling_nerret
+	@find build/api -name "*.py" -exec sed -i.bak 's/^\( *\)Example:$$/\1Examples:/' {} +  # the word that griffe knows
+	@$(VENV)/bin/zensical build --clean --strict
 
 test-app: $(READY)  ## test the app in Chromium, which Debian's package brings if it is missing
 	@$(PYTHON) $(PIP) --constraint constraints.txt --group browser

@@ -1,17 +1,14 @@
-"""README's examples print what README says; README, CONTRIBUTING and CHANGELOG describe what is there."""
+"""README, CONTRIBUTING and CHANGELOG describe what is there."""
 
 from __future__ import annotations
 
-import doctest
 import re
-import shlex
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from modeling_nerret import __version__
-from modeling_nerret.cli import COMMANDS, main
+from modeling_nerret.cli import COMMANDS
+from tests.pages import blocks
 
 ROOT = Path(__file__).parent.parent
 README, CONTRIBUTING, CHANGELOG = (
@@ -22,47 +19,10 @@ ADDRESS = re.compile(
 )
 
 
-def _blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def _assert_alike(output: str, expected: str) -> None:
-    """The same words, and numbers that differ by no more than another processor's arithmetic makes them."""
-    number = r"-?\d+\.\d+|\d+(?= %)"
-    assert re.sub(number, "#", output).split() == re.sub(number, "#", expected).split()
-    pairs = zip(re.findall(number, output), re.findall(number, expected), strict=True)
-    for value, expected_value in pairs:
-        assert abs(float(value) - float(expected_value)) <= (0.01 if "." in expected_value else 1)  # or a percentage
-
-
 def test_every_code_block_is_of_a_kind_that_is_run() -> None:
-    assert set(re.findall(r"^```(\w+)$", README, flags=re.MULTILINE)) == {"sh", "console", "python", "text"}
-    assert len(_blocks("sh")) == 1  # sets up an environment, which a test cannot do offline
-
-
-@pytest.mark.slow
-def test_python_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    examples = doctest.DocTestParser().get_doctest("\n".join(_blocks("python")), {}, "README", "README.md", 0)
-    assert examples.examples
-    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(examples)
-    assert result.failed == 0
-
-
-@pytest.mark.slow
-def test_console_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    commands = [
-        command
-        for block in _blocks("console")
-        for command in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
-    ]
-    assert len(commands) >= 4
-    for command, expected in commands:
-        name, *arguments = shlex.split(command)
-        assert name == "nerret" and main(arguments) == 0, command
-        _assert_alike(capsys.readouterr().out, expected)
+    kinds = [block.kind for block in blocks(README)]
+    assert set(kinds) == {"sh", "console", "python", "text"}
+    assert kinds.count("sh") == 1  # sets up an environment, which a test cannot do offline
 
 
 def test_readme_leads_a_newcomer() -> None:
@@ -80,7 +40,7 @@ def test_links_lead_to_files_that_are_there() -> None:
     assert not re.findall(r"\]\((?!https?://)[^)]*\)", README), "PyPI shows README: its links must be absolute"
     for path in ADDRESS.findall(README):
         assert (ROOT / path).exists(), path
-    for document in [*(ROOT / "docs").glob("*.md"), ROOT / "training/RESULTS.md", ROOT / "hub_card/README.md"]:
+    for document in [ROOT / "training/RESULTS.md", ROOT / "hub_card/README.md"]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document}: {target}"
 
