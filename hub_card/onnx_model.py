@@ -7,6 +7,7 @@ no number of a vector by more than about 1e-4.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def write_onnx(checkpoint: Checkpoint, path: Path) -> None:
     tokens = torch.export.Dim("tokens", min=least, max=config.max_tokens)
     example = torch.arange(least + 3)[None]  # (1, tokens)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that it skips what this model lacks
-    with quiet():
+    with quiet(), warnings.catch_warnings(action="ignore", category=FutureWarning):
         program = torch.onnx.export(
             QueryModel(model).eval(),
             (example,),

@@ -27,7 +27,7 @@ from modeling_nerret.pretrained.checkpoints import Checkpoint
 
 CORPUS, VECTORS = "corpus.json", "vectors.safetensors"
 LEVELS = 2**15 - 1  # of a vector's number, on either side of 0
-GROUPS, GROUP_EXAMPLES = 9, 2  # types on the start page, and examples of each
+GROUPS, GROUP_EXAMPLES = 12, 2  # types on the start page, and examples of each
 # The weights of the hybrid score, and the least score of a mention that is shown
 WEIGHTS = ("document_floor", "document_weight", "lexical_weight", "lexical_half", "match_score")
 
@@ -58,6 +58,8 @@ def write_corpus(checkpoint: Checkpoint, folder: Path, documents: Iterable[Docum
         texts = sorted(retriever.lookup(retriever.ids()).values(), key=lambda document: document.id)
         mentions, windows = (_rows(retriever, [text.id for text in texts], name) for name in ("mentions", "windows"))
         groups = [] if checkpoint.type_names is None else retriever.types().types
+    kinds = [kind for group in groups for kind in group.kinds or [group]]  # which say more than the groups
+    kinds = sorted(kinds, key=lambda kind: -kind.documents)[:GROUPS]
     tensors = {}
     for name, rows in (("mentions", mentions), ("windows", windows)):
         tensors[name], tensors[f"{name}.scales"] = quantize(rows.vectors)
@@ -71,7 +73,7 @@ def write_corpus(checkpoint: Checkpoint, folder: Path, documents: Iterable[Docum
         "weights": {name: getattr(config, name) for name in WEIGHTS},
         "calibration": None if calibration is None else {**asdict(calibration), "sets": None},
         "queries": QUERIES,
-        "groups": [{"name": group.name, "examples": group.examples[:GROUP_EXAMPLES]} for group in groups[:GROUPS]],
+        "groups": [{"name": kind.name, "examples": kind.examples[:GROUP_EXAMPLES]} for kind in kinds],
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     (folder / CORPUS).write_text(text + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ const answer = document.querySelector('#answer')
 const types = document.querySelector('#types')
 
 let request = 0 // number of the newest search; the answer of an older one is not shown
-const engine = Engine.start(showProgress)
+export const engine = Engine.start(showProgress)
 
 form.addEventListener('submit', event => {
   event.preventDefault()
