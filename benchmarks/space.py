@@ -31,20 +31,24 @@ from modeling_nerret.index.readers import read_corpus
 
 TYPES, TIMES, FIRST = 100, 50, 5  # types that are compared, queries that are timed, documents that are compared
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-# A click on the button to the answer on the page, painted
+# Milliseconds from a click on the button until the answer is painted
 ASK = """async query => {
-  const page = await import('./page.js'), engine = await page.engine
-  const start = performance.now()
-  document.querySelector('#query').value = query
   const message = document.querySelector('#message')
   const shown = new Promise(done => new MutationObserver(done).observe(message, { childList: true }))
+  document.querySelector('#query').value = query
+  const start = performance.now()
   document.querySelector('#ask').requestSubmit()
   await shown
   await new Promise(done => requestAnimationFrame(() => setTimeout(done)))
-  const time = performance.now() - start
+  return performance.now() - start
+}"""
+SIZE = "performance.getEntries().reduce((sum, entry) => sum + (entry.encodedBodySize ?? 0), 0)"
+# What stands behind the answer
+LOOK = """async query => {
+  const engine = await (await import('./page.js')).engine
   const { hits, length } = await engine.search(query)
   const vector = [...await engine.model.embed(query)]
-  return { time, vector, length, ids: hits.slice(0, 10).map(hit => hit.document.id) }
+  return { vector, length, ids: hits.slice(0, 10).map(hit => hit.document.id) }
 }"""
 
 
@@ -57,20 +61,23 @@ def main() -> None:
     queries = type_names(TYPES)
     with serve(options.space) as address:
         load, answers = ask_browser(address, options.chromium, queries)
-    times = np.array([answer["time"] for answer in answers])
-    later = times[1 : TIMES + 1]
+    first, later = answers[0], answers[1 : TIMES + 1]
     rows = {
         "MB that the page loads": f"{load['bytes'] / 1e6:.1f}",
         "seconds from opening to ready, from this machine": f"{load['seconds']:.1f}",
-        "ms to the first answer, without network": f"{times[0]:.0f}",
-        f"ms to each of {TIMES} later answers, p50 / p95": " / ".join(
-            f"{np.percentile(later, p):.0f}" for p in (50, 95)
-        ),
+        "ms to the first answer, without network": f"{first['time']:.0f}",
+        "of them on a processor, first": f"{first['work']:.0f}",
+        f"ms to each of {TIMES} later answers, half and 95 % of them": _half_and_most(later, "time"),
+        "of them on a processor, later": _half_and_most(later, "work"),
         **compare(queries, answers),
     }
     print("| measured | figure |\n|---|---|")
     for name, figure in rows.items():
         print(f"| {name} | {figure} |")
+
+
+def _half_and_most(answers: list[dict[str, Any]], name: str) -> str:
+    return "{:.0f}, {:.0f}".format(*np.percentile([answer[name] for answer in answers], [50, 95]))
 
 
 def type_names(count: int) -> list[str]:
@@ -94,23 +101,40 @@ def serve(folder: Path) -> Iterator[str]:
 
 
 def ask_browser(address: str, chromium: str, queries: list[str]) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Load the page, cut the network, ask."""
+    """Load the page, cut the network, ask.
+
+    Returns:
+        Bytes and seconds of the page's load; for each query its `time` on the clock and `work` of the page's processor,
+        in milliseconds, with the `vector`, the `length` of the answer and the first `ids`.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=chromium, args=FLAGS)
-        context = browser.new_context()
-        page = context.new_page()
+        page = browser.new_context().new_page()
         page.set_default_timeout(300_000)
+        meter = page.context.new_cdp_session(page)
+        meter.send("Performance.enable", {"timeDomain": "threadTicks"})
         start = time.perf_counter()
         page.goto(f"{address}/index.html")
         page.locator("#message", has_text="Ready").wait_for()
-        seconds = time.perf_counter() - start
-        size = page.evaluate("performance.getEntries().reduce((sum, entry) => sum + (entry.encodedBodySize ?? 0), 0)")
-        context.set_offline(True)
-        answers = [page.evaluate(ASK, query) for query in queries]
+        load = {"seconds": time.perf_counter() - start, "bytes": page.evaluate(SIZE)}
+        page.context.set_offline(True)
+        answers = []
+        for query in queries:
+            work = _work(meter)
+            duration = page.evaluate(ASK, query)
+            answers.append({"time": duration, "work": _work(meter) - work})
+        for query, answer in zip(queries, answers, strict=True):
+            answer |= page.evaluate(LOOK, query)
         browser.close()
-    return {"bytes": size, "seconds": seconds}, answers
+    return load, answers
+
+
+def _work(meter: Any) -> float:
+    """Milliseconds for which the page's thread has used a processor."""
+    metrics = {metric["name"]: metric["value"] for metric in meter.send("Performance.getMetrics")["metrics"]}
+    return 1000 * float(metrics["TaskDuration"])
 
 
 def compare(queries: list[str], answers: list[dict[str, Any]]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors.numpy import save_file
 
-from modeling_nerret.demo import QUERIES, demo_corpus
+from modeling_nerret.demo import demo_corpus
 from modeling_nerret.documents import Document
 from modeling_nerret.index.readers import read_corpus
 from modeling_nerret.index.retriever import EntityRetriever
@@ -66,13 +66,12 @@ def write_corpus(checkpoint: Checkpoint, folder: Path, documents: Iterable[Docum
     save_file(tensors, folder / VECTORS)
     config, calibration = checkpoint.model.config, checkpoint.calibration
     content: dict[str, Any] = {
-        "documents": [{"id": text.id, "text": text.text, "metadata": text.metadata} for text in texts],
+        "documents": [{"id": text.id, "text": text.text} for text in texts],
         "mentions": [(owner, *_units(texts[owner].text, start, end)) for owner, start, end in mentions.places],
         "windows": [owner for owner, _, _ in windows.places],
         "words": _words([text.text for text in texts], checkpoint.tokenizer.get_vocab()),
         "weights": {name: getattr(config, name) for name in WEIGHTS},
         "calibration": None if calibration is None else {**asdict(calibration), "sets": None},
-        "queries": QUERIES,
         "groups": [{"name": kind.name, "examples": kind.examples[:GROUP_EXAMPLES]} for kind in kinds],
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -129,7 +128,7 @@ def _words(texts: Sequence[str], vocabulary: Iterable[str]) -> dict[str, Any]:
             places[term] += [number, count]
     words = {word for text in texts for word in re.findall(r"\w+", text)}
     words |= {word for word in vocabulary if word.isalpha()}
-    forms = {letters_of(form): terms_of(form) for word in words for form in (word, f"{word}s", f"{word}es")}
+    forms = {letters_of(form): terms_of(form) for word in words for form in (word, word + _ending(word))}
     stems = {form: parts for form, parts in sorted(forms.items()) if any(part in places for part in parts)}
     return {
         "k1": K1,
@@ -139,3 +138,8 @@ def _words(texts: Sequence[str], vocabulary: Iterable[str]) -> dict[str, Any]:
         "terms": {form: parts[0] if len(parts) == 1 else parts for form, parts in stems.items()},  # of a word's letters
         "letters": LETTERS | {"ß": "ss"},
     }
+
+
+def _ending(word: str) -> str:
+    """What makes the plural of most English words."""
+    return "es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s"
