@@ -24,7 +24,7 @@ from modeling_nerret.hub_card.space_corpus import CORPUS, VECTORS, write_corpus
 from modeling_nerret.index.answers.promises import best_length
 from modeling_nerret.pretrained.calibration import Calibration
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
-from tests.page import ask_page
+from tests.space_page import ask_page
 
 TEXTS = [
     "🦕 Ada wrote notes in London, the city by the river.",
@@ -94,6 +94,7 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@pytest.mark.slow
 def test_onnx_gives_the_packages_vectors(checkpoint: Checkpoint, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="pip install '.[space]'")
     model = pytest.importorskip("modeling_nerret.hub_card.onnx_model", reason="pip install '.[space]'")
