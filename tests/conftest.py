@@ -34,6 +34,14 @@ def command(tmp_path: Path, tiny_checkpoint: str, capsys: pytest.CaptureFixture)
     return IndexCommand(tmp_path, tiny_checkpoint, capsys)
 
 
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, for tests in a browser."""
+    from tests.browser import axe_script
+
+    return axe_script(tmp_path_factory.mktemp("axe"))
+
+
 @pytest.fixture
 def task(corpus: Path) -> Any:
     """The small annotated corpus as a `Task`."""

@@ -9,38 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+from tests.browser import CHROMIUM, DESK, FLAGS, PHONE, is_too_wide, violations
+
 if CHROMIUM is None or shutil.which("npm") is None:
     pytest.skip("Chromium or npm is missing; make test-app needs both", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api", reason="make test-app installs it")
 pytest.importorskip("onnxscript", reason="pip install '.[space]'")
 pytest.importorskip("onnxruntime", reason="pip install '.[space]'")
 
-from benchmarks.space import FLAGS, serve  # noqa: E402
+from benchmarks.space import serve  # noqa: E402
 from modeling_nerret.detection import GivenSpans  # noqa: E402
 from modeling_nerret.encoding import Encoder  # noqa: E402
 from modeling_nerret.hub_card.space_build import build_space  # noqa: E402
 from modeling_nerret.pretrained.checkpoints import load_checkpoint  # noqa: E402
 
-PHONE, DESK = {"width": 320, "height": 700}, {"width": 1280, "height": 900}
 TIMEOUT = 120_000  # milliseconds
 VECTOR = "query => import('./page.js').then(async page => [...await (await page.engine).model.embed(query)])"
-# The lowest contrast between the colour of an element's text and the first opaque background behind it
-CONTRAST = """() => {
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
-  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-  const ground = e => { for (; e; e = e.parentElement) {
-    const c = numbers(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0.5) return c; }
-    return [255, 255, 255]; };
-  const own = e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-  return [...document.querySelectorAll('body *')]
-    .filter(e => own(e) && e.checkVisibility() && e.getBoundingClientRect().width > 1)
-    .map(e => { const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
-      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.textContent.trim().slice(0, 40)]; })
-    .sort((one, other) => one[0] - other[0])[0]; }"""
-
 pytestmark = pytest.mark.slow
 
 
@@ -98,12 +82,13 @@ def test_queries_are_embedded_and_answered_without_a_network(visit: Any, address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_in_enough_contrast(visit: Any, scheme: str) -> None:
-    page = visit(PHONE, scheme)
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_has_nothing_to_say(visit: Any, axe: str, size: dict[str, int], scheme: str) -> None:
+    page = visit(size, scheme)
+    page.evaluate(axe)
+    assert violations(page) == []
     _search(page, "x" * 150)
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    ratio, text = page.evaluate(CONTRAST)
-    assert ratio >= 4.5, f"{text!r} has a contrast of {ratio:.2f}"
+    assert violations(page) == [] and not is_too_wide(page)
     page.get_by_label("Type", exact=True).focus()
     page.keyboard.press("Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
