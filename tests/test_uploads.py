@@ -15,6 +15,7 @@ pytest.importorskip("gradio")
 
 from modeling_nerret.app import build, launch, limits
 from modeling_nerret.app.private_texts import read_texts
+from modeling_nerret.app.reading import read_apart
 from modeling_nerret.app.search_request import SearchRequest
 from modeling_nerret.app.searcher import Searcher, View, Visit
 from modeling_nerret.app.texts import PRIVATE
@@ -126,6 +127,15 @@ def test_limits_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(limits, "LIFETIME", -1)
     uploads.expire()
     assert uploads.get(STRANGER) is None and not list(tmp_path.glob("upload-*"))
+
+
+def test_a_file_that_takes_all_time_or_memory_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"x\n" * 20_000)
+    monkeypatch.setattr(limits, "READ_SECONDS", 0.01)
+    with pytest.raises(ValueError, match="seconds to read; remove the largest"):
+        read_apart("", tmp_path, "text")
+    with pytest.raises(ValueError, match="over 10,000 rows of your files cannot be read, the first being a.jsonl, line"):
+        read_texts("", tmp_path, "text")
 
 
 def test_files_that_replace_all_others_are_read_anew(searcher: Searcher) -> None:

@@ -29,7 +29,8 @@ from .limits import MAX_VISITORS
 from .marks import MarkBook, Marks, Question, write_mark
 from .mention_map import MIN_MENTIONS, MentionMap
 from .note import write_note
-from .private_texts import PrivateTexts, read_texts
+from .private_texts import PrivateTexts
+from .reading import read_apart
 from .search_request import SearchRequest
 from .sheet import answer_of, entities_of, make_sheet
 from .type_list import render_types
@@ -239,7 +240,7 @@ class Searcher:
             return private_corpus
         if upload:
             yield _progress(texts.READING, visit)
-        contents = read_texts(request.text, upload.folder if upload else None, request.columns)
+        contents = read_apart(request.text, upload.folder if upload else None, request.columns)
         checkpoint = self.corpus.result().retriever.checkpoint
         folder = tempfile.mkdtemp(dir=self._folder.name)
         try:
