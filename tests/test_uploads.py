@@ -63,7 +63,7 @@ def test_files_and_pasted_text_are_one_private_index(searcher: Searcher) -> None
     assert "Oslo" not in successor.hits and not corpus.retriever.path.exists()
     searcher.uploads.remove(KEY, "")
     assert not folder.exists()
-    assert "there is no text to search" in _search(searcher, "", view.visit).message
+    assert "your files are no longer here" in _search(searcher, "Bergen was a city.", view.visit).message
 
 
 def test_what_cannot_be_read_at_all_is_explained(searcher: Searcher) -> None:

@@ -233,6 +233,8 @@ class Searcher:
     def _index_private(self, request: SearchRequest, visit: Visit) -> Generator[View, None, SearchableCorpus]:
         """Index what a visitor brought unless the visitor's corpus already holds it; returns its corpus."""
         upload = self.uploads.get(request.files)
+        if request.files and upload is None:
+            raise ValueError(texts.FILES_GONE)
         files = (request.files, upload.version) if upload else ()
         source = (request.text, *files, request.columns)
         private_corpus = visit.private_corpus
