@@ -29,7 +29,7 @@ def read_apart(text: str, folder: Path | None, columns: str) -> PrivateTexts:
     order = json.dumps([text, str(folder), columns]).encode()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}  # nothing from the working folder
     try:
-        process = subprocess.run(  # noqa: S603
+        process = subprocess.run(
             [sys.executable, "-m", __name__],
             input=order,
             stdout=subprocess.PIPE,
