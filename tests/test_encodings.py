@@ -10,7 +10,7 @@ import pytest
 
 from modeling_nerret import EntityRetriever
 from modeling_nerret.index.readers import Corpus, read_corpus
-from modeling_nerret.index.readers.encodings import guess_encoding
+from modeling_nerret.index.readers.encodings import check_encoding, guess_encoding
 from tests.index_command import IndexCommand
 from tests.test_files import read, write
 
@@ -55,6 +55,10 @@ def test_a_clear_encoding_is_guessed_and_told(tmp_path: Path, encoding: str, nam
         b"",
         b"plain",
         GERMAN.encode("utf-16"),
+        b"Rain fell on the hills. " * 200 + "Málaga".encode()[:2],  # UTF-8 that is cut off
+        b"Rain fell. " * 9_000 + "Málaga. ".encode() + b"Rain fell. " * 9_000 + b"\xff",  # the damage is far away
+        b"Rain fell. " * 9_000 + b"\xe9 Rain fell. " + b"Rain fell. " * 9_000 + "Málaga".encode(),
+        b"Rain fell. " * 100_000 + "Málaga".encode() + b"Rain fell. " * 100_000 + b"\xff",
     ],
 )
 def test_what_is_unclear_damaged_or_no_text_is_not_guessed(content: bytes) -> None:
@@ -91,8 +95,14 @@ def test_the_command_tells_guesses_and_takes_a_name(tmp_path: Path, command: Ind
         assert all(0 <= start < end <= len(document.text) for start, end, *_ in document.mentions)
 
 
-@pytest.mark.parametrize("name", ["klingon", "base64", ""])
+@pytest.mark.parametrize("name", ["klingon", "base64", "idna", "undefined", ""])
 def test_an_unknown_encoding_is_refused(tmp_path: Path, command: IndexCommand, name: str) -> None:
     path = write(tmp_path / "a.txt", "Ada")
     assert command.run(path, "--encoding", name) == (1 if name else 0)
     assert ("there is no encoding" in command.error) is bool(name)
+
+
+@pytest.mark.parametrize("name", ["a\0", "\udcff"])
+def test_a_name_that_is_no_text_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="there is no encoding"):
+        check_encoding(name)

@@ -15,6 +15,7 @@ pytest.importorskip("gradio")
 
 from modeling_nerret.app import build, launch, limits
 from modeling_nerret.app.private_texts import read_texts
+from modeling_nerret.app.reading import read_apart
 from modeling_nerret.app.search_request import SearchRequest
 from modeling_nerret.app.searcher import Searcher, View, Visit
 from modeling_nerret.app.texts import PRIVATE
@@ -62,7 +63,7 @@ def test_files_and_pasted_text_are_one_private_index(searcher: Searcher) -> None
     assert "Oslo" not in successor.hits and not corpus.retriever.path.exists()
     searcher.uploads.remove(KEY, "")
     assert not folder.exists()
-    assert "there is no text to search" in _search(searcher, "", view.visit).message
+    assert "your files are no longer here" in _search(searcher, "Bergen was a city.", view.visit).message
 
 
 def test_what_cannot_be_read_at_all_is_explained(searcher: Searcher) -> None:
@@ -101,6 +102,7 @@ def test_bombs_and_masses_are_refused_before_work(tmp_path: Path, monkeypatch: p
     [
         *("../a.txt", "/etc/a.txt", "a/../../b.txt", "a//b.txt", "./a.txt", "a.txt/..", "", "a\\b.txt", "a\0.txt"),
         *("x" * 300 + ".txt", "a/" * 50 + "b.txt", ".git/a.txt", "~$a.docx", "a.exe", "a", "a\n.txt", "a\u202e.txt"),
+        *("a/dataset_dict.json", "dataset_info.json", "old/nerret.json"),
     ],
 )
 def test_paths_stay_in_their_folder_and_other_kinds_out(path: str) -> None:
@@ -125,6 +127,38 @@ def test_limits_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(limits, "LIFETIME", -1)
     uploads.expire()
     assert uploads.get(STRANGER) is None and not list(tmp_path.glob("upload-*"))
+
+
+def test_a_file_that_takes_all_time_or_memory_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"x\n" * 20_000)
+    monkeypatch.setattr(limits, "READ_SECONDS", 0.01)
+    with pytest.raises(ValueError, match="seconds to read; remove the largest"):
+        read_apart("", tmp_path, "text")
+    with pytest.raises(ValueError, match="over 10,000 rows of your files cannot be read"):
+        read_texts("", tmp_path, "text")
+
+
+def test_files_that_replace_all_others_are_read_anew(searcher: Searcher) -> None:
+    _add(searcher.uploads, "a.txt", "Ada was in London.")
+    view = _search(searcher)
+    searcher.uploads.remove(KEY, "")
+    _add(searcher.uploads, "a.txt", "The river in Paris.")
+    assert "London" not in _search(searcher, "", view.visit).hits
+    searcher.uploads.remove(KEY, "")
+
+
+def test_a_file_that_is_removed_leaves_no_folders(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+    _add(uploads, "a/b.txt", "Ada")
+    for number in range(3):
+        _add(uploads, f"a/{number}/x/c.txt", "Ada")
+        uploads.remove(KEY, f"a/{number}/x/c.txt")
+    folder = uploads.get(KEY).folder
+    assert [path.name for path in sorted(folder.rglob("*"))] == ["a", "b.txt"]
+    with pytest.raises(ValueError, match="same name"):
+        _add(uploads, "a/b.txt/c.txt", "Ada")
+    uploads.remove(KEY, "a/b.txt")
+    assert folder.is_dir() and not list(folder.iterdir())
 
 
 @pytest.fixture(scope="module")

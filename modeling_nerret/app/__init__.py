@@ -6,9 +6,9 @@ a `SearchRequest`: `sheet.py` collects what is drawn of an answer, `note.py` say
 `download.js` saves it as a file; `marks.py` keeps what was judged.
 
 What a visitor brings is sent from the box of `upload_box.py` by `upload.js`, and taken by `upload_server.py` into
-`uploads.py`. `private_texts.py` makes documents of it, together with those of `pasted_text.py`; `limits.py` says how
-much may come. Before the server stands `guard.py`, with `bodies.py` for what comes in and `headers.py` for what goes
-out. Importing this package does not import Gradio.
+`uploads.py`. `private_texts.py` makes documents of it, together with those of `pasted_text.py`, in a process that
+`reading.py` starts; `limits.py` says how much may come. Before the server stands `guard.py`, with `bodies.py` for what
+comes in and `headers.py` for what goes out. Importing this package does not import Gradio.
 """
 
 from __future__ import annotations

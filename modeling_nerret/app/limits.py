@@ -7,6 +7,8 @@ MAX_PASTED = 50_000  # characters in the box, which are sent with every search
 MAX_DOCUMENTS, MAX_CHARACTERS = 2_000, 500_000  # of a private index: about a minute of work
 MAX_FILES, MAX_FILE_BYTES, MAX_BYTES = 500, 20_000_000, 50_000_000  # of a visitor
 MAX_UNPACKED = 50_000_000  # bytes of a packed file or an Office file, which may be small and unpack to very much
+MAX_FAULTS = 10_000  # rows and files that cannot be read, of a visitor
+READ_SECONDS, READ_MEMORY = 60, 3_000_000_000  # for a visitor's files; bytes
 MAX_VISITORS = 20  # with files, and with indexes; beyond them those of the least recent visitor are deleted
 
 

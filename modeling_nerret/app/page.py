@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -45,10 +46,11 @@ BUTTONS, DOWNLOAD, UPLOAD = (
     Path(__file__).with_name(f"{name}.js").read_text("utf-8") for name in ("buttons", "download", "upload")
 )
 SEND_ORDER = "(...values) => [window.nerretOrder ?? '', ...values.slice(1)]"
-# A search waits until all files are sent; the key of the files stands before the columns, the states come last
+# A search waits until all files are sent; their key, which says that there are some, stands before the columns
 SEND_FILES = """async (...values) => {
   await window.nerretFiles?.busy;
-  return values.map((value, place) => place === 6 ? window.nerretFiles?.key ?? '' : value);
+  const files = window.nerretFiles, key = files?.files.size ? files.key : '';
+  return values.map((value, place) => place === 6 ? key : value);
 }"""
 QUICK: dict[str, Any] = {
     "queue": False,
@@ -178,13 +180,14 @@ def launch(page: gr.Blocks, hosts: Iterable[str] = (), **options: Any) -> str:
 
 
 def run(index: str | None, port: int | None, browser: bool) -> None:
-    """Show the app on this computer only, until Ctrl-C.
+    """Show the app on this computer only, until Ctrl-C or a signal to end; texts of visitors are deleted then.
 
     Args:
         index: an index folder; `None`: the demo corpus and visitors' own texts.
         port: `None`: the first free port from 7860.
         browser: open the page in the default browser.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     page = build(index)
     address = launch(page, server_name="127.0.0.1", server_port=port, inbrowser=browser)
     print(f"nerret: {address} (press Ctrl-C to stop)", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from ..index.readers import BadLine, Collection, Tree
 from ..index.readers.collection import MADE_ID
 from ..index.readers.corpus import prefix_of
 from ..index.readers.kinds import KINDS, kind_of
-from .limits import MAX_CHARACTERS, MAX_DOCUMENTS, MAX_UNPACKED
+from .limits import MAX_CHARACTERS, MAX_DOCUMENTS, MAX_FAULTS, MAX_UNPACKED
 from .pasted_text import split_documents
 
 # What messages for the command say, and what it is called on the page
@@ -86,6 +86,9 @@ def _read_files(folder: Path, columns: str, texts: PrivateTexts) -> Iterator[Doc
     for record in collection:
         if isinstance(record, BadLine):
             texts.faults.append(_plain(record, folder))
+            if len(texts.faults) > MAX_FAULTS:
+                first = say_fault(texts.faults[0])
+                raise ValueError(f"over {MAX_FAULTS:,} rows of your files cannot be read, the first being {first}")
             continue
         match = MADE_ID.fullmatch(record.id)
         prefix = match["prefix"] if match else ""

@@ -23,7 +23,7 @@ class SearchRequest:
         mode: search mode of `EntityRetriever.search`.
         precision: the share of right documents that the answer should have; 0: whatever gives the best answer.
         k: most documents to show, from 1 to 50.
-        files: the key of the visitor's uploaded files, which are searched together with the text.
+        files: the key of the visitor's uploaded files, which are searched together with the text; empty without files.
         columns: which columns of uploaded tables hold the text.
     """
 

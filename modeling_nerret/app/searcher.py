@@ -29,7 +29,8 @@ from .limits import MAX_VISITORS
 from .marks import MarkBook, Marks, Question, write_mark
 from .mention_map import MIN_MENTIONS, MentionMap
 from .note import write_note
-from .private_texts import PrivateTexts, read_texts
+from .private_texts import PrivateTexts
+from .reading import read_apart
 from .search_request import SearchRequest
 from .sheet import answer_of, entities_of, make_sheet
 from .type_list import render_types
@@ -232,6 +233,8 @@ class Searcher:
     def _index_private(self, request: SearchRequest, visit: Visit) -> Generator[View, None, SearchableCorpus]:
         """Index what a visitor brought unless the visitor's corpus already holds it; returns its corpus."""
         upload = self.uploads.get(request.files)
+        if request.files and upload is None:
+            raise ValueError(texts.FILES_GONE)
         files = (request.files, upload.version) if upload else ()
         source = (request.text, *files, request.columns)
         private_corpus = visit.private_corpus
@@ -239,7 +242,7 @@ class Searcher:
             return private_corpus
         if upload:
             yield _progress(texts.READING, visit)
-        contents = read_texts(request.text, upload.folder if upload else None, request.columns)
+        contents = read_apart(request.text, upload.folder if upload else None, request.columns)
         checkpoint = self.corpus.result().retriever.checkpoint
         folder = tempfile.mkdtemp(dir=self._folder.name)
         try:

@@ -42,6 +42,7 @@ READING = ("Reading your texts:", "one moment.")
 INDEXING = ("Reading your texts:", "{number} of {total} documents done.")
 PROBLEM = ("That did not work:", "{error}.")
 FAILURE = ("That did not work:", "the index could not be searched. The terminal that the app runs in says why.")
+FILES_GONE = "your files are no longer here; choose them again, or press “Remove all”"
 NO_ANSWER = ("There is no answer yet:", "search first, and then download the answer.")
 NO_HITS = "No document found."
 NO_WORD_MATCHES = "None has the words of the type in it: under “Advanced”, choose to look at “all of these”."

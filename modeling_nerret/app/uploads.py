@@ -9,16 +9,22 @@ import shutil
 import tempfile
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from threading import Lock
 
+from ..index.folder import MANIFEST
+from ..index.readers.dataset_folder import SPLITS
 from ..index.readers.kinds import ALIASES, DATASET, KINDS, check_package, kind_of
 from ..index.readers.packed import SUFFIXES
 from ..index.readers.tree import HIDDEN
 from . import limits
 
 LONGEST_NAME, DEEPEST = 200, 20  # bytes of a part of a path, and parts
+# Files that make their folder one that is read as a whole, or passed over
+FOLDER_NAMES = (SPLITS, "dataset_info.json", MANIFEST)
 
 
 @dataclass(eq=False)
@@ -28,7 +34,7 @@ class Upload:
     Args:
         folder: where they lie.
         sizes: their bytes, by path from the folder on.
-        version: grows with every change.
+        version: another number after every change, which no other files have.
         last_use: when that was, in seconds.
     """
 
@@ -49,6 +55,7 @@ class Uploads:
         self._folder = folder
         self._uploads: OrderedDict[str, Upload] = OrderedDict()  # by key, least recently used first
         self._lock = Lock()
+        self._versions = count(1)
 
     def get(self, key: str) -> Upload | None:
         """A visitor's files, which then count as used now; `None` if there are none."""
@@ -101,16 +108,17 @@ class Uploads:
         self.check(key, path, size)
         with self._lock:
             upload = self._uploads.get(key)
-            if upload is None:
-                upload = Upload(Path(tempfile.mkdtemp(dir=self._folder, prefix="upload-")))
+            if upload is None:  # taken up at once, so that its folder is deleted even if the file cannot be stored
+                upload = self._uploads[key] = Upload(Path(tempfile.mkdtemp(dir=self._folder, prefix="upload-")))
+            self._use(key, upload)
             target = upload.folder / path
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 draft.replace(target)
-            except OSError:
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 raise ValueError("a file and a folder have the same name") from None
             upload.sizes[path] = size
-            self._change(key, upload)
+            upload.version = next(self._versions)
         self._bound()
         return upload
 
@@ -122,18 +130,19 @@ class Uploads:
         with self._lock:
             upload = self._uploads.get(key)
             if upload is not None and upload.sizes.pop(path, None) is not None:
-                (upload.folder / path).unlink(missing_ok=True)
-                self._change(key, upload)
+                file = upload.folder / path
+                file.unlink(missing_ok=True)
+                with suppress(OSError):  # a folder that is not empty
+                    for folder in file.relative_to(upload.folder).parents[:-1]:
+                        (upload.folder / folder).rmdir()
+                upload.version = next(self._versions)
+                self._use(key, upload)
 
     def expire(self) -> None:
         """Delete what was not used for a lifetime."""
         end = time.monotonic() - limits.LIFETIME
         for key in [key for key, upload in list(self._uploads.items()) if upload.last_use < end]:
             self._delete(key)
-
-    def _change(self, key: str, upload: Upload) -> None:
-        upload.version += 1
-        self._use(key, upload)
 
     def _use(self, key: str, upload: Upload) -> None:
         upload.last_use = time.monotonic()
@@ -164,6 +173,8 @@ def check_path(path: str) -> None:
         raise ValueError("its name or folder has a form that this page does not take; rename it")
     if any(part.startswith(HIDDEN) for part in parts):
         raise ValueError("it is hidden: its name, or its folder's, begins with a dot or with ~$")
+    if parts[-1].lower() in FOLDER_NAMES:
+        raise ValueError("it belongs to a dataset or an index; this page takes files with texts")
     kind = kind_of(parts[-1])
     if kind not in KINDS:
         raise ValueError(f"files of this kind are not read; accepted are {', '.join(suffixes())}")

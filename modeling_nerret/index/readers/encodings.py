@@ -20,6 +20,7 @@ USUAL = (
     *("cp932", "euc_jis_2004", "gb18030", "big5hkscs", "cp949"),
 )
 RARE = ("mac-roman", "cp850")  # are taken where they are the best guess, and make no other guess unsure
+NO_TEXTS = ("idna", "punycode", "undefined")  # of names of hosts, and for tests; Python calls them encodings of text
 LEAST = 30  # bytes: less says too little
 SURE = 0.1  # confidence of chardet: a text in a Western language of some lines has 0.15, an Asian one 0.8
 RIVAL = 0.97  # share of the best guess's confidence from which another guess makes it unsure
@@ -38,10 +39,10 @@ def check_encoding(name: str) -> str:
     """
     try:
         codec = codecs.lookup(name)
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: it is no text, or has a NUL
         codec = None
-    if codec is None or not codec._is_text_encoding:  # type: ignore[attr-defined]
-        raise ValueError(f"there is no encoding {name!r:.40}; write one such as cp1252, cp1251, shift_jis or utf-16")
+    if codec is None or not codec._is_text_encoding or codec.name in NO_TEXTS:  # type: ignore[attr-defined]
+        raise ValueError(f"there is no encoding {name!a:.40}; write one such as cp1252, shift_jis or utf-16-le")
     return codec.name
 
 
@@ -56,7 +57,7 @@ def guess_encoding(file: BinaryIO) -> str:
         sample = _sample(file)
     except DAMAGE:  # which reading will name
         return ""
-    if len(sample) < LEAST or _CONTROLS.search(sample) or _is_damaged_utf8(sample):
+    if len(sample) < LEAST or _CONTROLS.search(sample):
         return ""
     import chardet
 
@@ -65,28 +66,39 @@ def guess_encoding(file: BinaryIO) -> str:
 
 
 def _sample(file: BinaryIO) -> bytes:
-    """The beginning of a text and the part from the first byte on that is no UTF-8; empty if all is UTF-8."""
-    decoder, head, rest = codecs.getincrementaldecoder("utf-8")(), b"", b""
+    """The beginning of a text and the part from the first byte on that is no UTF-8; empty if it is UTF-8, or was.
+
+    A character that is cut off at the end says that the file is, not that it is of another encoding.
+    """
+    decoder, head, rest, is_ascii = codecs.getincrementaldecoder("utf-8")(), b"", b"", True
     while chunk := file.read(CHUNK):
         if not head:
             head = chunk[:SAMPLE]
             if has_mark(head):
                 return b""
         try:
-            decoder.decode(chunk)
+            is_ascii &= decoder.decode(chunk).isascii()
         except UnicodeDecodeError as error:
+            if not is_ascii or _is_damaged_utf8(rest + chunk, file):
+                return b""
             start = max(error.start - len(rest), 0)
             is_near = start < len(head) and chunk[:SAMPLE] == head
             return head if is_near else head[: SAMPLE // 2] + chunk[start : start + SAMPLE // 2]
         rest = decoder.getstate()[0]
-    return head if rest else b""
+    return b""
 
 
-def _is_damaged_utf8(sample: bytes) -> bool:
-    """Whether most that is not ASCII is valid UTF-8: in another encoding that hardly happens."""
-    text = sample.decode("utf-8", "replace")
-    damage = text.count("\ufffd")
-    return sum(not character.isascii() for character in text) - damage >= damage
+def _is_damaged_utf8(chunk: bytes, file: BinaryIO) -> bool:
+    """Whether most that is not ASCII, from a part of a file on, is valid UTF-8: in another encoding it hardly is."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    valid = damage = 0
+    while chunk:
+        text = decoder.decode(chunk)
+        faults = text.count("\ufffd")
+        damage += faults
+        valid += len(text) - faults - len(text.encode("ascii", "ignore"))
+        chunk = file.read(CHUNK)
+    return valid >= damage
 
 
 def _choose(guesses: list[tuple[str, float]], sample: bytes) -> str:
