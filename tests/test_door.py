@@ -38,6 +38,7 @@ TRIES = 4
         (["index", "a.txt"], 2, "the following arguments are required"),
         (["entities", "nowhere", "city", "--within", "3"], 1, "name the other one: --with TYPE"),
         (["index", "nowhere.jsonl", "index", "--detector", "magic"], 1, "accepted are probe, given"),
+        (["search", "nowhere", "film", "--and", " "], 1, "a type query is a few words"),
         (["serve", "--help"], 0, "--token-file"),
         (["serve", "nowhere"], 1, "is no nerret index"),
         (["serve", "nowhere", "--host", "0.0.0.0"], 1, "--token-file FILE"),

@@ -119,11 +119,15 @@ def open_search(options: argparse.Namespace) -> tuple[EntityRetriever, dict[str,
     """The index that the options name, and the arguments of its `search` that `add_search` added.
 
     Raises:
-        ValueError: a condition is malformed, or the path is no index; this is said before a model is loaded.
+        ValueError: a type has no words, a condition is malformed, or the path is no index; this is said before a model
+            is loaded.
         OSError: there is no such model.
     """
     from ..index.folder import read_manifest
 
+    for text in (options.type, *options.wording, *(text for _, text in getattr(options, "joins", None) or [])):
+        if not text.strip():
+            raise ValueError(f"a type query is a few words such as 'dinosaur', not {text!r:.60}")
     where = read_filter(options.where)
     read_manifest(options.index)
 
