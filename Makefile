@@ -4,7 +4,7 @@ READY := $(VENV)/.ready
 PIP := -m pip install -qq --disable-pip-version-check
 # Without CUDA torch takes 5 GB less; where these wheels cannot be reached, the next step takes what is there
 CPU_BUILD := --index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 20
-EXTRAS := [offline,app,files,serve,mcp,langchain,train,eval,quantized]
+EXTRAS := [offline,app,files,serve,mcp,langchain,train,eval,quantized,space]
 NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks docs
 
 .PHONY: demo test lint fix docs test-app test-bounds
@@ -42,7 +42,7 @@ docs: $(READY)  ## build the documentation site into site/; a broken link or anc
 test-app: $(READY)  ## test the app in Chromium, which Debian's package brings if it is missing
 	@$(PYTHON) $(PIP) --constraint constraints.txt --group browser
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -qq --yes chromium
-	@$(PYTHON) -m pytest tests/test_app.py tests/test_browser.py
+	@$(PYTHON) -m pytest tests/test_app.py tests/test_browser.py tests/test_space_browser.py
 
 test-bounds: $(READY)  ## test the oldest versions that pyproject.toml allows, and the newest, in environments of their own
 	@$(PYTHON) tests/bounds.py

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ from modeling_nerret.files import read_json
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint, locate
 
 from .card import EXAMPLES, About, write_card
-from .contents import contents
 from .eval_results import write_eval_results
 from .licences import TrainedSet, training_sets
 from .native import write_native
+from .out_folder import list_sizes, new_folder, refuse_full
 from .repository import compare, write_custom
 
 
@@ -33,22 +32,13 @@ def build(name: str, out: Path, about: About) -> str:
             missing.
         OSError: `out` holds something, or the checkpoint was not found.
     """
-    if out.is_symlink():
-        raise OSError(f"{out} is a link, through which nothing is written; give OUT the folder's own name")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OSError(f"{out} exists already; remove it, or choose another OUT")
+    refuse_full(out)
     sets = training_sets(read_recipes(name), about.set_licences)
     checkpoint = load_checkpoint(name)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as parent:  # so that OUT is complete or absent
-        folder = Path(parent) / out.name
-        folder.mkdir()
+    with new_folder(out) as folder:
         comparison = write(checkpoint, about, sets, folder)
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
     form = "native" if about.native else "self-contained"
-    return "\n".join([f"wrote {out}, the {form} form", comparison, *_sizes(out)])
+    return "\n".join([f"wrote {out}, the {form} form", comparison, *list_sizes(out)])
 
 
 def read_recipes(checkpoint: str) -> list[dict[str, Any]]:
@@ -90,10 +80,3 @@ def write(checkpoint: Checkpoint, about: About, sets: list[TrainedSet], folder: 
     write_eval_results(about.results, about.system, about.benchmarks, folder)
     write_card(checkpoint, about, sets, folder)
     return f"largest difference of a number in the vectors of {len(queries)} type queries: {difference:.1e}"
-
-
-def _sizes(folder: Path) -> list[str]:
-    """Size and name of each file, the largest first."""
-    sizes = {path: (folder / path).stat().st_size for path in contents(folder).files}
-    lines = [f"{sizes[path]:>12,}  {path.as_posix()}" for path in sorted(sizes, key=lambda path: -sizes[path])]
-    return [*lines, f"{sum(sizes.values()):>12,}  bytes in {len(sizes)} files"]

@@ -12,7 +12,8 @@ from typing import NamedTuple
 FOLDERS_IGNORED = ("__pycache__", ".git", ".cache", ".ipynb_checkpoints")  # what tools leave behind
 HIDDEN = (".gitattributes", ".eval_results")  # names with a dot that repositories have
 NAMES = ("LICENSE", "NOTICE", ".gitattributes")
-KINDS = (".css", ".jinja", ".json", ".md", ".model", ".png", ".py", ".safetensors", ".svg", ".txt")
+PAGE_KINDS = (".css", ".html", ".js", ".onnx", ".wasm")
+KINDS = (".jinja", ".json", ".md", ".model", ".png", ".py", ".safetensors", ".svg", ".txt", *PAGE_KINDS)
 RESULTS = ".eval_results"  # holds YAML
 SECRET_NAME = re.compile(
     r"(^|[^a-z])(secrets?|credentials?|passwords?|passwd|api.?keys?|private.?keys?|(access|auth|hf).?tokens?|"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, HfApi, metadata_load
 from huggingface_hub.utils import validate_repo_id
 
 import modeling_nerret
@@ -13,6 +13,7 @@ from modeling_nerret.weights import ask_hub
 
 from .contents import contents
 
+SDKS = ("gradio", "docker", "static")  # what runs a Space
 TAG = f"v{modeling_nerret.__version__}"
 
 
@@ -53,7 +54,7 @@ def push(folder: Path, repository: str, kind: str = "model", private: bool = Fal
     check_id(repository)
     files = contents(folder).files
     api = api or HfApi()
-    sdk = {"space_sdk": "gradio"} if kind == "space" else {}
+    sdk = {"space_sdk": _sdk(folder)} if kind == "space" else {}
     ask_hub(lambda: api.create_repo(repository, repo_type=kind, private=private or None, exist_ok=True, **sdk))
     if private and not ask_hub(lambda: api.repo_info(repository, repo_type=kind)).private:
         raise ValueError(f"{repository} exists and is public; make it private first, or push without --private")
@@ -84,6 +85,18 @@ def check_id(repository: str) -> None:
     validate_repo_id(repository)
     if repository.count("/") != 1:
         raise ValueError(f"{repository!r} is no repository id; write owner/name")
+
+
+def _sdk(folder: Path) -> str:
+    """What runs a Space, as its README.md says.
+
+    Raises:
+        ValueError: README.md does not say it.
+    """
+    sdk = (metadata_load(folder / "README.md") or {}).get("sdk")
+    if sdk not in SDKS:
+        raise ValueError(f"{folder / 'README.md'} has sdk: {sdk}; of a Space it must be one of {', '.join(SDKS)}")
+    return str(sdk)
 
 
 def _size(size: int) -> str:

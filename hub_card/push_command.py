@@ -8,14 +8,15 @@ from pathlib import Path
 
 DESCRIPTION = """Upload a folder as a repository of the Hugging Face Hub, in one commit with a tag for the version.
 
-FOLDER is a model repository that `nerret card` wrote or, with --space, a Space: eval/r_precision (the metric) or
-hub_card/space (the demo) in a checkout of nerret. Log in first with `hf auth login`, or set HF_TOKEN. Only kinds of
-files that such repositories have are uploaded; links, hidden files and what looks like a secret are left out and named.
+FOLDER is a model repository that `nerret card` wrote or, with --space, a Space: one that `nerret space` wrote, or
+eval/r_precision (the metric) or hub_card/space (the app) in a checkout of nerret. Log in first with `hf auth login`, or
+set HF_TOKEN. Only kinds of files that such repositories have are uploaded; links, hidden files and what looks like a
+secret are left out and named.
 """
 EPILOG = """examples:
   nerret push build/nerret-minilm me/nerret-minilm --dry-run
   nerret push eval/r_precision me/r_precision --space
-  nerret push hub_card/space me/nerret --space
+  nerret push build/nerret-space me/nerret --space
 """
 
 

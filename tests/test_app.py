@@ -18,17 +18,21 @@ from gradio_client import Client
 
 from modeling_nerret import Answer, EntityRetriever, Hit, Mention
 from modeling_nerret.app import build, launch
+from modeling_nerret.app.entity_list import render_entities
 from modeling_nerret.app.html import SHORT_TEXT, render_hits, render_message
+from modeling_nerret.app.limits import MAX_DOCUMENTS, MAX_PASTED
 from modeling_nerret.app.marks import MAX_MARKS, MAX_QUERIES, Question, write_mark
 from modeling_nerret.app.mention_map import MentionMap
 from modeling_nerret.app.note import write_note
-from modeling_nerret.app.pasted_text import MAX_CHARACTERS, MAX_DOCUMENTS, split_documents
+from modeling_nerret.app.pasted_text import split_documents
 from modeling_nerret.app.search_request import SearchRequest
 from modeling_nerret.app.searcher import Searcher, View, Visit
 from modeling_nerret.app.sheet import FURTHER, Sheet, make_sheet
-from modeling_nerret.app.texts import DEMO, END, NEAREST, PASTED
+from modeling_nerret.app.texts import DEMO, END, NEAREST, PRIVATE
 from modeling_nerret.app.type_list import render_types
 from modeling_nerret.cli import main
+from modeling_nerret.index.entities.groups import Place
+from modeling_nerret.index.entities.listing import Context, Entity
 from modeling_nerret.index.type_tree import TypeGroup, TypeTree
 
 TEXT = "Ada was born in London.\nThe river in Paris <script>alert(1)</script>.\nShe wrote in the city."
@@ -68,7 +72,7 @@ def _search(
     searcher: Searcher, query: str, text: str | None = None, visit: Visit | None = None, **options: Any
 ) -> View:
     """The last view of a search: over `text` if there is one, else over the demo corpus."""
-    source = DEMO if text is None else PASTED
+    source = DEMO if text is None else PRIVATE
     return list(searcher.search(SearchRequest(query, source, text or "", **options), visit or Visit()))[-1]
 
 
@@ -246,8 +250,8 @@ def test_the_start_page_of_the_demo_names_types_that_can_be_asked(demo: Searcher
         ("xyzzy", {"mode": "lexical"}, "choose to look at “all of these”"),
         ("city " * 100, {}, "use fewer words"),
         ("city", {"text": ""}, "there is no text to search"),
-        ("city", {"text": "x" * (MAX_CHARACTERS + 1)}, "this page takes at most 50,000"),
-        ("city", {"text": "x\n" * (MAX_DOCUMENTS + 1)}, "this page takes at most 500"),
+        ("city", {"text": "x" * (MAX_PASTED + 1)}, "the box takes at most 50,000"),
+        ("city", {"text": "x\n" * (MAX_DOCUMENTS + 1)}, "this page takes at most 2,000"),
         ("city", {"text": "Ada in \ud800"}, "not valid Unicode"),
     ],
 )
@@ -258,12 +262,12 @@ def test_a_search_without_hits_explains_itself(searcher: Searcher, query: str, o
 
 
 def test_pasted_text_is_indexed_once_and_removed(searcher: Searcher) -> None:
-    progress, *_, view = searcher.search(SearchRequest("city", PASTED, TEXT), Visit())
+    progress, *_, view = searcher.search(SearchRequest("city", PRIVATE, TEXT), Visit())
     assert "0 of 3 documents" in progress.message and progress.hits is progress.mention_map is None
     assert "3 documents" in view.message and "line 2" in view.hits and "<circle" in view.mention_map
-    corpus = view.visit.pasted_corpus
-    assert len(list(searcher.search(SearchRequest("river", PASTED, TEXT), view.visit))) == 1
-    successor = _search(searcher, "city", "Ada in Paris.", view.visit).visit.pasted_corpus
+    corpus = view.visit.private_corpus
+    assert len(list(searcher.search(SearchRequest("river", PRIVATE, TEXT), view.visit))) == 1
+    successor = _search(searcher, "city", "Ada in Paris.", view.visit).visit.private_corpus
     assert not corpus.retriever.path.exists() and successor.retriever.path.exists()
     searcher.forget(successor)
     assert not successor.retriever.path.exists()
@@ -355,9 +359,9 @@ def test_client_over_http(searcher: Searcher, tiny_checkpoint: str) -> None:
     address = launch(page, server_name="127.0.0.1")
     try:
         client = Client(address, verbose=False)
-        message, hits, mention_map = client.predict("city", DEMO, "", "vector", 0, 4, api_name="/search")
+        message, hits, mention_map, _ = client.predict("city", DEMO, "", "vector", 0, 4, api_name="/search")
         assert "4 documents" in message and hits.count("<li>") == 4 and "<svg" in mention_map
-        message, hits, _ = client.predict("city", PASTED, TEXT, "hybrid", 0.8, 10, api_name="/search")
+        message, hits, *_ = client.predict("city", PRIVATE, TEXT, "hybrid", 0.8, 10, api_name="/search")
         assert "3 documents" in message and "&lt;" in hits and "<script" not in hits
         assert "Enter a type first" in client.predict("", DEMO, "", "hybrid", 0, 10, api_name="/search")[0]
         assert not page.analytics_enabled and page.share is False and address.startswith("http://127.0.0.1:")
@@ -402,3 +406,27 @@ def test_split_documents_by_paragraph_or_line() -> None:
 def test_importing_the_app_does_not_import_gradio() -> None:
     script = "import sys, modeling_nerret.app; sys.exit(bool({'gradio', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_who_is_in_an_answer_is_counted_only_when_asked_as_the_command_does(
+    demo: Searcher, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(EntityRetriever, "entities", None)
+        view = _search(demo, "dinosaur")
+    busy, html = demo.entities(view.visit)
+    assert "Collecting" in busy and "Stegosaurus" in html and "demo-147" in html and "<mark" in html
+    assert set(Tags(html).tags) == {"section", "h2", "ul", "li", "details", "summary", "bdi", "small", "span", "mark"}
+    path = str(view.visit.corpus.retriever.path)
+    assert main(["entities", path, "dinosaur", "--csv"]) == 0
+    assert demo.entity_table(view.visit) == capsys.readouterr().out
+    assert "no answer yet" in list(demo.entities(Visit()))[-1]
+    assert "No names here" in list(demo.entities(_search(demo, "ship", mode="lexical").visit))[-1]
+
+
+def test_markup_in_names_stays_text(searcher: Searcher) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    retriever = SimpleNamespace(lookup=lambda ids: {evil: SimpleNamespace(text=f"{evil} in Oslo")})
+    place = Place(evil, 0, len(evil))
+    html = render_entities(retriever, [Entity(evil, {evil: 1, "<b>": 1}, [place], Context(evil, 0, 1, "", "", ""), [])])
+    assert {"img", "b"}.isdisjoint(Tags(html).tags) and evil in Tags(html).text

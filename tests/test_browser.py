@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 PHONE, DESK = {"width": 320, "height": 700}, {"width": 1280, "height": 900}
+AXE = "4.14.1"  # the version of axe-core
 TIMEOUT = 60_000  # milliseconds; the model loads while the page is open
 
 # The lowest contrast between the colour of an element's text and the first opaque background behind it
@@ -213,7 +217,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit: Any, scheme:
     _search(page, "programming language")
     assert not _is_too_wide(page)
     page.get_by_text("Advanced").click()
-    page.get_by_text("Your own text").first.click()
+    page.get_by_text("Your own texts").first.click()
     page.locator("#pasted textarea").fill(f"Ada in London {'x' * 200}\nThe river in Paris.\nOslo in May.")
     assert not _is_too_wide(page)
     _search(page, "city")
@@ -236,7 +240,7 @@ def test_injected_scripts_do_not_run(visit: Any) -> None:
 
 def test_a_text_that_is_far_too_long_is_explained(visit: Any) -> None:
     page = visit()
-    page.get_by_text("Your own text").first.click()
+    page.get_by_text("Your own texts").first.click()
     page.locator("#pasted textarea").fill("Ada in London. " * 80_000)
     page.get_by_label("Type", exact=True).fill("city")
     page.keyboard.press("Enter")
@@ -246,9 +250,96 @@ def test_a_text_that_is_far_too_long_is_explained(visit: Any) -> None:
 def test_pasted_markup_stays_text(visit: Any) -> None:
     page = visit()
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)> ${alert(3)} {{value}} Ada in London"
-    page.get_by_text("Your own text").first.click()
+    page.get_by_text("Your own texts").first.click()
     page.locator("#pasted textarea").fill(f"{evil}\nThe river in Paris.\n{evil}.")
     _search(page, "<b>city</b>")
     assert "<img src=x onerror=alert(2)> ${alert(3)} {{value}}" in page.locator("#hits").inner_text()
     assert page.locator("#hits img, #hits script, .map img, #message b").count() == 0
     assert page.errors == []
+
+
+def test_files_are_uploaded_searched_and_removed(visit: Any, tmp_path: Path) -> None:
+    page = visit(PHONE)
+    (tmp_path / "letters").mkdir()
+    names = {"letters/a.txt": "Ada in London.", "letters/b.md": "# <b>Dig</b>\n\nA Triceratops.", "letters/c.png": "x"}
+    for name, text in names.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "<img src=x onerror=alert(1)>.docx").write_text("x")
+    page.get_by_text("Your own texts").first.click()
+    page.get_by_label("Choose a folder").set_input_files(tmp_path / "letters")
+    page.locator(".upload .state", has_text="2 files").wait_for()
+    assert "1 of other kinds or hidden left out" in page.locator(".upload .state").inner_text()
+    page.get_by_label("Choose files").set_input_files(tmp_path / "<img src=x onerror=alert(1)>.docx")
+    page.locator(".upload .state", has_text="3 files").wait_for()
+    _search(page, "dinosaur")
+    page.locator(".faults", has_text="<img src=x onerror=alert(1)>.docx: it is no Word file").wait_for()
+    assert page.locator("#hits", has_text="letters/b.md").is_visible() and not _is_too_wide(page)
+    page.locator("#hits .source:visible", has_text="<b>Dig</b>").first.wait_for()
+    page.get_by_role("button", name="Remove letters/b.md").click()
+    _search(page, "extinct animal")
+    assert page.locator("#hits", has_text="letters/b.md").count() == 0
+    assert page.locator(":is(#hits, #message, .upload) img, .source b").count() == 0 and page.errors == []
+
+
+def test_who_is_in_an_answer_is_listed_and_downloaded(visit: Any) -> None:
+    page = visit()
+    assert not page.locator("#list-entities").is_visible()
+    _search(page, "dinosaur")
+    assert page.locator("#entities").inner_text().strip() == ""
+    page.get_by_role("button", name="Who and what is in it").click()
+    row = page.locator(".entities > ul > li", has_text="Stegosaurus").first
+    row.locator("summary").click()
+    assert "demo-147" in row.inner_text() and row.locator("mark").first.inner_text() == "Stegosaurus"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download this list as CSV").click()
+    assert download.value.suggested_filename == "nerret-names.csv"
+    assert '"Stegosaurus"' in download.value.path().read_text(encoding="utf-8-sig")
+    _search(page, "volcano")
+    page.locator(".entities").wait_for(state="detached")
+    assert page.errors == []
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, from npm."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is missing, which brings axe-core")
+    command = [npm, "pack", f"axe-core@{AXE}", "--silent"]
+    if subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode:
+        pytest.skip("npm cannot reach axe-core")
+    with tarfile.open(folder / f"axe-core-{AXE}.tgz") as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode("utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_has_nothing_to_say(visit: Any, axe: str, size: dict[str, int], scheme: str) -> None:
+    page = visit(size, scheme)
+    page.evaluate(axe)
+    page.locator(".types button").first.wait_for()
+    assert _violations(page) == []
+    page.get_by_text("Advanced").click()
+    page.get_by_text("Your own texts").first.click()
+    page.get_by_label("Choose files").set_input_files(
+        [
+            {"name": name, "mimeType": "text/plain", "buffer": b"A Triceratops, and Ada in London."}
+            for name in ("a.txt", "b.docx", "c.png")
+        ]
+    )
+    page.locator(".upload .state", has_text="2 files").wait_for()
+    assert _violations(page) == []
+    _search(page, "dinosaur")
+    page.locator("#list-entities").click()
+    page.locator(".entities summary").first.click()
+    page.locator("details.judge summary").click()
+    assert _violations(page) == [] and not _is_too_wide(page)
+
+
+def _violations(page: Any) -> list[str]:
+    """What axe finds wrong: the rule, and the elements."""
+    result = page.evaluate("axe.run()")
+    return [f"{fault['id']}: {[node['html'][:200] for node in fault['nodes']]}" for fault in result["violations"]]

@@ -101,7 +101,7 @@ def test_csv_rows_that_are_too_short_too_long_or_not_utf8(tmp_path: Path) -> Non
     messages = [message.removeprefix("corpus.csv, ") for message in reasons(path)]
     assert messages[0] == "line 2: it has 2 cells, the header has 3"
     assert messages[1].startswith("lines 3 to 4: it has 4 cells, the header has 3")
-    assert messages[2].startswith("line 5: the bytes from 2 are not valid UTF-8; if they are Latin-1")
+    assert messages[2].startswith("line 5: the bytes from 2 are not valid UTF-8; name the encoding")
     assert messages[3] == "line 6: it has 1 cells, the header has 3"
 
 

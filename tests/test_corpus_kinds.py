@@ -207,7 +207,7 @@ def test_bytes_that_are_no_utf8_are_named_with_a_remedy(tmp_path: Path, name: st
     documents, faults = read(write(tmp_path / name, content))
     assert len(documents) == 2 or name == "a.csv"
     (fault,) = faults
-    assert "are not valid UTF-8; if they are Latin-1 or cp1252, save the file as UTF-8" in fault
+    assert "are not valid UTF-8; name the encoding with --encoding" in fault
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.txt"])

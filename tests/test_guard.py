@@ -15,9 +15,9 @@ import pytest
 from modeling_nerret import EntityRetriever
 from modeling_nerret.app import build, guard, launch
 from modeling_nerret.app.bodies import MAX_BODY, MAX_UNREAD
-from modeling_nerret.app.texts import DEMO, PASTED
+from modeling_nerret.app.texts import DEMO, PRIVATE
 
-GOOD = ["city", DEMO, "", "vector", 0, 10]
+GOOD = ["city", DEMO, "", "vector", 0, 10, "", "text"]
 STATES = [None, None]  # which the page sends empty
 JSON = {"content-type": "application/json"}
 SEARCH = "/gradio_api/call/search"
@@ -84,6 +84,8 @@ def test_a_search_is_answered(client: httpx.Client) -> None:
         ("POST", "/login"),
         ("POST", "/"),
         ("PUT", SEARCH),
+        ("PUT", f"/files/{'0' * 32}?name=a.txt"),  # an app over an index takes no files
+        ("DELETE", f"/files/{'0' * 32}"),
         ("OPTIONS", SEARCH),
         ("GET", "/gradio_api/token"),
         ("GET", "/gradio_api/app_id"),
@@ -246,9 +248,9 @@ def test_controls_are_checked_on_the_server(control: int, value: Any, message: s
 
 
 def test_a_lone_surrogate_in_pasted_text_is_named(client: httpx.Client) -> None:
-    html, *_ = _search(client, "city", PASTED, "Ada in London.\nAda in \ud800.", "vector", 0, 10)
+    html, *_ = _search(client, "city", PRIVATE, "Ada in London.\nAda in \ud800.", "vector", 0, 10, "", "text")
     assert "line 2&#x27; is not valid Unicode at character 7" in html
-    html, hits, *_ = _search(client, "city", PASTED, "Ada in London.\nAda in Paris.", "vector", 0, 10)
+    html, hits, *_ = _search(client, "city", PRIVATE, "Ada in London.\nAda in Paris.", "vector", 0, 10, "", "text")
     assert "2 documents" in html and "London" in hits
 
 
@@ -261,7 +263,7 @@ def test_a_lone_surrogate_in_pasted_text_is_named(client: httpx.Client) -> None:
         (b'{"data": [' + b"1" * 5_000 + b"]}", 400, "not JSON"),
         ([], 400, 'needs "data"'),
         ({"data": "city"}, 400, 'needs "data"'),
-        ({"data": ["city"]}, 400, '"data" has 1 values; needed are 6'),
+        ({"data": ["city"]}, 400, '"data" has 1 values; needed are 8'),
         ({"data": [["city"], *GOOD[1:]]}, 400, 'value 1 of "data" is a list'),
         ({"data": [{"path": "/etc/passwd"}, *GOOD[1:]]}, 400, 'value 1 of "data" is a dict'),
         ({"data": GOOD, "session_hash": 7}, 400, "session_hash"),

@@ -58,7 +58,7 @@ def test_every_part_is_the_same(retriever: EntityRetriever, keys: list[int] | No
             assert scores[0] == pytest.approx(scores[1]) and disk.has_words(query) == memory.has_words(query)
     group = [1, 4, 9] if keys is None else keys
     assert disk.words("ada city", group) == pytest.approx(memory.words("ada city", group))
-    assert disk.ids(group) == memory.ids(group)
+    assert disk.ids(group) == memory.ids(group) and disk.documents(group) == memory.documents(group)
     for argument in (vector, None):
         assert disk.mentions(group, argument) == memory.mentions(group, argument)
     places, vectors = (dict(zip(*snapshot.vectors(group), strict=True)) for snapshot in (disk, memory))

@@ -64,7 +64,7 @@ def test_the_source_distribution_holds_what_tests_need_and_nothing_strange(distr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["train", "eval", "probe", "calibrate", "card", "push"])
+@pytest.mark.parametrize("command", ["train", "eval", "probe", "calibrate", "card", "space", "push"])
 def test_commands_work_outside_the_checkout(distributions: Path, tmp_path: Path, command: str) -> None:
     script = (
         "import modeling_nerret, sys; from modeling_nerret.cli import main;"

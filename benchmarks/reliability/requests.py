@@ -35,13 +35,13 @@ from modeling_nerret.hub_card.repository import write_custom
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 
 CALL, JOIN, RUN = "/gradio_api/call/search", "/gradio_api/queue/join", "/gradio_api/run/predict"
-GOOD = ("dinosaur", "Demo corpus", "", "hybrid", 10, 0)
+GOOD = ("dinosaur", "Demo corpus", "", "hybrid", 0, 10, "", "text")
 CONTROLS: tuple[tuple[int, Any], ...] = (
     *((0, value) for value in (5, None, "", "\ud800", "x" * 100_000, "<script>", "\0")),
     *((1, value) for value in ("elsewhere", None, 3, "\udfff")),
     *((3, value) for value in ("fast", None, 1, True, "../..")),
-    *((4, value) for value in (10**9, 10**300, 0, -1, 1.5, "x", None, True)),
-    *((5, value) for value in (float("nan"), float("inf"), -1, 99, "x", None, True)),
+    *((5, value) for value in (10**9, 10**300, 0, -1, 1.5, "x", None, True)),
+    *((4, value) for value in (float("nan"), float("inf"), -1, 99, "x", None, True)),
 )
 ROUTES = (
     *(
@@ -145,7 +145,7 @@ class Visitor:
         secret = f"Secret{self.random.randrange(10**9)}"
         has_surrogate = self.random.random() < 0.3
         text = f"{secret} met Ada in Oslo.\n{'Bergen ' + chr(0xD800) if has_surrogate else 'Bergen in May'}."
-        answer = self._fetch(("city", "Your own text", text, *GOOD[3:]), self._session())
+        answer = self._fetch(("city", "Your own texts", text, *GOOD[3:]), self._session())
         yield "200"
         expected = "line 2" in answer and "not valid Unicode" in answer if has_surrogate else secret in answer
         if not expected or any(earlier in answer for earlier in self.secrets):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .headers import Receive
-from .pasted_text import MAX_CHARACTERS
+from .limits import MAX_PASTED
 
 MAX_BODY = 1_000_000  # bytes; more than the text that the page takes, so that a text a little too long is explained
-HINT = f"a text may have {MAX_CHARACTERS:,} characters"
+HINT = f"a text may have {MAX_PASTED:,} characters"
 MAX_UNREAD = 20  # answers of a visitor
 BODY_SECONDS = 20  # in which a body must arrive
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -54,24 +54,50 @@ async def read_body(headers: Mapping[str, str], receive: Receive, most: int = MA
     Raises:
         Refusal: it is no JSON, too large, or too slow.
     """
+    body = bytearray()
+    async for part in body_parts(headers, receive, "application/json", most, hint, BODY_SECONDS):
+        body += part
+    return bytes(body)
+
+
+async def body_parts(
+    headers: Mapping[str, str], receive: Receive, kind: str, most: int, hint: str, seconds: float
+) -> AsyncIterator[bytes]:
+    """The parts of a body, as they come.
+
+    Args:
+        headers: the request's.
+        receive: gives its parts.
+        kind: the content type that it must have.
+        most: bytes that it may have.
+        hint: says so.
+        seconds: in which it must arrive.
+
+    Raises:
+        Refusal: it is of another kind, too large, too slow, or does not come to its end.
+    """
     too_large = Refusal(413, f"the request is too large; {hint}")
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "the body must be JSON, with the content type application/json")
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+        raise Refusal(415, f"the content type of the body must be {kind}")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or len(length) > 20 or int(length) > most:
         raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
+    size, end = 0, asyncio.get_running_loop().time() + seconds
+    has_more = True
+    while has_more:
+        try:
+            async with asyncio.timeout_at(end):
                 message = await receive()
-                body += message.get("body", b"")
-                if len(body) > most:
-                    raise too_large
-                if not message.get("more_body"):  # also when the visitor has gone
-                    return bytes(body)
-    except TimeoutError:
-        raise Refusal(408, f"the body did not arrive within {BODY_SECONDS} seconds") from None
+        except TimeoutError:
+            raise Refusal(408, f"the body did not arrive within {seconds:.0f} seconds") from None
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "the body is cut off")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise too_large
+        yield part
+        has_more = message.get("more_body", False)
 
 
 def plain_body(body: bytes, functions: Functions, by_name: bool) -> bytes:

@@ -2,6 +2,6 @@
 watch('value', () => {
   if (!props.value) return;
   const address = URL.createObjectURL(new Blob(['\ufeff', props.value], {type: 'text/csv'}));
-  Object.assign(document.createElement('a'), {href: address, download: 'nerret.csv'}).click();
+  Object.assign(document.createElement('a'), {href: address, download: props.file}).click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 });

@@ -1,8 +1,8 @@
 """What the app's server lets in: the routes that the page needs, asked for by this host's own pages.
 
 Gradio's server can do much more than this page asks of it, such as taking uploads and fetching addresses. All of that
-answers 404. What another host's page causes is refused, and so is a page that reached this server under another name
-(DNS rebinding).
+answers 404; files go to `upload_server` instead, which keeps them where nobody can ask for them. What another host's
+page causes is refused, and so is a page that reached this server under another name (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ READS = re.compile(
 )
 CALL = f"{API}/call/search"
 CALLS = (f"{API}/queue/join", f"{API}/run/predict", CALL)
+FILES = re.compile(r"/files/[0-9a-f]{32}")
 LENGTHS = (b"content-length", b"transfer-encoding")
 
 
@@ -58,12 +59,20 @@ class Guard(Middleware):
         hosts: names of this server besides those of the loopback interface, as browsers write them: `name` or
             `name:port`.
         frames: addresses of pages that may show this one in a frame.
+        has_files: whether files may be sent, to `upload_server`.
     """
 
-    def __init__(self, app: Any, functions: Functions, hosts: Iterable[str] = (), frames: Iterable[str] = ()):
+    def __init__(
+        self,
+        app: Any,
+        functions: Functions,
+        hosts: Iterable[str] = (),
+        frames: Iterable[str] = (),
+        has_files: bool = False,
+    ):
         self.app, self.functions = app, functions
         self.hosts, self.frames = frozenset(host.lower() for host in hosts), tuple(frames)
-        self.requests = 0
+        self.requests, self.has_files = 0, has_files
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         send = Headers(scope["path"], self.frames, send)
@@ -81,16 +90,13 @@ class Guard(Middleware):
         Raises:
             Refusal: it is not one of this page's.
         """
-        headers: dict[str, str] = {}
-        for name, value in (
-            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
-        ):
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value  # so that none hides another
-        names = self._names(scope)
+        headers, names = headers_of(scope), self._names(scope)
         _check_source(headers, names)
         if self.requests > MAX_REQUESTS:
             raise Refusal(503, "too many requests at a time; try again in a moment")
         path, reads = scope["path"], scope["method"] in ("GET", "HEAD")
+        if self.has_files and FILES.fullmatch(path) and scope["method"] in ("PUT", "DELETE"):
+            return scope, receive  # the server of files bounds what it takes
         if not (READS.fullmatch(path) if reads else scope["method"] == "POST" and path in CALLS):
             raise Refusal(404, "this page has no such address")
         # Gradio believes a proxy about the host
@@ -131,6 +137,14 @@ def _check_source(headers: Mapping[str, str], names: frozenset[str]) -> None:
         raise Refusal(403, "this page does not answer other pages")
 
 
+def headers_of(scope: Message) -> dict[str, str]:
+    """The headers of a request by name; values of the same name are joined, so that none hides another."""
+    headers: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
 def _without(scope: Message, names: Iterable[bytes]) -> dict[str, Any]:
     """A request without headers of these names."""
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name.lower() not in names]}
@@ -151,7 +165,7 @@ async def refuse(refusal: Refusal, send: Send) -> None:
     """Say why a request is refused."""
     body = json.dumps({"detail": refusal.reason}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.status in (408, 413, 415):  # the rest of the body is not read
+    if refusal.status in (408, 413, 415, 422, 507):  # the rest of the body is not read
         headers.append((b"connection", b"close"))
     if refusal.status in (429, 503):
         headers.append((b"retry-after", b"2"))

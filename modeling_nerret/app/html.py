@@ -10,10 +10,12 @@ from ..index.excerpts import surroundings
 from ..index.hits import Hit, Mention, remove_overlaps
 from . import texts
 from .marks import FORGET, Marks
+from .private_texts import PrivateTexts, say_fault
 from .sheet import Sheet
 
 SHORT_TEXT = 600  # characters up to which a whole document is shown
 CONTEXT = 150  # characters of a longer document on each side of a mention
+MAX_FAULTS, MAX_NAMES = 50, 5  # files that could not be read, and names in a sentence
 MAX_EXCERPTS = 5  # of a longer document
 PALEST = 0.15  # strength of the weakest colour
 
@@ -21,6 +23,27 @@ PALEST = 0.15  # strength of the weakest colour
 def render_message(title: str, text: str = "", kind: str = "hint") -> str:
     """A message of a kind: `"hint"`, `"result"`, `"busy"` or `"problem"`."""
     return f'<div class="message {kind}"><strong>{escape(title)}</strong> {escape(text)}</div>'
+
+
+def render_faults(contents: PrivateTexts) -> str:
+    """What could not be read of a visitor's texts, and where an encoding was guessed; empty if all is well."""
+    pieces = [
+        f'<p class="guess">{escape(texts.GUESSED.format(encoding=encoding, names=_some(names)))}</p>'
+        for encoding, names in contents.guesses.items()
+    ]
+    if contents.faults:
+        count = len(contents.faults)
+        title = texts.FAULTS.format(count=f"{count:,} {'item' if count == 1 else 'items'}")
+        faults = [f"<li>{escape(say_fault(fault))}</li>" for fault in contents.faults[:MAX_FAULTS]]
+        if count > MAX_FAULTS:
+            faults.append(f"<li>{texts.MORE_FAULTS.format(count=count - MAX_FAULTS)}</li>")
+        pieces.append(f"<details open><summary>{title}</summary><ul>{''.join(faults)}</ul></details>")
+    return f'<div class="message faults">{"".join(pieces)}</div>' if pieces else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [texts.MORE_FAULTS.format(count=len(names) - MAX_NAMES)] if len(names) > MAX_NAMES else []
+    return ", ".join([*names[:MAX_NAMES], *more])
 
 
 def render_sheet(sheet: Sheet) -> str:

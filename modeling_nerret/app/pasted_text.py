@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from ..documents import Document
-
-MAX_CHARACTERS, MAX_DOCUMENTS = 50_000, 500  # a few seconds of work
+from .limits import MAX_DOCUMENTS, MAX_PASTED
 
 
 def split_documents(text: str) -> list[Document]:
@@ -19,10 +18,9 @@ def split_documents(text: str) -> list[Document]:
         >>> [document.text for document in split_documents("Oslo in May.\nRain.\n\nBergen.")]
         ['Oslo in May.\nRain.', 'Bergen.']
     """
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > MAX_PASTED:
         raise ValueError(
-            f"the text has {len(text):,} characters; this page takes at most {MAX_CHARACTERS:,}. "
-            "To search more, index a file with the command nerret index and open the index with nerret app"
+            f"the text has {len(text):,} characters; the box takes at most {MAX_PASTED:,}. To search more, add a file"
         )
     lines = "\n".join(text.splitlines()).strip()
     parts = [part.strip() for part in re.split(r"\n\s*\n", lines)]
@@ -31,8 +29,8 @@ def split_documents(text: str) -> list[Document]:
         parts, kind = [line.strip() for line in lines.split("\n")], "line"
     if len(parts) > MAX_DOCUMENTS:
         raise ValueError(
-            f"the text has {len(parts):,} documents, each a {kind}; this page takes at most {MAX_DOCUMENTS}"
+            f"the text has {len(parts):,} documents, each a {kind}; this page takes at most {MAX_DOCUMENTS:,}"
         )
     if not parts[0]:
-        raise ValueError("there is no text to search; paste some into the box, or choose the demo corpus")
+        raise ValueError("there is no text to search; paste some, add files, or choose the demo corpus")
     return [Document.from_dict({"id": f"{kind} {number}", "text": part}) for number, part in enumerate(parts, 1)]

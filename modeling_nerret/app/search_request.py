@@ -18,11 +18,13 @@ class SearchRequest:
 
     Args:
         query: the type query.
-        source: `texts.DEMO` (also for an index) or `texts.PASTED`.
-        text: the text to search if `source` is `texts.PASTED`.
+        source: `texts.DEMO` (also for an index) or `texts.PRIVATE`.
+        text: the text to search if `source` is `texts.PRIVATE`.
         mode: search mode of `EntityRetriever.search`.
         precision: the share of right documents that the answer should have; 0: whatever gives the best answer.
         k: most documents to show, from 1 to 50.
+        files: the key of the visitor's uploaded files, which are searched together with the text.
+        columns: which columns of uploaded tables hold the text.
     """
 
     query: str
@@ -31,6 +33,8 @@ class SearchRequest:
     mode: str = "hybrid"
     precision: float = 0.0
     k: int = 20
+    files: str = ""
+    columns: str = "text"
 
     @property
     def words(self) -> str:
@@ -43,13 +47,20 @@ class SearchRequest:
         Raises:
             ValueError: a field has another type or is out of its range; the message says which and what is accepted.
         """
-        for name, value in (("type", self.query), ("text", self.text)):
+        for name, value in (
+            ("type", self.query),
+            ("text", self.text),
+            ("key of the files", self.files),
+            ("list of columns", self.columns),
+        ):
             if not isinstance(value, str):
                 raise ValueError(f"the {name} is {value!a:.60}; it must be a text")
         if len(self.query) > MAX_QUERY:
             raise ValueError(
                 f"the type has {len(self.query):,} characters; use fewer words, at most {MAX_QUERY} characters"
             )
+        if len(self.columns) > MAX_QUERY or not all(map(str.strip, self.columns.split(","))):
+            raise ValueError("name the columns with text, with commas between them, such as: title, body")
         if not _is_unicode(self.query):
             raise ValueError("the type is not valid Unicode; write it anew")
         for name, value, choices in (("source", self.source, texts.SOURCES), ("mode", self.mode, MODES)):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..index.entities.listing import Entity
 from ..index.hits import Answer, Hit
 from ..index.retriever import EntityRetriever
 from .marks import Marks
@@ -66,14 +68,25 @@ def answer_of(retriever: EntityRetriever, request: SearchRequest, marks: Marks) 
     return _search(retriever, request, _present(retriever, marks) if request.mode != "lexical" else {})
 
 
+def entities_of(retriever: EntityRetriever, request: SearchRequest, marks: Marks) -> list[Entity]:
+    """The entities of the whole answer; arguments as of `make_sheet`."""
+    marks = _present(retriever, marks) if request.mode != "lexical" else {}
+    return retriever.entities(request.query, **_options(retriever, request, marks))
+
+
 def _has_end(retriever: EntityRetriever, request: SearchRequest) -> bool:
     return request.mode == "hybrid" and retriever.checkpoint.calibration is not None
 
 
 def _search(retriever: EntityRetriever, request: SearchRequest, marks: Marks) -> Answer:
+    return retriever.search(request.query, **_options(retriever, request, marks))
+
+
+def _options(retriever: EntityRetriever, request: SearchRequest, marks: Marks) -> dict[str, Any]:
+    """How far the search goes."""
     if _has_end(retriever, request):
-        return retriever.search(request.query, precision=float(request.precision) or None, marks=marks)
-    return retriever.search(request.query, int(request.k), mode=request.mode, marks=marks, why=True)
+        return {"precision": float(request.precision) or None, "marks": marks}
+    return {"k": int(request.k), "mode": request.mode, "marks": marks, "why": True}
 
 
 def _present(retriever: EntityRetriever, marks: Marks) -> Marks:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from .pasted_text import MAX_CHARACTERS, MAX_DOCUMENTS
+from .limits import MAX_BYTES, MAX_CHARACTERS, MAX_DOCUMENTS, MAX_FILES, MAX_PASTED, megabytes
 
-DEMO, PASTED = SOURCES = "Demo corpus", "Your own text"  # what can be searched
+DEMO, PRIVATE = SOURCES = "Demo corpus", "Your own texts"  # what can be searched
 
 ABOUT = (
     "Ask for a type of entity, such as “dinosaur”, and find every document that mentions one, "
     "even where that word never appears."
 )
 INDEX = "Searching {name}: {documents:,} documents, {mentions:,} mentions, model {model}."
-PASTE_HINT = (
-    "Put a blank line between documents, or one document on each line. "
-    f"Up to {MAX_DOCUMENTS} documents and {MAX_CHARACTERS:,} characters. "
-    "Your text is indexed when you search, and deleted about an hour after your last search."
+PASTE = "Paste texts"
+PASTE_HINT = f"with a blank line between documents, or each on a line; up to {MAX_PASTED:,} characters"
+FILES = "Add files"
+FILES_HINT = (
+    "Text, Markdown, HTML, PDF, Word, mail, CSV, Excel, JSON or Parquet, also in folders; drop them here, or choose:"
+)
+CHOOSE_FILES, CHOOSE_FOLDER, REMOVE_ALL = "Choose files", "Choose a folder", "Remove all"
+COLUMNS, COLUMNS_HINT = "Columns with text", "of tables, with commas between them"
+PRIVACY = (
+    f"Up to {MAX_FILES} files and {megabytes(MAX_BYTES)}, and of all texts {MAX_DOCUMENTS:,} documents and "
+    f"{MAX_CHARACTERS:,} characters. Only you can search them. They are read when you search, and deleted about an "
+    "hour after your last search."
 )
 SURE_HINT = "how many of the documents must be right; the surer, the fewer"
 PRECISIONS = {"as good as possible": 0.0, "at least 50 %": 0.5, "at least 80 %": 0.8, "at least 95 %": 0.95}
@@ -30,7 +38,8 @@ MODES = {  # of `EntityRetriever.search`, in words
 WELCOME = ("What are you looking for?", "Write a type, such as “volcano”, and press Enter. Or try an example.")
 EMPTY_QUERY = ("Enter a type first:", "a few words such as “dinosaur”, “politician” or “medicine”.")
 LOADING = ("Getting ready:", "loading the model and indexing the demo corpus. This takes a few seconds.")
-INDEXING = ("Indexing your text:", "{number} of {total} documents done.")
+READING = ("Reading your texts:", "one moment.")
+INDEXING = ("Reading your texts:", "{number} of {total} documents done.")
 PROBLEM = ("That did not work:", "{error}.")
 FAILURE = ("That did not work:", "the index could not be searched. The terminal that the app runs in says why.")
 NO_ANSWER = ("There is no answer yet:", "search first, and then download the answer.")
@@ -54,6 +63,11 @@ UNSURE = "No document is sure enough for “{query}”."
 BELOW = "The nearest ones stand below the line."
 LESS_SURE = "Ask for less, or see the nearest ones below the line."
 
+# Below the note: what could not be read of a visitor's files
+FAULTS = "{count} could not be read"
+GUESSED = "Not in UTF-8, and read as {encoding}: {names}. If letters look wrong, save the file as UTF-8."
+MORE_FAULTS = "and {count:,} more"
+
 # In the answer
 END = "Here the answer ends"
 AFTER_END = "The next documents, in case some of them are right after all"
@@ -67,6 +81,13 @@ VERDICTS = {True: "Right", False: "Wrong"}
 
 # To take the answer along; buttons.js has what a button says when it has copied
 DOWNLOAD = "Download as CSV"
+LIST_ENTITIES, DOWNLOAD_ENTITIES = "Who and what is in it", "Download this list as CSV"
+COUNTING = ("Collecting the names", "of all documents of the answer.")
+ENTITIES = "{count:,} {noun} in this answer"
+MORE_ENTITIES = "These are the first {count}; the file has all."
+NO_ENTITIES = ("No names here:", "no document of this answer names anything of this type.")
+ALIASES = "also written: {names}"
+MORE_DOCUMENTS = "and {count:,} more"
 COPY, COPY_LABEL, COPY_IDS = "Copy", "Copy text: {id}", "Copy all ids"
 
 # On the start page

@@ -67,6 +67,7 @@ COMMANDS = {
     "probe": Command("eval.probe_command", "find the block of a transformer that knows most about types", "eval"),
     "calibrate": Command("eval.calibrate_command", "teach a checkpoint how sure its answers may be", "eval"),
     "card": Command("hub_card.card_command", "write a checkpoint as a complete repository of the Hub", "eval"),
+    "space": Command("hub_card.space_command", "write a Space of the Hub that searches in the browser", "space"),
     "push": Command("hub_card.push_command", "upload such a repository"),
 }
 

@@ -10,7 +10,7 @@ from .arguments import positive
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("index", nargs="?", help="the index folder; without it, the demo corpus and text that you paste")
+    add("index", nargs="?", help="the index folder; without it, the demo corpus and your own texts")
     add("--port", type=positive, metavar="N", help="default: the first free one from 7860")
     add("--no-browser", action="store_true", help="only print the address")
 

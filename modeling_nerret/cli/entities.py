@@ -70,22 +70,13 @@ def _print_entities(options: argparse.Namespace, entities: Any) -> None:
         for entity in entities:
             print_json(entity.as_dict())
     elif options.csv:
-        header = ["entity", "documents", "mentions", "spellings", "merges", "document", "start", "end", "context"]
-        print_csv([header, *map(_entity_row, entities)])
+        from ..index.entities.table import entity_table
+
+        print_csv(entity_table(entities))
     else:
         from .display import print_entities
 
         print_entities(entities)
-
-
-def _entity_row(entity: Any) -> list[Any]:
-    """An entity's cells of a CSV file."""
-    spellings = "; ".join(f"{spelling} ({count})" for spelling, count in entity.spellings.items())
-    merges = "; ".join(f"{merge.alias}: {merge.reason}" for merge in entity.merges)
-    context = entity.context
-    text = context.left + context.text + context.right
-    numbers = [entity.documents, entity.mentions]
-    return [entity.name, *numbers, spellings, merges, context.document, context.start, context.end, text]
 
 
 def _print_pairs(options: argparse.Namespace, pairs: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .arguments import add_index
-from .streams import as_text, print_json, say
+from .streams import as_text, check_file, print_json, say
 
 EPILOG = """examples:
   nerret export my-index points.jsonl.gz --format qdrant
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
     size = read_manifest(options.index)["size"]
     if bool(options.file) == options.mapping:
         raise ValueError("give a FILE to write, or --mapping to print the settings")
-    if options.file and (Path(options.file).is_dir() or not Path(options.file).absolute().parent.is_dir()):
-        raise OSError(f"{options.file} cannot be written: it is a folder, or its folder is not there")
+    if options.file:
+        check_file(options.file)
 
     from ..bridges.vector_stores import FORMATS as FORMS
     from ..bridges.vector_stores import read_points

@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..extras import install_line
 from ..index.citations import cite
 from ..index.excerpts import surroundings
 from ..index.hit_table import Cell, Copies, cell, rows
@@ -75,15 +74,14 @@ def write_page(path: Path, answer: Answer, hits: Sequence[Hit], columns: Sequenc
 def write_workbook(path: Path, hits: Sequence[Hit], columns: Sequence[str], copies: Copies) -> None:
     """Write hits as a workbook of Excel. Texts are cells of text, which it never takes for formulas.
 
+    It needs openpyxl, for which `forms.check_output` looks before the search.
+
     Raises:
         OSError: the file cannot be written.
-        ImportError: openpyxl is not installed.
     """
-    try:
-        from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
-    except ImportError:
-        raise ImportError(f"--xlsx needs the package openpyxl; install it with: {install_line('files')}") from None
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet("hits")
     table: list[list[Cell]] = [[*columns], *rows(hits, columns, copies)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..extras import install_line
-from .streams import print_json, say
+from .streams import check_file, print_json, say
 
 if TYPE_CHECKING:
     from ..index.hits import Answer, Hit
@@ -27,11 +27,7 @@ def check_output(options: argparse.Namespace) -> None:
     if options.xlsx and find_spec("openpyxl") is None:
         raise ImportError(f"--xlsx needs the package openpyxl; install it with: {install_line('files')}")
     for name in filter(None, (options.html, options.xlsx)):
-        path = Path(name)
-        if path.is_dir():
-            raise OSError(f"{name} is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise OSError(f"{name} cannot be written: there is no folder {path.parent}")
+        check_file(name)
 
 
 def show_answer(answer: Answer, copies: Mapping[str, Sequence[str]], options: argparse.Namespace) -> None:

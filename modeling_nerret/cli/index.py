@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from .arguments import add_model, allow_mixing, check_device
-from .inputs import check_inputs, open_inputs, prune, say_what_was_read
+from .inputs import check_inputs, open_inputs, prune, say_guesses, say_what_was_read
 from .streams import as_text, say
 
 if TYPE_CHECKING:
@@ -80,6 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="field with the id (default: id); a record without one gets an id from its file and line",
     )
     add(
+        "--encoding",
+        type=as_text,
+        default="",
+        metavar="NAME",
+        help="encoding of .txt, .md, .csv, .tsv, .json and .jsonl files without a byte-order mark, such as cp1252 or "
+        "shift_jis (default: UTF-8; the first four are guessed if they are not UTF-8, and the guess is told)",
+    )
+    add(
         "--on-error",
         choices=("stop", "skip"),
         default="stop",
@@ -124,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
     if message:
         say(message)
     if isinstance(corpus, Corpus):
+        say_guesses({corpus.guess: options.inputs} if corpus.guess else {})
         return 0
     say_what_was_read(corpus)
     return SKIPPED if corpus.faults else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def open_inputs(options: argparse.Namespace) -> Corpus | Collection:
     from ..demo import demo_corpus
     from ..index.readers import Collection, Tree, read_corpus
 
-    columns = {"text_column": options.text_column, "id_column": options.id_column}
+    columns = {"text_column": options.text_column, "id_column": options.id_column, "encoding": options.encoding}
     name, is_demo = options.inputs[0], options.inputs == [DEMO]
     spans = is_demo or options.detector == "given"  # the demo's mentions are gold, no metadata
     if is_demo or options.inputs == [STDIN]:
@@ -71,10 +72,21 @@ def say_what_was_read(collection: Collection) -> None:
         parts.append(f"{tree.hidden_names} hidden")
     if len(tree.files) != 1 or len(parts) > 1:
         say("; ".join(parts))
+    say_guesses(collection.guesses)
     for fault in collection.faults:
         say(f"nerret: skipped {fault.where}: {fault.reason}")
     if collection.faults:
         say(f"{_count(len(collection.faults), 'item')} skipped; everything else is in the index")
+
+
+def say_guesses(guesses: Mapping[str, Sequence[str]]) -> None:
+    """Say of which files the encoding was guessed; nobody else would notice a wrong letter.
+
+    Args:
+        guesses: names of files, by encoding.
+    """
+    for encoding, names in guesses.items():
+        say(f"nerret: not UTF-8, so read as {encoding}: {', '.join(names)} (another encoding: --encoding NAME)")
 
 
 def prune(retriever: EntityRetriever, corpus: Corpus | Collection, faults: int, options: argparse.Namespace) -> str:

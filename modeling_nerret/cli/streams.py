@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ..index.plain_text import CONTROLS, csv_text, visible
@@ -77,6 +78,19 @@ def as_text(argument: str) -> str:
         return os.fsencode(argument).decode("utf-8")
     except UnicodeError:
         raise ValueError(f"the argument {argument!a} is not valid UTF-8") from None
+
+
+def check_file(name: str) -> None:
+    """Refuse a file that cannot be written before work begins.
+
+    Raises:
+        OSError: it is a folder, or its folder is not there.
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise OSError(f"{name} is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise OSError(f"{name} cannot be written: there is no folder {path.parent}")
 
 
 def say(message: str) -> None:

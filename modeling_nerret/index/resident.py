@@ -1,10 +1,11 @@
-"""A snapshot in memory, for a process that answers many searches: vectors, words and ids are read once.
+"""A snapshot in memory, for a process that answers many searches: vectors, words and texts are read once.
 
 Its answers are those of the snapshot on disk, but for the vector index, which is approximate there and not needed here.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..documents import Document
 from .snapshot import Scores, Snapshot
 from .tables import as_array, rows_of
 from .terms import bm25, terms_of
@@ -94,14 +96,16 @@ class Postings:
 
 
 class ResidentSnapshot(Snapshot):
-    """As `Snapshot`, but vectors, words and ids are in memory: some 4 bytes for each number of a vector."""
+    """As `Snapshot`, but vectors, words, ids and texts are in memory: some 4 bytes for each number of a vector."""
 
     def __init__(self, database: Any, commit: Any):
         super().__init__(database, commit)
         self._rows = {name: Rows.read(self.tables[name]) for name in ("mentions", "windows")}
         self._postings = Postings.read(self._documents)
-        ids = rows_of(self._documents, ["key", "id"])
-        self._ids: dict[int, str] = dict(zip(ids["key"].to_pylist(), ids["id"].to_pylist(), strict=True))
+        self._texts = rows_of(self._documents, ["key", "id", "text", "metadata"])
+        keys, ids = (self._texts[name].to_pylist() for name in ("key", "id"))
+        self._ids: dict[int, str] = dict(zip(keys, ids, strict=True))
+        self._places = {key: place for place, key in enumerate(keys)}  # in the rows of texts
 
     def nearest(
         self, vector: np.ndarray, limit: int, keys: Collection[int] | None = None, of: str = "mentions"
@@ -166,6 +170,12 @@ class ResidentSnapshot(Snapshot):
     def ids(self, keys: Sequence[int]) -> dict[int, str]:
         """As `Snapshot.ids`."""
         return {key: self._ids[key] for key in keys if key in self._ids}
+
+    def documents(self, keys: Sequence[int]) -> dict[int, Document]:
+        """As `Snapshot.documents`."""
+        places = np.array([self._places[key] for key in keys if key in self._places], dtype=np.int64)
+        rows = self._texts.take(places).to_pylist()
+        return {row["key"]: Document(row["id"], row["text"], json.loads(row["metadata"])) for row in rows}
 
     def _score(self, terms: Sequence[str], documents: np.ndarray) -> np.ndarray:
         """BM25 scores of documents, given by their places in the postings. (documents,)"""

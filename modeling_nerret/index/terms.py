@@ -25,7 +25,9 @@ _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Hangul}\p{Thai}\p{Lao}\p{Khm
 _PIECE = regex.compile(rf"[{_SPACELESS}]+|[^{_SPACELESS}]+")
 _IS_SPACELESS = regex.compile(rf"[{_SPACELESS}]")
 _IS_HAN = regex.compile(r"\p{Han}")
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "þ": "th", "ð": "d"})
+# Letters that Unicode does not take apart
+LETTERS = {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "þ": "th", "ð": "d"}
+_LETTERS = str.maketrans(LETTERS)
 _STEMMER = stemmer("english")
 _COMMON = """
 a an and are as at be been but by for from had has have he her his i if in into is it its no not of on or she so such
@@ -46,13 +48,24 @@ def terms_of(text: str) -> list[str]:
     return [term for word in _WORD.findall(text) for term in _terms(word)]
 
 
+def letters_of(word: str) -> str:
+    """The letters of a word without case and accents.
+
+    Example:
+        >>> letters_of("Malmö")
+        'malmo'
+    """
+    letters = word.casefold()
+    if letters.isascii():
+        return letters
+    marks = unicodedata.normalize("NFKD", letters)
+    return unicodedata.normalize("NFC", regex.sub(r"[\u0300-\u036f]", "", marks)).translate(_LETTERS)
+
+
 @lru_cache(maxsize=1 << 17)
 def _terms(word: str) -> tuple[str, ...]:
     """The terms of a word; cached, because texts repeat words."""
-    letters = word.casefold()
-    if not letters.isascii():
-        marks = unicodedata.normalize("NFKD", letters)
-        letters = unicodedata.normalize("NFC", regex.sub(r"[\u0300-\u036f]", "", marks)).translate(_LETTERS)
+    letters = letters_of(word)
     if letters in COMMON or not letters:  # nothing is left of an accent by itself
         return ()
     if not _IS_SPACELESS.search(letters):

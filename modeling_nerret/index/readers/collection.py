@@ -26,12 +26,14 @@ class Collection(Iterator[Document | BadLine]):
 
     Attributes:
         faults: files that were not read, or not to their end, and pages that were not read, with their reasons.
+        guesses: names of files by the encoding that was guessed for them.
         broken_lines: how many were given.
         has_made_ids: whether a record so far had no id.
     """
 
     def __init__(self, tree: Tree, is_strict: bool, **options: Any):
         self.tree, self.faults = tree, list(tree.faults)
+        self.guesses: dict[str, list[str]] = {}
         self.broken_lines, self.has_made_ids = 0, False
         self._is_strict, self._options = is_strict, options
         self._hashes: set[int] = set()  # of all ids so far
@@ -87,6 +89,8 @@ class Collection(Iterator[Document | BadLine]):
             is_empty, corpus = True, None
             try:
                 corpus = read_corpus(str(file.path), name=file.name, hashes=self._hashes, **self._options)
+                if corpus.guess:
+                    self.guesses.setdefault(corpus.guess, []).append(file.name)
                 for record in self._records(corpus) if _has_content(file.path) else ():
                     is_empty = False
                     yield record

@@ -13,10 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from ...documents import Document
+from .encodings import check_encoding, guess_encoding
 from .jsonl import jsonl_records
 from .kinds import DATASET, KINDS, Kind, Source, accepted, check_package, kind_name
 from .lines import read_lines, standard_input
-from .packed import DAMAGE
+from .packed import DAMAGE, open_packed
 from .record import Record
 from .text_file import FILE, SPLITS
 
@@ -42,6 +43,8 @@ def read_corpus(
     split: str = FILE,
     name: str = "",
     hashes: set[int] | None = None,
+    encoding: str = "",
+    most_bytes: int | None = None,
 ) -> Corpus:
     """Documents of a corpus in order, with a `BadLine` for each record that is none or repeats an id.
 
@@ -56,18 +59,21 @@ def read_corpus(
         split: whether a text or Markdown file is a document as a whole (`"file"`), or each `"paragraph"` or `"line"`.
         name: what messages call the file; empty: the file's name.
         hashes: hashes of the ids of earlier corpora, which must not be repeated; those of this one are added.
+        encoding: that of texts and tables without a byte-order mark; empty: UTF-8, or a guess that is sure.
+        most_bytes: how many a file may have, unpacked; `None`: as many as its kind allows.
 
     Raises:
         OSError: the file cannot be read, or is damaged from some line or row on.
-        ValueError: the file is of another kind, or lacks the text column.
+        ValueError: the file is of another kind, lacks the text column, or the encoding is unknown.
         ImportError: the library that reads it is not installed.
     """
+    encoding = check_encoding(encoding) if encoding else ""
     columns = tuple(dict.fromkeys(column.strip() for column in text_column.split(",")))
     if "" in columns:
         raise ValueError(f"{text_column!r} names no column; write NAME, or NAME,NAME for several")
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; accepted are {', '.join(SPLITS)}")
-    return Corpus(source, columns, id_column, spans, split, name, hashes)
+    return Corpus(source, columns, id_column, spans, split, name, hashes, encoding, most_bytes)
 
 
 class Corpus(Iterator[Document | BadLine]):
@@ -83,6 +89,7 @@ class Corpus(Iterator[Document | BadLine]):
         is_table: whether it has rows with columns; else the file itself, or a part of it, is the document, whose
             metadata has its `path`.
         has_made_ids: whether a record so far had no id.
+        guess: the encoding that was guessed, if one was.
     """
 
     def __init__(
@@ -94,14 +101,16 @@ class Corpus(Iterator[Document | BadLine]):
         split: str = FILE,
         name: str = "",
         hashes: set[int] | None = None,
+        encoding: str = "",
+        most_bytes: int | None = None,
     ):
         self._text_columns, self._id_column, self._spans = text_columns, id_column, spans
         self._hashes = set() if hashes is None else hashes  # of all ids so far
         self.prefix, self.has_made_ids, self.is_table = "", False, True
-        self._path = ""
+        self._path = self.guess = ""
         if source == STDIN:
             self._name = "standard input"
-            self._items = self._read(source, jsonl_records(read_lines(standard_input())))
+            self._items = self._read(source, jsonl_records(read_lines(standard_input(), encoding)))
             return
         path = Path(source)
         kind = _kind(path, source)
@@ -109,7 +118,11 @@ class Corpus(Iterator[Document | BadLine]):
         if not kind.is_table:
             self._text_columns, self._id_column = ("text",), ""
             self._path = _as_unicode(path.resolve())
-        self._items = self._read(source, kind.records(Source(path, self._name, text_columns, id_column, split)))
+        if kind.is_mute and not encoding:
+            with open_packed(path, most_bytes) as file:
+                self.guess = encoding = guess_encoding(file)
+        file_source = Source(path, self._name, text_columns, id_column, split, encoding, most_bytes)
+        self._items = self._read(source, kind.records(file_source))
 
     def __next__(self) -> Document | BadLine:
         """The next document, or the next record that is none."""

@@ -18,15 +18,19 @@ _SIGNS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-
 _UNSEEN = frozenset(["del", "moveFrom", "Fallback"])
 
 
-def docx_fields(path: Path) -> dict[str, Any]:
+def docx_fields(path: Path, most_bytes: int | None = None) -> dict[str, Any]:
     """The text of a document, and its title, author and date where it has them.
 
     Paragraphs have an empty line between them; the cells of a table have a tab, and its rows are lines.
 
+    Args:
+        path: the file.
+        most_bytes: how many it may have, unpacked; `None`: 1 GB.
+
     Raises:
         OSError: the file is damaged or encrypted.
     """
-    with open_archive(path, "Word", MAIN) as archive:
+    with open_archive(path, "Word", MAIN, most_bytes) as archive:
         try:
             names = set(archive.namelist())
             parts = [_text(archive, name) for name in (MAIN, *NOTES) if name in names]

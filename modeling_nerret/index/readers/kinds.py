@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ...extras import install_line
 from .csv_file import DELIMITERS, csv_records
@@ -14,7 +14,7 @@ from .docx_file import docx_fields
 from .html_file import html_fields
 from .json_file import json_records
 from .jsonl import jsonl_records
-from .lines import open_text, read_lines
+from .lines import Line, open_text, read_lines
 from .mail_file import mail_fields
 from .packed import SUFFIXES, open_packed, packing
 from .parquet_file import parquet_records
@@ -37,6 +37,8 @@ class Source(NamedTuple):
         text_columns: the fields of a table that hold the text.
         id_column: the field of a table that holds the id.
         split: where a text file is cut, see `text_file`.
+        encoding: that of a text without a byte-order mark; empty: UTF-8.
+        most_bytes: how many it may have, unpacked; `None`: as many as its kind allows.
     """
 
     path: Path
@@ -44,6 +46,17 @@ class Source(NamedTuple):
     text_columns: tuple[str, ...] = ("text",)
     id_column: str = "id"
     split: str = FILE
+    encoding: str = ""
+    most_bytes: int | None = None
+
+    def open(self) -> BinaryIO:
+        """The file's bytes, unpacked."""
+        return open_packed(self.path, self.most_bytes)
+
+    def lines(self) -> Iterator[Line]:
+        """The file's lines."""
+        with self.open() as file:
+            yield from read_lines(file, self.encoding)
 
 
 class Kind(NamedTuple):
@@ -55,12 +68,14 @@ class Kind(NamedTuple):
             others is called "text".
         is_text: whether such a file may be packed.
         package: the module that must be installed, if any.
+        is_mute: whether nothing in such a text says its encoding, and no standard.
     """
 
     records: Callable[[Source], Iterator[Record]]
     is_table: bool
     is_text: bool
     package: str = ""
+    is_mute: bool = False
 
 
 def kind_name(path: Path) -> str:
@@ -72,8 +87,13 @@ def kind_name(path: Path) -> str:
     """
     if path.is_dir():
         return DATASET if is_dataset(path) else ""
-    suffix = packing(path.name)
-    kind = Path(path.name[: -len(suffix)] if suffix else path.name).suffix.lower()
+    return kind_of(path.name)
+
+
+def kind_of(name: str) -> str:
+    """The kind of a file by its name alone; see `kind_name`."""
+    suffix = packing(name)
+    kind = Path(name[: -len(suffix)] if suffix else name).suffix.lower()
     kind = ALIASES.get(kind, kind)
     return suffix if suffix and not (kind in KINDS and KINDS[kind].is_text) else kind
 
@@ -101,35 +121,21 @@ def check_package(name: str, count: int = 1) -> None:
 
 
 def _csv(source: Source, delimiters: str) -> Iterator[Record]:
-    with open_packed(source.path) as file:
-        yield from csv_records(read_lines(file), source.name, source.text_columns, source.id_column, delimiters)
+    return csv_records(source.lines(), source.name, source.text_columns, source.id_column, delimiters)
 
 
 def _json(source: Source) -> Iterator[Record]:
-    with open_packed(source.path) as file:
-        yield from json_records(open_text(file), source.name, source.text_columns, source.id_column)
-
-
-def _jsonl(source: Source) -> Iterator[Record]:
-    with open_packed(source.path) as file:
-        yield from jsonl_records(read_lines(file))
-
-
-def _text(source: Source) -> Iterator[Record]:
-    with open_packed(source.path) as file:
-        yield from text_records(read_lines(file), source.split)
-
-
-def _markdown(source: Source) -> Iterator[Record]:
-    with open_packed(source.path) as file:
-        yield from markdown_records(read_lines(file), source.split)
+    with source.open() as file:
+        yield from json_records(
+            open_text(file, encoding=source.encoding), source.name, source.text_columns, source.id_column
+        )
 
 
 def _page(fields: Callable[[bytes], dict[str, Any]]) -> Callable[[Source], Iterator[Record]]:
     """Reads a file that is one document, from its bytes."""
 
     def records(source: Source) -> Iterator[Record]:
-        with open_packed(source.path) as file:
+        with source.open() as file:
             data = file.read(LARGEST + 1)
         if not data.strip():
             return
@@ -145,7 +151,7 @@ def _page(fields: Callable[[bytes], dict[str, Any]]) -> Callable[[Source], Itera
 
 
 def _docx(source: Source) -> Iterator[Record]:
-    yield _document(docx_fields(source.path))
+    yield _document(docx_fields(source.path, source.most_bytes))
 
 
 def _document(fields: dict[str, Any]) -> Record:
@@ -157,18 +163,20 @@ def _document(fields: dict[str, Any]) -> Record:
 
 
 KINDS = {
-    ".jsonl": Kind(_jsonl, is_table=True, is_text=True),
+    ".jsonl": Kind(lambda source: jsonl_records(source.lines()), is_table=True, is_text=True),
     ".json": Kind(_json, is_table=True, is_text=True),
-    ".csv": Kind(lambda source: _csv(source, DELIMITERS), is_table=True, is_text=True),
-    ".tsv": Kind(lambda source: _csv(source, "\t"), is_table=True, is_text=True),
-    ".txt": Kind(_text, is_table=False, is_text=True),
-    ".md": Kind(_markdown, is_table=False, is_text=True),
+    ".csv": Kind(lambda source: _csv(source, DELIMITERS), is_table=True, is_text=True, is_mute=True),
+    ".tsv": Kind(lambda source: _csv(source, "\t"), is_table=True, is_text=True, is_mute=True),
+    ".txt": Kind(lambda source: text_records(source.lines(), source.split), is_table=False, is_text=True, is_mute=True),
+    ".md": Kind(
+        lambda source: markdown_records(source.lines(), source.split), is_table=False, is_text=True, is_mute=True
+    ),
     ".html": Kind(_page(html_fields), is_table=False, is_text=True),
     ".eml": Kind(_page(mail_fields), is_table=False, is_text=True),
     ".pdf": Kind(lambda source: pdf_records(source.path), is_table=False, is_text=False, package="pypdf"),
     ".docx": Kind(_docx, is_table=False, is_text=False),
     ".xlsx": Kind(
-        lambda source: xlsx_records(source.path, source.name, source.text_columns),
+        lambda source: xlsx_records(source.path, source.name, source.text_columns, source.most_bytes),
         is_table=True,
         is_text=False,
         package="openpyxl",

@@ -1,4 +1,4 @@
-"""Text files and their lines, in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark."""
+"""Text files and their lines, in UTF-8, in UTF-16 or UTF-32 with a byte-order mark, or in a named encoding."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
 BOM = "\ufeff"
+REMEDY = "name the encoding with --encoding, such as --encoding cp1252, or save the file as UTF-8"
 LONGEST = 100_000_000  # characters of a line or record; without a limit, a damaged file could fill the memory
 
 _MARKS = (  # the mark of UTF-32 begins with that of UTF-16
@@ -58,27 +59,34 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer if hasattr(sys.stdin, "buffer") else io.BytesIO(sys.stdin.read().encode("utf-8"))
 
 
-def open_text(stream: BinaryIO, newline: str | None = None) -> TextIO:
+def has_mark(head: bytes) -> bool:
+    """Whether a file that begins with these bytes has a byte-order mark."""
+    return head.startswith((codecs.BOM_UTF8, *(mark for mark, _ in _MARKS)))
+
+
+def open_text(stream: BinaryIO, newline: str | None = None, encoding: str = "") -> TextIO:
     """The text of a binary stream; bytes that are no text become lone surrogates, which `find_fault` names.
 
     Args:
         stream: an open file.
         newline: as for `open`.
+        encoding: that of a text without a byte-order mark; empty: UTF-8.
     """
     head = stream.read(_MARK_BYTES)
-    encoding = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "utf-8")
+    encoding = "utf-8" if has_mark(head) else encoding or "utf-8"
+    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), encoding)
     return io.TextIOWrapper(io.BufferedReader(_Joint(head, stream)), encoding, _MARKING, newline)
 
 
-def read_lines(stream: BinaryIO) -> Iterator[Line]:
-    """Lines that end in LF, CR LF or CR, as a stream.
+def read_lines(stream: BinaryIO, encoding: str = "") -> Iterator[Line]:
+    """Lines that end in LF, CR LF or CR, as a stream; arguments as of `open_text`.
 
     Example:
         >>> stream = io.BytesIO("Göttingen\\r\\nOslo".encode("utf-16"))
         >>> [line.content for line in read_lines(stream)]
         ['Göttingen', 'Oslo']
     """
-    file, number = open_text(stream, newline=""), 0
+    file, number = open_text(stream, newline="", encoding=encoding), 0
     while text := file.readline(LONGEST):
         number += 1
         if len(text) < LONGEST:
@@ -139,4 +147,4 @@ def find_fault(text: str, encoding: str = "utf-8") -> str:
     if encoding != "utf-8":
         return f"the text from character {damage.start() + 1} on is not valid {encoding.upper()}"
     start = len(text[: damage.start()].encode("utf-8"))
-    return f"the bytes from {start} are not valid UTF-8; if they are Latin-1 or cp1252, save the file as UTF-8"
+    return f"the bytes from {start} are not valid UTF-8; {REMEDY}"

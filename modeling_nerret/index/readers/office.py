@@ -20,13 +20,14 @@ DAMAGE = (
 )
 
 
-def open_archive(path: Path, kind: str, part: str) -> zipfile.ZipFile:
+def open_archive(path: Path, kind: str, part: str, most_bytes: int | None = None) -> zipfile.ZipFile:
     """An Office file as an archive.
 
     Args:
         path: the file.
         kind: what it should be, for messages.
         part: a name in the archive that such a file has.
+        most_bytes: how many it may have, unpacked; `None`: 1 GB.
 
     Raises:
         OSError: it is damaged, encrypted or something else. Reading a part raises one of `DAMAGE` where it is damaged.
@@ -42,7 +43,8 @@ def open_archive(path: Path, kind: str, part: str) -> zipfile.ZipFile:
     except DAMAGE as error:
         raise OSError(f"it is no {kind} file, or a damaged one ({error})") from None
     sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-    if part in sizes and sum(sizes.values()) <= LARGEST:
+    largest = most_bytes or LARGEST
+    if part in sizes and sum(sizes.values()) <= largest:
         return archive
     archive.close()
-    raise OSError(f"unpacked it has over {LARGEST:,} bytes" if part in sizes else f"it is no {kind} file")
+    raise OSError(f"unpacked it has over {largest:,} bytes" if part in sizes else f"it is no {kind} file")

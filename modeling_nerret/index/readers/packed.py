@@ -23,17 +23,45 @@ def packing(name: str) -> str:
     return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
 
 
-def open_packed(path: Path) -> BinaryIO:
+def open_packed(path: Path, most_bytes: int | None = None) -> BinaryIO:
     """A file's bytes, unpacked.
 
+    Args:
+        path: the file.
+        most_bytes: how many it may have; `None`: as many as it has.
+
     Raises:
-        OSError: it cannot be opened. Reading raises one of `DAMAGE` where the file is damaged.
+        OSError: it cannot be opened. Reading raises one of `DAMAGE` where the file is damaged, and `OSError` where it
+            is too large.
     """
     suffix = packing(path.name)
-    if suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    file = path.open("rb")
-    return cast(BinaryIO, io.BufferedReader(_Zstandard(file))) if suffix else file
+    file = cast(BinaryIO, gzip.GzipFile(path, "rb")) if suffix == ".gz" else path.open("rb")
+    if suffix == ".zst":
+        file = cast(BinaryIO, io.BufferedReader(_Zstandard(file)))
+    return file if most_bytes is None else cast(BinaryIO, io.BufferedReader(_Bounded(file, most_bytes)))
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that may not be longer than a number of bytes: a small file may unpack to more than the memory."""
+
+    def __init__(self, file: BinaryIO, most_bytes: int):
+        self._file, self._rest, self._most_bytes = file, most_bytes, most_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read1(min(len(buffer), io.DEFAULT_BUFFER_SIZE))  # type: ignore[attr-defined]
+        self._rest -= len(data)
+        if self._rest < 0:
+            raise OSError(f"unpacked it has over {self._most_bytes:,} bytes")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 class _Zstandard(io.RawIOBase):

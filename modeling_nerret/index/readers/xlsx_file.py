@@ -15,7 +15,7 @@ MAIN = "xl/workbook.xml"
 BATCH_ROWS = 200
 
 
-def xlsx_records(path: Path, name: str, text_columns: Sequence[str]) -> Iterator[Record]:
+def xlsx_records(path: Path, name: str, text_columns: Sequence[str], most_bytes: int | None = None) -> Iterator[Record]:
     """A record for each row that is not empty; the first row of a sheet that is not empty names its columns.
 
     A sheet without the text columns is a fault, unless no sheet has them. The number of a row is `{sheet}!{row}`.
@@ -26,7 +26,7 @@ def xlsx_records(path: Path, name: str, text_columns: Sequence[str]) -> Iterator
     """
     from openpyxl import load_workbook
 
-    open_archive(path, "Excel", MAIN).close()
+    open_archive(path, "Excel", MAIN, most_bytes).close()
     workbook = _quietly(lambda: load_workbook(path, read_only=True, data_only=True), "it is damaged")
     try:
         faults: list[Record] = []
