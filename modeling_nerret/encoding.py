@@ -27,7 +27,8 @@ logger = logging.get_logger(__name__)
 BATCH_TOKENS = 1024  # on CPU larger batches are no faster: a layer's output must fit the cache
 FIRST_CHARACTERS, BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 2_000, 200_000, 2_000
 LONG_TEXTS = ("window", "error")
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass
@@ -212,8 +213,13 @@ class Encoder:
                     chunk.propose(self.detector, batch, None)
             if self.model.document_head is None:
                 chunk.windows = self._windows_with_mentions(chunk)
-        for batch, states in _ahead(batches(chunk.windows, self.batch_tokens), self._try_states):
-            self._encode_or_halve(chunk, batch, states.result())
+        groups = batches(chunk.windows, self.batch_tokens)
+        if self.model.states_by is None:  # torch takes the interpreter's lock for each of many small steps
+            for batch in groups:
+                self._encode_or_halve(chunk, batch, self._try_states(batch))
+        else:
+            for batch, states in _ahead(groups, self._try_states):
+                self._encode_or_halve(chunk, batch, states.result())
         report.unmapped += len(chunk.sightings.unmapped)
         report.mentions += len(chunk.mentions.spans)
         return chunk.results(self.model.config.hidden_size)
