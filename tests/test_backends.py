@@ -46,9 +46,8 @@ def test_an_index_of_one_backend_is_searched_with_another(tmp_path: Path, tiny_c
     states, reference = (index.checkpoint.model.hidden_states(ids, mask) for index in (fast, exact))
     assert torch.cosine_similarity(states, reference, dim=-1)[mask.bool()].min() > 0.98
     vectors, exact_vectors = (index.encoder.embed_queries(["city", "an animal"]) for index in (fast, exact))
-    assert ((vectors * exact_vectors).sum(1) > 0.95).all() and np.allclose(
-        np.linalg.norm(vectors, axis=1), 1, atol=1e-5
-    )
+    assert ((vectors * exact_vectors).sum(1) > 0.95).all()
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert len(EntityRetriever(tmp_path / "fast").search("city", k=3)) == 3  # with torch
     assert len(EntityRetriever(tmp_path / "exact", backend=backend).search("city", k=3)) == 3
 
