@@ -5,8 +5,11 @@
 Each round reads the same sentences in three ways:
 
 - bare: the cut backbone alone, on windows that are batched beforehand and sorted by length over the whole corpus.
-- index: `EntityRetriever.add` and `compact` into a new index, as `nerret index` does once the model is loaded.
+- index: `EntityRetriever.add` and `compact` into a new index, as `nerret index` does once the model is loaded; with
+  `--backends torch onnx openvino` once with each.
 - encode: `SentenceTransformer.encode` with the whole MiniLM.
+
+With `--against FOLDER`, a checkout of another commit, a process of that code indexes in each round too ("before").
 
 The ways alternate, so that a busy machine slows all three, and the medians are compared. Tokens are those of the
 windows, without padding.
@@ -17,8 +20,12 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +35,7 @@ from sentence_transformers import SentenceTransformer
 
 from benchmarks import show
 from modeling_nerret import EntityRetriever
+from modeling_nerret.backends import BACKENDS
 from modeling_nerret.encoding import BATCH_TOKENS
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
 from modeling_nerret.weights import find_backbone
@@ -42,6 +50,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS)
+    parser.add_argument("--backends", nargs="+", default=["torch"], choices=BACKENDS)
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="a checkout of another commit")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with options.corpus.open(encoding="utf-8") as file:
@@ -51,13 +61,19 @@ def main() -> None:
     windows = make_windows(checkpoint.tokenizer, texts, config.max_tokens)
     tokens = sum(len(window.ids) for window in windows)
     whole = SentenceTransformer(str(find_backbone(config.backbone, config.backbone_revision)), device="cpu")
-    times: dict[str, list[tuple[float, float]]] = {"bare": [], "index": [], "encode": []}
+    checkpoints = {_label(name): load_checkpoint(backend=name) for name in options.backends}
+    ways: dict[str, Callable[[], tuple[float, float]]] = {
+        "bare": lambda: _bare(checkpoint, windows, options.batch_tokens)
+    }
+    if options.against is not None:
+        ways["before"] = lambda: _before(options)
+    for label, model in checkpoints.items():
+        ways[label] = partial(_index, model, texts, options.batch_tokens)
+    ways["encode"] = lambda: _encode(whole, texts)
+    times: dict[str, list[tuple[float, float]]] = {label: [] for label in ways}
     for _ in range(options.rounds):
-        times["bare"].append(_bare(checkpoint, windows, options.batch_tokens))
-        times["index"].append(_index(checkpoint, texts, options.batch_tokens))
-        start = time.perf_counter(), time.process_time()
-        whole.encode(texts)
-        times["encode"].append(_since(start))
+        for label, way in ways.items():
+            times[label].append(way())
         _report(times, tokens)
 
 
@@ -66,12 +82,11 @@ def _report(times: dict[str, list[tuple[float, float]]], tokens: int) -> None:
     for column, clock in enumerate(("wall", "cpu")):
         median = {name: float(np.median([seconds[column] for seconds in rounds])) for name, rounds in times.items()}
         show(f"{clock} seconds", **median)
-        show(
-            f"{clock} ratios",
-            tokens_per_second_of_index=tokens / median["index"],
-            index_over_bare=median["bare"] / median["index"],
-            index_over_encode=median["encode"] / median["index"],
-        )
+        for label in median:
+            if label in ("bare", "encode"):
+                continue
+            ratios = {f"over_{rival}": median[rival] / median[label] for rival in median if rival != label}
+            show(f"{clock} ratios of {label}", tokens_per_second=tokens / median[label], **ratios)
 
 
 @torch.inference_mode()
@@ -81,6 +96,26 @@ def _bare(checkpoint: Checkpoint, windows: list[Window], batch_tokens: int) -> t
     for ids, mask in inputs:
         checkpoint.model.hidden_states(ids, mask)
     return _since(start)
+
+
+def _encode(whole: SentenceTransformer, texts: list[str]) -> tuple[float, float]:
+    start = time.perf_counter(), time.process_time()
+    whole.encode(texts)
+    return _since(start)
+
+
+def _before(options: argparse.Namespace) -> tuple[float, float]:
+    """Seconds of another checkout's code, measured in a process of its own once everything is loaded and warm."""
+    program = Path(__file__).with_name("index_once.py").read_text(encoding="utf-8")
+    arguments = map(str, (options.corpus.resolve(), options.sentences, options.threads, options.batch_tokens))
+    command = [sys.executable, "-c", program, str(options.against.resolve()), *arguments]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=options.against)
+    wall, processor = map(float, result.stdout.split()[-2:])
+    return wall, processor
+
+
+def _label(backend: str) -> str:
+    return "index" if backend == "torch" else f"index_{backend}"
 
 
 def _index(checkpoint: Checkpoint, texts: list[str], batch_tokens: int) -> tuple[float, float]:

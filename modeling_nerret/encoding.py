@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ logger = logging.get_logger(__name__)
 BATCH_TOKENS = 1024  # on CPU larger batches are no faster: a layer's output must fit the cache
 FIRST_CHARACTERS, BUFFER_CHARACTERS, BUFFER_DOCUMENTS = 2_000, 200_000, 2_000
 LONG_TEXTS = ("window", "error")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass
@@ -155,14 +158,8 @@ class Encoder:
             ValueError: a text exceeds the window and `on_long` is `"error"`.
         """
         report = Report() if report is None else report
-        queue: deque[tuple[list[Document], Future[list[Window]]]] = deque()
-        with ThreadPoolExecutor(1) as pool:  # cuts the next documents while the model reads these
-            for group in _groups(documents):
-                queue.append((group, pool.submit(self._cut, group)))
-                if len(queue) > 1:
-                    yield from self._encode_group(queue[0][0], queue.popleft()[1].result(), report)
-            for group, windows in queue:
-                yield from self._encode_group(group, windows.result(), report)
+        for group, windows in _ahead(_groups(documents), self._cut):
+            yield from self._encode_group(group, windows.result(), report)
 
     @torch.inference_mode()
     def embed_queries(self, queries: Sequence[str]) -> np.ndarray:
@@ -216,31 +213,51 @@ class Encoder:
                     chunk.propose(self.detector, batch, None)
             if self.model.document_head is None:
                 chunk.windows = self._windows_with_mentions(chunk)
-        for batch in batches(chunk.windows, self.batch_tokens):
-            self._encode_or_halve(chunk, batch)
+        groups = batches(chunk.windows, self.batch_tokens)
+        if self.model.states_by is None:  # torch takes the interpreter's lock for each of many small steps
+            for batch in groups:
+                self._encode_or_halve(chunk, batch, self._try_states(batch))
+        else:
+            for batch, states in _ahead(groups, self._try_states):
+                self._encode_or_halve(chunk, batch, states.result())
         report.unmapped += len(chunk.sightings.unmapped)
         report.mentions += len(chunk.mentions.spans)
         return chunk.results(self.model.config.hidden_size)
 
-    def _encode_or_halve(self, chunk: Chunk, batch: list[Window]) -> None:
+    @torch.inference_mode()
+    def _try_states(self, batch: list[Window]) -> torch.Tensor | None:
+        """The states of a batch's windows, (windows, tokens, backbone size); `None` if memory runs out.
+
+        Raises:
+            MemoryError, RuntimeError: there is not even enough for one window.
+        """
+        try:
+            return self.model.hidden_states(*stack(batch, self.model.device))
+        except (MemoryError, RuntimeError) as error:
+            if len(batch) == 1 or not _is_out_of_memory(error):
+                raise
+        return None  # not in the handler, which would keep the failed call's tensors
+
+    def _encode_or_halve(self, chunk: Chunk, batch: list[Window], states: torch.Tensor | None) -> None:
         """As `_encode_batch`; if memory runs out, half of the batch at a time, and smaller batches from then on."""
         try:
-            self._encode_batch(chunk, batch)
-            return
+            if states is not None:
+                self._encode_batch(chunk, batch, states)
+                return
         except (MemoryError, RuntimeError) as error:
             if len(batch) == 1 or not _is_out_of_memory(error):
                 raise
         # not in the handler, which would keep the failed call's tensors
+        states = None
         half = len(batch) // 2
         self.batch_tokens = min(self.batch_tokens, len(batch[0].ids) * half)
         logger.warning("memory ran out; going on with batches of %d tokens", self.batch_tokens)
         for part in (batch[:half], batch[half:]):
-            self._encode_or_halve(chunk, part)
+            self._encode_or_halve(chunk, part, self._try_states(part))
 
     @torch.inference_mode()
-    def _encode_batch(self, chunk: Chunk, batch: list[Window]) -> None:
+    def _encode_batch(self, chunk: Chunk, batch: list[Window], states: torch.Tensor) -> None:
         """Embed the mentions to be read in a batch's windows and, with a document head, the windows."""
-        states = self.model.hidden_states(*stack(batch, self.model.device))  # (windows, tokens, backbone size)
         if self.detector.reads_states:
             chunk.propose(self.detector, batch, states)
         sightings = [chunk.sightings_in(window) for window in batch]
@@ -279,6 +296,18 @@ class Encoder:
             f"document {documents[number].id!r} is over {self.model.config.max_tokens} tokens and on_long is 'error'; "
             "use on_long='window' to read it in overlapping windows"
         )
+
+
+def _ahead(items: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, Future[R]]]:
+    """Items with what a thread makes of them: it works on the next one while the caller uses this one's result."""
+    queue: deque[tuple[T, Future[R]]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        for item in items:
+            queue.append((item, pool.submit(work, item)))
+            if len(queue) > 1:
+                yield queue.popleft()
+        while queue:
+            yield queue.popleft()
 
 
 def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:

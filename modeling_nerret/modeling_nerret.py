@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ class NerretModel(PreTrainedModel):
         self._adapter: dict[str, bytes] = {}  # the files of a merged adapter
         self.backbone: Any = None
         self.value_projection: Any = None
+        self.states_by: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None  # in the backbone's place
         if config.cut_config is not None:
             self.backbone = build_cut(config.cut_config, config.input_norm, attention)
             size = self.backbone.config.hidden_size
@@ -173,10 +175,15 @@ class NerretModel(PreTrainedModel):
         return self.value_projection(self.hidden_states(input_ids, attention_mask))
 
     def hidden_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
-        """What enters the value projection: block k's input after its norm. (batch, tokens, backbone size)."""
+        """What enters the value projection: block k's input after its norm. (batch, tokens, backbone size).
+
+        A function `states_by` of ids and mask, if there is one, computes it in the backbone's place.
+        """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         backbone = self._ready()
+        if self.states_by is not None:
+            return self.states_by(input_ids, attention_mask)
         positions = position_options(family_of(backbone.config), attention_mask)
         return backbone(input_ids=input_ids, attention_mask=attention_mask, **positions).last_hidden_state
 

@@ -19,14 +19,15 @@ SHARED = ("modeling_nerret.cli.arguments", "modeling_nerret.cli.progress")
 # What a room may import besides itself and the root
 ROOMS = {
     "": (),
+    "backends": (),
     "detectors": (),
-    "pretrained": (),
-    "index": ("pretrained",),
+    "pretrained": ("backends",),
+    "index": ("backends", "pretrained"),
     "demo": (),
     "app": ("demo", "index", "pretrained"),
     "bridges": ("index", "pretrained"),
     "serve": ("app", "index", "pretrained"),
-    "cli": ("app", "bridges", "demo", "detectors", "index", "pretrained", "serve"),
+    "cli": ("app", "backends", "bridges", "demo", "detectors", "index", "pretrained", "serve"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..backends import BACKENDS, TORCH
 from ..pretrained.built_in import DEFAULT
 
 
@@ -24,6 +25,17 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "gliner:NAME (GLiNER), or generative:NAME (a language model)",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps")
+    add_backend(parser)
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Add the backend."""
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=TORCH,
+        help="what runs the model: torch (default), or, faster on a CPU, onnx or openvino (extras of these names)",
+    )
 
 
 def allow_mixing(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +52,17 @@ def allow_mixing(parser: argparse.ArgumentParser) -> None:
     parser.parse_known_args = parse_mixed  # type: ignore[assignment, method-assign]
 
 
-def check_device(name: str) -> None:
-    """Refuse a device that torch cannot use here.
+def check_device(name: str, backend: str = TORCH) -> None:
+    """Refuse a device that torch cannot use here, or a backend that is not installed or cannot use it.
 
     Raises:
         ValueError: the message says why, and which devices there are.
+        ImportError: the backend is not installed.
     """
+    if backend != TORCH:
+        from ..backends.states import check_backend
+
+        check_backend(backend, name)
     if name == "cpu":
         return
     import torch

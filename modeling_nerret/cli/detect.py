@@ -27,14 +27,14 @@ def run(options: argparse.Namespace) -> int:
     from ..detectors import check_name, load_detector
 
     check_name(options.detector)
-    check_device(options.device)
+    check_device(options.device, options.backend)
 
     from ..detection import readable
     from ..encoding import Encoder
     from ..pretrained.built_in import DEFAULT
     from ..pretrained.checkpoints import load_checkpoint
 
-    checkpoint = load_checkpoint(options.model or DEFAULT, options.device)
+    checkpoint = load_checkpoint(options.model or DEFAULT, options.device, options.backend)
     detector = load_detector(options.detector, options.device) or checkpoint.detector
     if detector is None:
         raise ValueError(f"the model {checkpoint.name!r} has no detector of its own; name one with --detector")

@@ -111,13 +111,13 @@ def run(options: argparse.Namespace) -> int:
     first = next(corpus, None)  # a corpus that cannot be read should say so before a model is loaded
     if not isinstance(corpus, Corpus) and first is None and len(options.inputs) == 1 and not corpus.tree.has_folders:
         raise OSError(f"{corpus.faults[0].where}: {corpus.faults[0].reason}")
-    check_device(options.device)
+    check_device(options.device, options.backend)
 
     from ..index.retriever import EntityRetriever
     from .progress import Progress
 
     detector = load_detector(options.detector, options.device)
-    retriever = EntityRetriever(options.index, options.model, detector, options.device)
+    retriever = EntityRetriever(options.index, options.model, detector, options.device, backend=options.backend)
     counts: Counter[str] = Counter()
     with Progress(None, "indexing", "documents") as progress:
         records = chain([] if first is None else [first], corpus)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .arguments import add_backend, check_device
 from .streams import as_text
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     )
     add("--min-score", type=float, metavar="S", help="leave out documents with a lower score")
     add("--model", metavar="NAME", help="default: the model that the index was made with")
+    add_backend(parser)
 
 
 def open_search(options: argparse.Namespace) -> tuple[EntityRetriever, dict[str, Any]]:
@@ -122,6 +124,7 @@ def open_search(options: argparse.Namespace) -> tuple[EntityRetriever, dict[str,
         ValueError: a type has no words, a condition is malformed, or the path is no index; this is said before a model
             is loaded.
         OSError: there is no such model.
+        ImportError: the backend is not installed.
     """
     from ..index.folder import read_manifest
 
@@ -130,13 +133,14 @@ def open_search(options: argparse.Namespace) -> tuple[EntityRetriever, dict[str,
             raise ValueError(f"a type query is a few words such as 'dinosaur', not {text!r:.60}")
     where = read_filter(options.where)
     read_manifest(options.index)
+    check_device("cpu", options.backend)
 
     from ..index.memory import share_heap
     from ..index.retriever import EntityRetriever
 
     share_heap()
     arguments = {"where": where, "mode": options.mode, "min_score": options.min_score, "precision": options.precision}
-    return EntityRetriever(options.index, options.model), arguments
+    return EntityRetriever(options.index, options.model, backend=options.backend), arguments
 
 
 def read_filter(conditions: Sequence[str]) -> Any:

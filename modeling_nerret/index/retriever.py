@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..backends import TORCH
 from ..detection import NAME, Detector, GivenSpans
 from ..documents import Document, EncodedDocument, as_documents, as_ids
 from ..encoding import BATCH_TOKENS, Encoder, Report
@@ -57,13 +59,16 @@ class EntityRetriever:
         device: where the model runs.
         batch_tokens: most tokens of a batch, padding included.
         on_long: what to do with a text that exceeds the model's window: `"window"` cuts it, `"error"` refuses it.
+        backend: what runs the backbone of a model that is loaded by name: `"torch"`, `"onnx"` or `"openvino"`, see
+            `load_checkpoint`. Any of them searches an index that was made with another.
 
     A retriever may be used by several threads. It can be pickled and copied: the copy opens the same folder with a
     model that it loads again. A forked process cannot use it; start processes with the method "spawn".
 
     Raises:
-        ValueError: the path is no index, or the index was made with another model.
+        ValueError: the path is no index, the index was made with another model, or the backend cannot run the model.
         OSError: there is no such model.
+        ImportError: the backend is not installed.
         RuntimeError: the process was forked.
 
     Example:
@@ -83,7 +88,10 @@ class EntityRetriever:
         device: str = "cpu",
         batch_tokens: int = BATCH_TOKENS,
         on_long: str = "window",
+        backend: str = TORCH,
     ):
+        if not isinstance(model, str | None) and backend not in (TORCH, model.backend):
+            raise ValueError(f"the checkpoint is loaded with the backend {model.backend}; load it with {backend!r:.60}")
         self.path = as_path(path)
         self._index = None if is_vacant(self.path) else Store(self.path)
         if model is None:
@@ -91,14 +99,14 @@ class EntityRetriever:
         if isinstance(model, str):
             model = _fixed(model)
             self._check_model(model, None, self._index)
-            model = load_checkpoint(model, device)
+            model = load_checkpoint(model, device, backend)
         self.checkpoint: Checkpoint = model
         self._check_model(self.checkpoint.name, self.checkpoint.fingerprint, self._index)
         self.detector = detector or self.checkpoint.detector
         self.encoder = Encoder(
             self.checkpoint.model, self.checkpoint.tokenizer, self.detector or GivenSpans(), batch_tokens, on_long
         )
-        self._arguments = (detector, device, batch_tokens, on_long)
+        self._arguments = (detector, device, batch_tokens, on_long, self.checkpoint.backend)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the path and the model's name, not the open files and weights."""
@@ -151,7 +159,7 @@ class EntityRetriever:
             )
         report = Report()
         stream = as_documents(documents, spans=isinstance(self.detector, GivenSpans))
-        groups = _commits(map(self._weigh, self.encoder.encode(stream, report)))
+        groups = map(self._weigh, _commits(self.encoder.encode(stream, report)))
         first = next(groups, None)  # before an index is made, so that bad input leaves nothing behind
         if first is None:
             if self._store is not None:
@@ -517,15 +525,19 @@ class EntityRetriever:
         checkpoint = self.checkpoint
         return TypeSearch(snapshot, checkpoint.model.config, checkpoint.calibration, query, type_, is_unknown)
 
-    def _weigh(self, document: EncodedDocument) -> EncodedDocument:
-        """A document with vectors as long as its mentions count; their products with a query's are the scores."""
+    def _weigh(self, documents: list[EncodedDocument]) -> list[EncodedDocument]:
+        """Documents with vectors as long as their mentions count; their products with a query's are the scores."""
         config = self.checkpoint.model.config
-        scores = np.array([span.score for span in document.mentions], dtype=np.float32)  # (mentions,)
+        scores = np.array([span.score for document in documents for span in document.mentions], dtype=np.float32)
         chances = ((scores - NAME) / (1 - NAME)).clip(0, 1)  # of being a name
         lengths = np.where(scores > NAME, chances**config.certainty, config.phrase_weight).astype(np.float32)
+        vectors = np.concatenate([document.vectors for document in documents])  # (mentions, hidden_size)
         if config.hubness and self.checkpoint.type_names is not None:
-            lengths *= 1 - config.hubness * self.checkpoint.type_names.hubness(document.vectors)
-        return replace(document, vectors=document.vectors * lengths.clip(LEAST_LENGTH)[:, None])
+            lengths *= 1 - config.hubness * self.checkpoint.type_names.hubness(vectors)
+        vectors *= lengths.clip(LEAST_LENGTH)[:, None]
+        ends = np.cumsum([len(document.mentions) for document in documents]).tolist()
+        pieces = zip(documents, pairwise([0, *ends]), strict=True)
+        return [replace(document, vectors=vectors[begin:end]) for document, (begin, end) in pieces]
 
     def _writable(self) -> Store:
         store = self._store

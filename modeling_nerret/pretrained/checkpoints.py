@@ -13,6 +13,8 @@ from huggingface_hub import snapshot_download
 from transformers import PreTrainedTokenizerBase
 
 from ..adapters import FOLDER as ADAPTER
+from ..backends import TORCH
+from ..backends.states import check_backend, load_states
 from ..detection import MentionProbe
 from ..files import read_json
 from ..loading import load_tokenizer
@@ -37,6 +39,7 @@ class Checkpoint:
         detector: the checkpoint's own detector; `None` if it has none.
         calibration: turns scores into probabilities; `None` if it has none.
         folder: where its files are.
+        backend: what runs the backbone.
 
     Example:
         >>> checkpoint = load_checkpoint(tiny_checkpoint)
@@ -51,6 +54,7 @@ class Checkpoint:
     detector: MentionProbe | None
     calibration: Calibration | None = None
     folder: Path = field(default=Path(), repr=False)
+    backend: str = TORCH
 
     @cached_property
     def type_names(self) -> TypeNames | None:
@@ -109,19 +113,27 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **options: Any) -> Checkpoint:
+def load_checkpoint(
+    name: str = DEFAULT, device: str | torch.device = "cpu", backend: str = TORCH, **options: Any
+) -> Checkpoint:
     """Load a checkpoint with its tokenizer and detector.
 
     Args:
         name: built-in name, local path, or repository id on the Hub.
         device: where the model and the detector run. With `device_map` or `quantization_config`, transformers
             places the model, and the detector follows it.
+        backend: what runs the backbone: `"torch"`, or on a CPU `"onnx"` (ONNX Runtime, 8 bits) or `"openvino"`
+            (bfloat16, or 8 bits on a CPU without it), which are faster; vectors differ a little. The first time, the
+            backbone is exported into the user's cache.
         options: `dtype`, `device_map`, `attn_implementation` or `quantization_config` of the backbone.
 
     Raises:
         OSError: the checkpoint or its backbone is missing or unreadable, or a file of it has changed.
-        ValueError: the head was trained on another backbone, or the stored test vector comes out differently.
+        ValueError: the head was trained on another backbone, the stored test vector comes out differently, or the
+            backend cannot run the backbone.
+        ImportError: the backend is not installed.
     """
+    check_backend(backend, device, **options)
     folder = locate(name)
     model: Any = NerretModel.from_pretrained(folder, **options)
     if not {"device_map", "quantization_config"} & options.keys():  # transformers has placed these
@@ -132,4 +144,6 @@ def load_checkpoint(name: str = DEFAULT, device: str | torch.device = "cpu", **o
     has_detector = MentionProbe.config_name in names
     detector = MentionProbe.from_pretrained(folder).to(model.device) if has_detector else None
     calibration = Calibration.load(folder, model.config.hidden_size)
-    return Checkpoint(name, fingerprint(folder), model, tokenizer, detector, calibration, folder.absolute())
+    digest = fingerprint(folder)
+    model.states_by = load_states(model, backend, digest)
+    return Checkpoint(name, digest, model, tokenizer, detector, calibration, folder.absolute(), backend)

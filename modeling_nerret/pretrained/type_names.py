@@ -23,6 +23,7 @@ FILE, KIND = "types.safetensors", "types"
 TENSORS = ("background", "vectors")
 FLOATS = ("F16", "F32")
 NEIGHBOURS = 10  # names to which a hub is near
+GROUP = 256  # vectors that are compared with all names at once; more would not fit the cache
 LEAST_SCORE = 0.5  # of a name that says what a mention looks like; of those below, a third are right
 
 
@@ -107,8 +108,10 @@ class TypeNames:
         Returns:
             (vectors,), at least 0.
         """
-        k = min(k, len(self))
-        means: np.ndarray = np.partition(self.cosines(vectors), -k, axis=1)[:, -k:].mean(axis=1)
+        k, means = min(k, len(self)), np.empty(len(vectors), dtype=np.float32)
+        for start in range(0, len(vectors), GROUP):
+            cosines = self.cosines(vectors[start : start + GROUP])  # (vectors, types)
+            means[start : start + GROUP] = np.partition(cosines, -k, axis=1)[:, -k:].mean(axis=1)
         return means.clip(0)
 
     def looks_like(self, vector: np.ndarray, k: int = 2) -> list[str]:
