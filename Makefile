@@ -4,7 +4,7 @@ READY := $(VENV)/.ready
 PIP := -m pip install -qq --disable-pip-version-check
 # Without CUDA torch takes 5 GB less; where these wheels cannot be reached, the next step takes what is there
 CPU_BUILD := --index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 20
-EXTRAS := [offline,app,files,serve,mcp,langchain,train,eval,quantized,space,onnx]
+EXTRAS := [offline,app,files,serve,mcp,langchain,train,eval,quantized,space]
 NO_NOUNS := tests/lint_names.py modeling_nerret training eval hub_card tests benchmarks docs
 
 .PHONY: demo test lint fix docs test-app test-bounds

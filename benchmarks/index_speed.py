@@ -6,7 +6,7 @@ Each round reads the same sentences in three ways:
 
 - bare: the cut backbone alone, on windows that are batched beforehand and sorted by length over the whole corpus.
 - index: `EntityRetriever.add` and `compact` into a new index, as `nerret index` does once the model is loaded; with
-  `--backends torch onnx openvino` once with each.
+  `--backends torch openvino` once with each.
 - encode: `SentenceTransformer.encode` with the whole MiniLM.
 
 With `--against FOLDER`, a checkout of another commit, a process of that code indexes in each round too ("before").

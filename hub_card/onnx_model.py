@@ -16,10 +16,11 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from modeling_nerret.backends.onnx_export import to_onnx
 from modeling_nerret.encoding import Encoder
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import Checkpoint
+
+from .onnx_export import to_onnx
 
 INPUT, OUTPUT = "ids", "vector"
 LARGE = 4096  # numbers of a weight from which it is stored in half precision

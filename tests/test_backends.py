@@ -1,4 +1,4 @@
-"""Backends: ONNX Runtime and OpenVINO in the place of torch."""
+"""Backends: OpenVINO in the place of torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from modeling_nerret.backends.states import check_backend, load_states
 from modeling_nerret.cli import main
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 
-PACKAGES = {"onnx": ("onnx", "onnxruntime", "onnxscript"), "openvino": ("openvino",)}
 TEXTS = ["Ada Lovelace met Charles Babbage in London.", "Oslo", "Triceratops lived in Montana. " * 30]
 
 
@@ -26,13 +25,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield
 
 
-@pytest.fixture(params=PACKAGES)
-def backend(request: pytest.FixtureRequest) -> str:
-    if request.param == "openvino":
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    for package in PACKAGES[request.param]:
-        pytest.importorskip(package, reason=f"pip install '.[{request.param}]'")
-    return request.param
+@pytest.fixture
+def backend() -> str:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    pytest.importorskip("openvino", reason="pip install '.[openvino]'")
+    return "openvino"
 
 
 @pytest.mark.slow
@@ -59,11 +56,11 @@ def test_an_export_is_read_again_and_a_changed_one_made_anew() -> None:
         exports.append(folder)
         (folder / "states").write_text("weights")
 
-    folder = exported_folder("onnx", ("checkpoint", "version"), export)
-    assert exported_folder("onnx", ("checkpoint", "version"), export) == folder and len(exports) == 1
-    assert exported_folder("onnx", ("checkpoint", "newer"), export) != folder and len(exports) == 2
+    folder = exported_folder("openvino", ("checkpoint", "version"), export)
+    assert exported_folder("openvino", ("checkpoint", "version"), export) == folder and len(exports) == 1
+    assert exported_folder("openvino", ("checkpoint", "newer"), export) != folder and len(exports) == 2
     (folder / "states").write_text("weight")
-    assert exported_folder("onnx", ("checkpoint", "version"), export) == folder and len(exports) == 3
+    assert exported_folder("openvino", ("checkpoint", "version"), export) == folder and len(exports) == 3
     assert (folder / "states").read_text() == "weights" and not list(cache_home().glob(".*"))
 
 
@@ -85,35 +82,34 @@ def test_a_failed_export_leaves_nothing_behind() -> None:
         raise OSError("no space left on device")
 
     with pytest.raises(OSError, match="no space"):
-        exported_folder("onnx", ("a", "b"), fail)
+        exported_folder("openvino", ("a", "b"), fail)
     assert not list(cache_home().glob(".*")) and not list(cache_home().glob("*/half"))
 
 
 def test_what_a_backend_cannot_do_is_refused(
     tiny_checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ValueError, match="'tensorrt'; accepted are torch, onnx, openvino"):
+    with pytest.raises(ValueError, match="'tensorrt'; accepted are torch, openvino"):
         check_backend("tensorrt")
     with pytest.raises(ValueError, match="CPU only, not on 'cuda'; torch does"):
-        check_backend("onnx", "cuda")
+        check_backend("openvino", "cuda")
     with pytest.raises(ValueError, match="does not take dtype"):
-        load_checkpoint(tiny_checkpoint, backend="onnx", dtype="bfloat16")
+        load_checkpoint(tiny_checkpoint, backend="openvino", dtype="bfloat16")
     checkpoint = load_checkpoint(tiny_checkpoint)
-    with pytest.raises(ValueError, match="loaded with the backend torch; load it with 'onnx'"):
-        EntityRetriever(tmp_path / "index", checkpoint, backend="onnx")
+    with pytest.raises(ValueError, match="loaded with the backend torch; load it with 'openvino'"):
+        EntityRetriever(tmp_path / "index", checkpoint, backend="openvino")
     monkeypatch.setattr(type(checkpoint.model), "quantized", True)
-    with pytest.raises(ValueError, match="a quantised backbone cannot run with the backend onnx"):
-        load_states(checkpoint.model, "onnx", "")
+    with pytest.raises(ValueError, match="a quantised backbone cannot run with the backend openvino"):
+        load_states(checkpoint.model, "openvino", "")
 
 
-@pytest.mark.parametrize("backend_name", PACKAGES)
 def test_a_missing_package_is_named_with_its_extra(
-    backend_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    for package in (*PACKAGES[backend_name], f"modeling_nerret.backends.{backend_name}_backend"):
+    for package in ("openvino", "modeling_nerret.backends.openvino_backend"):
         monkeypatch.setitem(sys.modules, package, None)
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("Ada")
-    assert main(["index", str(corpus), str(tmp_path / "index"), "--backend", backend_name]) == 1
-    assert f"pip install '.[{backend_name}]'" in capsys.readouterr().err
+    assert main(["index", str(corpus), str(tmp_path / "index"), "--backend", "openvino"]) == 1
+    assert "pip install '.[openvino]'" in capsys.readouterr().err
     assert not (tmp_path / "index").exists()

@@ -6,8 +6,6 @@ import torch
 
 from ..modeling_nerret import NerretModel
 
-OUTPUT = "states"
-
 
 class StatesModel(torch.nn.Module):
     """Token ids and attention mask, (batch, tokens) each, to hidden states (batch, tokens, backbone size)."""

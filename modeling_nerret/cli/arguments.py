@@ -34,7 +34,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=BACKENDS,
         default=TORCH,
-        help="what runs the model: torch (default), or, faster on a CPU, onnx or openvino (extras of these names)",
+        help="what runs the model: torch (default), or openvino (the extra of this name), which is faster on a CPU",
     )
 
 

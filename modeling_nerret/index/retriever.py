@@ -59,8 +59,8 @@ class EntityRetriever:
         device: where the model runs.
         batch_tokens: most tokens of a batch, padding included.
         on_long: what to do with a text that exceeds the model's window: `"window"` cuts it, `"error"` refuses it.
-        backend: what runs the backbone of a model that is loaded by name: `"torch"`, `"onnx"` or `"openvino"`, see
-            `load_checkpoint`. Any of them searches an index that was made with another.
+        backend: what runs the backbone of a model that is loaded by name: `"torch"` or `"openvino"`, see
+            `load_checkpoint`. Each searches an index that was made with the other.
 
     A retriever may be used by several threads. It can be pickled and copied: the copy opens the same folder with a
     model that it loads again. A forked process cannot use it; start processes with the method "spawn".

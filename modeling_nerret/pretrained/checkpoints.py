@@ -122,9 +122,9 @@ def load_checkpoint(
         name: built-in name, local path, or repository id on the Hub.
         device: where the model and the detector run. With `device_map` or `quantization_config`, transformers
             places the model, and the detector follows it.
-        backend: what runs the backbone: `"torch"`, or on a CPU `"onnx"` (ONNX Runtime, 8 bits) or `"openvino"`
-            (bfloat16, or 8 bits on a CPU without it), which are faster; vectors differ a little. The first time, the
-            backbone is exported into the user's cache.
+        backend: what runs the backbone: `"torch"`, or on a CPU `"openvino"` (bfloat16, or 8 bits on a CPU without
+            it), which is faster; vectors differ a little. The first time, the backbone is exported into the user's
+            cache.
         options: `dtype`, `device_map`, `attn_implementation` or `quantization_config` of the backbone.
 
     Raises:

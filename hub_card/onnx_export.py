@@ -11,7 +11,7 @@ import onnx
 import onnxscript  # noqa: F401  torch.onnx needs it, and its own error would not say how to install it
 import torch
 
-from ..loading import quiet
+from modeling_nerret.loading import quiet
 
 
 def to_onnx(
