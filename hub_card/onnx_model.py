@@ -6,6 +6,8 @@ no number of a vector by more than about 1e-4.
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,14 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import onnxscript  # noqa: F401  torch.onnx needs it, and its own error would not say how to install it
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from modeling_nerret.encoding import Encoder
+from modeling_nerret.loading import quiet
 from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.checkpoints import Checkpoint
-
-from .onnx_export import to_onnx
 
 INPUT, OUTPUT = "ids", "vector"
 LARGE = 4096  # numbers of a weight from which it is stored in half precision
@@ -55,7 +57,19 @@ def write_onnx(checkpoint: Checkpoint, path: Path) -> None:
     least = config.prefix_tokens + config.suffix_tokens + 1
     tokens = torch.export.Dim("tokens", min=least, max=config.max_tokens)
     example = torch.arange(least + 3)[None]  # (1, tokens)
-    onnx.save(halve(to_onnx(QueryModel(model), {INPUT: example}, OUTPUT, {INPUT: {1: tokens}})), path)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that it skips what this model lacks
+    with quiet(), warnings.catch_warnings(action="ignore", category=FutureWarning):
+        program = torch.onnx.export(
+            QueryModel(model).eval(),
+            (example,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes={"ids": {1: tokens}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    onnx.save(halve(program.model_proto), path)
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:
