@@ -42,7 +42,6 @@ from modeling_nerret.index.answers.type_vectors import moved
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.pretrained.calibration import Belief, Calibration
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
-from modeling_nerret.pretrained.type_names import unit
 
 FEW, MANY = 5, 20  # marks
 COMMON = 5  # right documents of a type that is not rare
@@ -137,19 +136,16 @@ class Judge:
         """Scores of all documents once marks have moved the query; of the marked ones, without their own mark."""
         collection, query = self.collection, self.collection.queries[case.query]
         marks, documents = case.relevant[places], case.documents[places]
-        examples = unit(np.array([self.example(document, query) for document in documents]))
+        examples = collection.examples(documents, query)
         vectors = [moved(query, examples, marks)]
         for number in range(len(places)):
             rest = np.arange(len(places)) != number
             vectors.append(moved(query, examples[rest], marks[rest]))
         text = collection.task.queries[case.query]
-        scores = collection.scores(self.bench.config, [text], np.array(vectors[:1]))[0, case.documents]
-        return scores, collection.scores_of(self.bench.config, text, documents, np.array(vectors[1:]))
-
-    def example(self, document: int, query: np.ndarray) -> np.ndarray:
-        """The mention of a document that is nearest to a query; zeros without any."""
-        vectors = self.collection.mentions.of(document)
-        return vectors[(vectors @ query).argmax()] if len(vectors) else 0 * query
+        config = self.bench.config
+        scores = collection.scores(config, [text], np.array(vectors[:1]), case.documents)[0]
+        feedback = collection.feedback(config, text, vectors[0], case.documents)
+        return scores, collection.scores_of(config, text, documents, np.array(vectors[1:]), feedback)
 
 
 def outcome(belief: Belief, right: np.ndarray, total: int) -> Record:
@@ -208,9 +204,9 @@ def nonsense_records(judge: Judge, kinds: dict[str, list[str]]) -> Iterator[Reco
     collection, bench = judge.collection, judge.bench
     for kind, queries in kinds.items():
         vectors = embed_queries(bench.encoder, queries)
-        table = collection.scores(bench.config, queries, vectors)
         for size, documents in samples(len(collection)):
-            for query, vector, row in zip(queries, vectors, table[:, documents], strict=True):
+            table = collection.scores(bench.config, queries, vectors, documents)
+            for query, vector, row in zip(queries, vectors, table, strict=True):
                 unknown = is_unknown(collection, bench.encoder, query)
                 absent = judge.calibration.absent(float(row.max()), vector, unknown)
                 _, belief = judge.believe(row, absent)

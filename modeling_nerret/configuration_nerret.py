@@ -42,6 +42,7 @@ COUNTS = {
     "suffix_tokens": (0, 100),
     "max_tokens": (8, 1 << 24),
     "document_size": (0, 1 << 20),
+    "feedback_documents": (0, 100),
 }
 # Smallest and largest numbers
 NUMBERS = {
@@ -53,6 +54,7 @@ NUMBERS = {
     "document_floor": (0, 1),
     "lexical_weight": (0, 1_000),
     "lexical_half": (1e-6, 1e6),
+    "feedback_weight": (0, 10),
 }
 GOLDEN_TOKENS, GOLDEN_NUMBERS = 4096, 16
 # Sizes of a backbone, by the names that the families give them
@@ -121,6 +123,10 @@ class NerretConfig(PretrainedConfig):
             the detector may have missed the mention; chosen on a dev split.
         lexical_weight: weight of b / (b + half) in the hybrid score, for a BM25 score b; chosen on a dev split.
         lexical_half: the half of that formula.
+        feedback_documents: a hybrid search moves its query towards the best mentions of so many documents that it ranks
+            first, and then ranks again (pseudo-relevance feedback; Rocchio, 1971); 0: it does not. Chosen on a dev
+            split.
+        feedback_weight: weight of these mentions' mean, beside 1 for the query; chosen on a dev split.
         adapter_sha256: SHA-256 of the peft adapter whose weights are merged into the backbone; `None` if there is none.
         cut_config: the backbone's own configuration, already cut to `layer` blocks, as a dict; `None` if head-only.
         backbone: repository id or path of the backbone.
@@ -165,6 +171,8 @@ class NerretConfig(PretrainedConfig):
         document_floor: float = 0.0,
         lexical_weight: float = 0.3,
         lexical_half: float = 3.0,
+        feedback_documents: int = 0,
+        feedback_weight: float = 1.0,
         cut_config: dict[str, Any] | None = None,
         backbone: str | None = None,
         backbone_revision: str | None = None,
@@ -197,6 +205,8 @@ class NerretConfig(PretrainedConfig):
         self.document_floor = document_floor
         self.lexical_weight = lexical_weight
         self.lexical_half = lexical_half
+        self.feedback_documents = feedback_documents
+        self.feedback_weight = feedback_weight
         self.cut_config = cut_config
         self.backbone = backbone
         self.backbone_revision = backbone_revision

@@ -26,9 +26,13 @@ def collection(task: Task, tiny_checkpoint: str) -> Collection:
     return collect(task, tiny_checkpoint, Settings(detector=tiny_checkpoint))
 
 
-def test_scores_in_memory_are_those_of_a_search(collection: Collection, tiny_checkpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("feedback", [0, 3])
+def test_scores_in_memory_are_those_of_a_search(
+    collection: Collection, tiny_checkpoint: str, tmp_path: Path, feedback: int
+) -> None:
     retriever = EntityRetriever(tmp_path / "index", tiny_checkpoint)
     retriever.add(collection.task.documents)
+    retriever.checkpoint.model.config.feedback_documents = feedback
     queries = [*collection.task.queries, "notes in the river", "zzz"]
     vectors = np.concatenate([retriever.encoder.embed_queries([query]) for query in queries])
     table = collection.scores(retriever.checkpoint.model.config, queries, vectors)

@@ -40,6 +40,7 @@ QUERIES = ["city", "Running  notes", "malmo", "strasse", "the", "unheard-of"]
 @pytest.fixture(scope="module")
 def checkpoint(tiny_checkpoint: str) -> Checkpoint:
     checkpoint = load_checkpoint(tiny_checkpoint)
+    checkpoint.model.config.feedback_documents = 2
     nonsense = tuple(np.linspace(-0.5, 0.5, checkpoint.model.config.hidden_size + 1).tolist())
     return replace(checkpoint, calibration=Calibration(9.0, -6.0, 1.1, (-3.0, 1.0, 0.5, 2.0), nonsense))
 

@@ -369,6 +369,7 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand(store: Store) -> No
 
 def ranks(store: Store, mode: str, k: int, vector: Any) -> list[tuple[str, float]]:
     weights = SimpleNamespace(document_weight=0.3, document_floor=0.8, lexical_weight=0.3, lexical_half=3.0)
+    weights.feedback_documents, weights.feedback_weight = 0, 1.0
     query = Query("ada paris", vector, k, mode)
     return [(rank.id, rank.score) for rank in Ranking(store.snapshot(), weights, query).best()]
 

@@ -27,6 +27,7 @@ SHARED = (
 OF_FIRST = (
     *("backbone", "backbone_revision", "max_tokens", "dropout", "match_score"),
     *("certainty", "phrase_weight", "hubness", "document_weight", "document_floor", "lexical_weight", "lexical_half"),
+    *("feedback_documents", "feedback_weight"),
 )
 
 

@@ -31,7 +31,14 @@ from modeling_nerret.spans import Span
 
 SIZE, CLUSTERS, WORDS, LENGTH, BATCH = 256, 300, 50_000, 50, 5_000
 MENTIONS = [Span(0, 3), Span(4, 7), Span(8, 11)]
-WEIGHTS = SimpleNamespace(document_weight=0.3, document_floor=0.8, lexical_weight=0.3, lexical_half=3.0)
+WEIGHTS = SimpleNamespace(
+    document_weight=0.3,
+    document_floor=0.8,
+    lexical_weight=0.3,
+    lexical_half=3.0,
+    feedback_documents=3,
+    feedback_weight=1.0,
+)
 FILTERS = {
     "half": {"parity": "even"},
     "a thousandth": {"thousand": 7},

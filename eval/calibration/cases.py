@@ -74,12 +74,24 @@ def type_cases(collection: Collection, config: Any, half: int, sizes: Sequence[i
     """
     task = collection.task
     numbers = [number for number, query in enumerate(task.queries) if half_of(task.name, query) == half]
-    scores = collection.scores(config, [task.queries[number] for number in numbers], collection.queries[numbers])
     for size, documents in samples(len(collection), sizes):
-        for row, number in zip(scores, numbers, strict=True):
+        for number in numbers:
             relevant = collection.relevant[number, documents]
             if relevant.any():
-                yield Case(task.name, number, documents, row[documents], relevant, size)
-            rest = documents[~relevant]
-            if len(rest):
-                yield Case(task.name, number, rest, row[rest], relevant[~relevant], size, is_absent=True)
+                yield _case(collection, config, number, documents, size)
+            if not relevant.all():
+                yield _case(collection, config, number, documents[~relevant], size, is_absent=True)
+
+
+def _case(
+    collection: Collection,
+    config: Any,
+    number: int,
+    documents: np.ndarray,
+    size: int | None,
+    is_absent: bool = False,
+) -> Case:
+    """A query of a collection's task, asked of some of its documents."""
+    task, vectors = collection.task, collection.queries[[number]]
+    scores = collection.scores(config, [task.queries[number]], vectors, documents)[0]
+    return Case(task.name, number, documents, scores, collection.relevant[number, documents], size, is_absent)

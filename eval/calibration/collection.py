@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from modeling_nerret.encoding import Encoder
-from modeling_nerret.index.ranking import shares
+from modeling_nerret.index.ranking import shares, with_feedback
 from modeling_nerret.index.snapshot import Snapshot
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.terms import bm25, terms_of
+from modeling_nerret.pretrained.type_names import unit
 
 from ..systems.checkpoint_index import index_checkpoint
 from ..systems.trial import Settings
@@ -85,19 +86,39 @@ class Collection:
             row[[numbers[id_] for id_ in ids]] = True
         return table
 
-    def scores(self, config: Any, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
-        """Hybrid scores of all documents. (queries, documents)
+    def scores(
+        self, config: Any, texts: Sequence[str], vectors: np.ndarray, documents: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Hybrid scores. (queries, documents)
 
         Args:
             config: the model's configuration.
             texts: words of the queries.
             vectors: of the queries. (queries, hidden_size)
+            documents: numbers of those that are asked; `None`: all. They alone give feedback. (documents,)
         """
-        mention, window = (places.best(vectors, len(self)) for places in (self.mentions, self.windows))
-        words = np.array([self.words(text) for text in texts], dtype=np.float32)
+        documents = np.arange(len(self)) if documents is None else documents
+        mention, window, words = self._parts(texts, vectors, documents)
+        if config.feedback_documents:
+            feedback = [self.feedback(config, *query, documents) for query in zip(texts, vectors, strict=True)]
+            moved = [with_feedback(config, *pair) for pair in zip(vectors, feedback, strict=True)]
+            mention = self.mentions.best(np.array(moved), len(self))[:, documents]
         return np.asarray(sum(shares(config, mention, window, words)), dtype=np.float32)
 
-    def scores_of(self, config: Any, text: str, documents: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    def feedback(self, config: Any, text: str, vector: np.ndarray, documents: np.ndarray) -> np.ndarray:
+        """Best mentions of the documents that come first among some, without feedback. (documents, hidden_size)"""
+        scores = np.float32(sum(shares(config, *self._parts([text], vector[None], documents))))[0]  # (documents,)
+        first = np.argsort(-scores, kind="stable")[: config.feedback_documents]
+        return self.examples(documents[first], vector)
+
+    def _parts(self, texts: Sequence[str], vectors: np.ndarray, documents: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Scores of mentions, windows and words for some queries in some documents. (queries, documents) each"""
+        mention, window = (places.best(vectors, len(self))[:, documents] for places in (self.mentions, self.windows))
+        return mention, window, np.array([self.words(text)[documents] for text in texts], dtype=np.float32)
+
+    def scores_of(
+        self, config: Any, text: str, documents: np.ndarray, vectors: np.ndarray, feedback: np.ndarray | None = None
+    ) -> np.ndarray:
         """The hybrid score of each of some documents with a vector of its own. (documents,)
 
         Args:
@@ -105,12 +126,22 @@ class Collection:
             text: words of the query.
             documents: their numbers. (documents,)
             vectors: of the query, one for each document. (documents, hidden_size)
+            feedback: what moves each of the vectors, see `feedback`; `None`: nothing.
         """
+        mention_vectors = vectors
+        if feedback is not None:
+            mention_vectors = np.array([with_feedback(config, vector, feedback) for vector in vectors])
         mention, window = (
-            np.array([_best(places.of(number), vector) for number, vector in zip(documents, vectors, strict=True)])
-            for places in (self.mentions, self.windows)
+            np.array([_best(places.of(number), vector) for number, vector in zip(documents, rows, strict=True)])
+            for places, rows in ((self.mentions, mention_vectors), (self.windows, vectors))
         )
         return np.asarray(sum(shares(config, mention, window, self.words(text)[documents])))
+
+    def examples(self, documents: np.ndarray, query: np.ndarray) -> np.ndarray:
+        """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
+        rows = [self.mentions.of(number) for number in documents.tolist()]
+        best = [vectors[(vectors @ query).argmax()] if len(vectors) else 0 * query for vectors in rows]
+        return unit(np.array(best, dtype=np.float32).reshape(len(best), len(query)))
 
     def words(self, query: str) -> np.ndarray:
         """BM25 scores of all documents for some words. (documents,)"""

@@ -143,11 +143,10 @@ def nonsense_foils(
     """Features of nonsense, asked of samples of the collection in turn."""
     queries = nonsense(NONSENSE_COUNT, seed)
     vectors = embed_queries(encoder, queries)
-    scores = collection.scores(config, queries, vectors)
     draws = [documents for _, documents in samples(len(collection), sizes)]
-    for number, (query, row) in enumerate(zip(queries, scores, strict=True)):
+    for number, query in enumerate(queries):
         likeness = float(vectors[number] @ direction[:-1] + direction[-1])
-        best = float(row[draws[number % len(draws)]].max())
+        best = float(collection.scores(config, [query], vectors[[number]], draws[number % len(draws)]).max())
         yield Foil(best, likeness, is_unknown(collection, encoder, query), True, True)
 
 

@@ -11,22 +11,46 @@ export class Ranking {
 
   /** All documents, best first: `{document, score, mentions}` with the mentions to show in each. */
   rank(query, vector) {
+    const { weights } = this.corpus
+    const shares = { windows: this.windowScores(vector), words: this.words.score(query) }
+    const first = this.sort(vector, shares).slice(0, weights.feedback_documents)
+    return this.sort(this.withFeedback(vector, first), shares).map(({ document, score, mentions, best }) => {
+      return { document, score, mentions: matches(mentions, Math.min(weights.match_score, best)) }
+    })
+  }
+
+  /** All documents, best first, with all their mentions and the best one's score. */
+  sort(vector, { windows, words }) {
     const { documents, weights } = this.corpus
     const mentions = documents.map(() => [])
     this.mentions.score(vector).forEach((score, row) => {
       const [owner, start, end] = this.corpus.mentions[row]
-      mentions[owner].push({ start, end, score })
+      mentions[owner].push({ start, end, score, row })
     })
-    const windows = documents.map(() => [])
-    this.windows.score(vector).forEach((score, row) => windows[this.corpus.windows[row]].push(score))
-    const words = this.words.score(query)
     return documents
       .map((document, number) => {
         const best = largest(mentions[number].map(mention => mention.score))
-        const score = hybrid(weights, best, largest(windows[number]), words[number])
-        return { document, score, mentions: matches(mentions[number], Math.min(weights.match_score, best)) }
+        const score = hybrid(weights, best, windows[number], words[number])
+        return { document, score, mentions: mentions[number], best }
       })
       .sort((hit, other) => other.score - hit.score || (hit.document.id < other.document.id ? -1 : 1))
+  }
+
+  /** A query's vector, moved towards the best mentions of the first documents. */
+  withFeedback(vector, first) {
+    const examples = first
+      .filter(({ mentions }) => mentions.length)
+      .map(({ mentions, best }) => this.mentions.unit(mentions.find(({ score }) => score === best).row))
+    if (!examples.length) return vector
+    const weight = this.corpus.weights.feedback_weight / examples.length
+    return unit(Array.from(vector, (number, at) => examples.reduce((sum, example) => sum + weight * example[at], number)))
+  }
+
+  /** The best score of each text's windows. */
+  windowScores(vector) {
+    const scores = this.corpus.documents.map(() => [])
+    this.windows.score(vector).forEach((score, row) => scores[this.corpus.windows[row]].push(score))
+    return scores.map(largest)
   }
 }
 
@@ -48,6 +72,17 @@ class Rows {
     }
     return scores
   }
+
+  /** The direction of one of them. */
+  unit(row) {
+    return unit(Array.from(this.numbers.slice(row * this.size, (row + 1) * this.size)))
+  }
+}
+
+/** A vector of length 1 with the direction of another. */
+function unit(vector) {
+  const length = Math.hypot(...vector)
+  return vector.map(number => number / length)
 }
 
 /** The score of a document: of its best mention, of its text, and of its words. */

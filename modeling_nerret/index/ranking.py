@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..pretrained.type_names import unit
 from .filters import Filter
 from .snapshot import Scores, Snapshot
 
@@ -26,6 +28,7 @@ class Query:
         mode: one of `MODES`.
         where: conditions on metadata, see `filters.Filter`.
         min_score: leave out documents with a lower score.
+        wrong: keys of documents that are known to be wrong, so that they give no feedback.
     """
 
     text: str
@@ -34,6 +37,7 @@ class Query:
     mode: str = "hybrid"
     where: Filter | None = None
     min_score: float | None = None
+    wrong: frozenset[int] = frozenset()
 
 
 class Parts(NamedTuple):
@@ -67,8 +71,26 @@ def shares(config: Any, mention: Any, whole: Any, word: Any) -> tuple[Any, Any, 
     return mention, text, config.lexical_weight * word / (word + config.lexical_half)
 
 
+def with_feedback(config: Any, vector: np.ndarray, examples: np.ndarray) -> np.ndarray:
+    """What mentions are compared with: a query's vector, moved towards the first documents' best mentions.
+
+    Args:
+        config: the model's configuration, which holds the weight.
+        vector: of the query. (hidden_size,)
+        examples: the mentions, each of length 1, or 0 if a document has none. (documents, hidden_size)
+
+    Returns:
+        (hidden_size,), of length 1 if there are examples.
+    """
+    examples = examples[examples.any(1)]
+    return unit(vector + config.feedback_weight * examples.mean(0)) if len(examples) else vector
+
+
 class Ranking:
     """Ranks the documents of an index for one query.
+
+    A hybrid ranking is made twice: its first documents give feedback, see `NerretConfig.feedback_documents`. They are
+    those of the whole index, so that the score of a document depends neither on the filter nor on `k`.
 
     Args:
         snapshot: the index.
@@ -83,8 +105,27 @@ class Ranking:
         self.snapshot, self.config, self.query = snapshot, config, query
         self.keys: set[int] | None = None  # of the documents that pass the filter, once it is known that they are few
         self.parts: dict[int, Parts] = {}  # of the hybrid scores
+        self._lists: dict[tuple[str, int], Scores] = {}  # of words and windows, which feedback does not change
         if query.where is not None:
             snapshot.check(query.where)
+
+    @cached_property
+    def feedback(self) -> np.ndarray:
+        """The best mentions of the documents that come first without feedback. (documents, hidden_size)"""
+        query, count = self.query, self.config.feedback_documents
+        if query.mode != "hybrid" or not count:
+            return np.zeros((0, len(query.vector)), dtype=np.float32)
+        plain = Ranking(
+            self.snapshot, self.config, replace(query, k=count + len(query.wrong), where=None, min_score=None)
+        )
+        plain.feedback, plain._lists = np.zeros((0, len(query.vector)), dtype=np.float32), self._lists
+        keys = [rank.key for rank in plain.best() if rank.key not in query.wrong]
+        return nearest_mentions(self.snapshot, keys[:count], query.vector)
+
+    @cached_property
+    def mention_vector(self) -> np.ndarray:
+        """What mentions are compared with. (hidden_size,)"""
+        return with_feedback(self.config, self.query.vector, self.feedback)
 
     def best(self) -> list[Rank]:
         """The best `k` documents; ties in order of their ids."""
@@ -123,7 +164,7 @@ class Ranking:
             return self._passing(self.snapshot.matching(query.text, limit, self.keys))
         if query.mode == "document":
             return self._passing(self.snapshot.nearest(query.vector, limit, self.keys, of="windows"))
-        mentions = self.snapshot.nearest(query.vector, limit, self.keys)
+        mentions = self.snapshot.nearest(self.mention_vector, limit, self.keys)
         return self._passing(mentions) if query.mode == "vector" else self._hybrid(mentions, limit)
 
     def _passing(self, scores: Scores) -> Scores:
@@ -136,10 +177,7 @@ class Ranking:
     def _hybrid(self, mentions: Scores, limit: int) -> Scores:
         """Hybrid scores of the documents of three lists, of which `mentions` is the first."""
         query, config = self.query, self.config
-        words = self.snapshot.matching(query.text, limit, self.keys)
-        windows = Scores({})
-        if config.document_weight:
-            windows = self.snapshot.nearest(query.vector, limit, self.keys, of="windows")
+        words, windows = self._words(limit), self._windows(limit)
         candidates = sorted(self._passing(Scores(dict.fromkeys([*mentions, *words, *windows], 0.0))))
         rests = [np.array(max(part.rest, 0.0)) for part in (mentions, words, windows)]
         is_cut = max(part.rest for part in (mentions, words, windows)) > -math.inf
@@ -157,6 +195,24 @@ class Ranking:
         rest = self._sum(*rests).item() if is_cut else -math.inf
         return Scores(dict(zip(candidates, scores.tolist(), strict=True)), rest)
 
+    def _words(self, limit: int) -> Scores:
+        return self._listed("words", limit, lambda: self.snapshot.matching(self.query.text, limit, self.keys))
+
+    def _windows(self, limit: int) -> Scores:
+        if not self.config.document_weight:
+            return Scores({})
+        vector = self.query.vector
+        return self._listed("windows", limit, lambda: self.snapshot.nearest(vector, limit, self.keys, of="windows"))
+
+    def _listed(self, name: str, limit: int, read: Callable[[], Scores]) -> Scores:
+        """A list of the whole index, which is read once for both rankings; that of a few documents is read anew."""
+        if self.keys is not None:
+            return read()
+        if (name, limit) not in self._lists:
+            self._lists[name, limit] = read()
+        scores = self._lists[name, limit]
+        return Scores(scores, scores.rest)  # a copy, for it is completed
+
     def _rivals(self, candidates: Sequence[int], mention: np.ndarray, words: Scores, whole: np.ndarray) -> list[int]:
         """Those candidates without a score for their words that, with the most it can be, would be among the best."""
         word = np.array([words.get(key, 0.0) for key in candidates])  # (documents,), as `mention` and `whole`
@@ -171,7 +227,8 @@ class Ranking:
 
     def _complete(self, scores: dict[int, float], keys: Sequence[int], of: str) -> None:
         """Score those of `keys` that have no score yet; 0 for a document without a mention (or window)."""
-        places = self.snapshot.mentions([key for key in keys if key not in scores], self.query.vector, of)
+        vector = self.mention_vector if of == "mentions" else self.query.vector
+        places = self.snapshot.mentions([key for key in keys if key not in scores], vector, of)
         for key, mentions in places.items():
             scores[key] = max((score for _, _, score in mentions), default=0.0)
 
@@ -182,3 +239,17 @@ class Ranking:
         ids = self.snapshot.ids([key for key in keys if scores[key] >= level])  # many may share the k-th score
         order = sorted(ids, key=lambda key: (-scores[key], ids[key]))
         return [Rank(key, ids[key], scores[key], self.parts.get(key)) for key in order[:k]]
+
+
+def nearest_mentions(snapshot: Snapshot, keys: Sequence[int], vector: np.ndarray) -> np.ndarray:
+    """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
+    mentions = vectors_of(snapshot, keys, "mentions")
+    rows = [mentions[key][(mentions[key] @ vector).argmax()] if len(mentions[key]) else 0 * vector for key in keys]
+    return unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(vector)))
+
+
+def vectors_of(snapshot: Snapshot, keys: Sequence[int], of: str) -> dict[int, np.ndarray]:
+    """Vectors of the mentions or windows of some documents, by key. (mentions, hidden_size) each"""
+    places, vectors = snapshot.vectors(keys, of)
+    owners = np.array([key for key, _, _ in places])
+    return {key: vectors[owners == key] for key in keys}

@@ -170,7 +170,7 @@ def _near(
 ) -> np.ndarray:
     """Probabilities that a part of each document, such as a sentence, is right; of its best part. (documents, DRAWS)"""
     documents = snapshot.documents(keys)
-    places = {type_: snapshot.mentions(keys, searches[type_].query.vector) for type_ in parts}
+    places = {type_: snapshot.mentions(keys, searches[type_].ranking.mention_vector) for type_ in parts}
     spans = [units(documents[key].text, within, [table[key] for table in places.values()]) for key in keys]
     scores = {}
     for type_ in parts:

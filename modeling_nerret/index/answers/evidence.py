@@ -30,7 +30,8 @@ def make_hits(snapshot: Snapshot, config: Any, verdict: Verdict, sources: Sequen
     keys = [rank.key for rank in ranks]
     documents = snapshot.documents(keys)
     tables = [
-        snapshot.mentions([] if search.query.mode == "lexical" else keys, search.query.vector) for search in sources
+        snapshot.mentions([] if search.query.mode == "lexical" else keys, search.ranking.mention_vector)
+        for search in sources
     ]
     chances = [None] * len(ranks) if verdict.belief is None else verdict.belief.probabilities.tolist()
     hits = []

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...pretrained.calibration import Belief, Calibration, Intercept
-from ...pretrained.type_names import unit
-from ..ranking import Parts, Query, Rank, Ranking, shares
+from ..ranking import Parts, Query, Rank, Ranking, nearest_mentions, shares, vectors_of, with_feedback
 from ..snapshot import Snapshot
 from .type_query import Type
 from .type_vectors import moved
@@ -49,8 +48,9 @@ class TypeSearch:
         self.intercept = None if type_.intercept is None else Intercept(*type_.intercept)
         self.marks = np.array(list(type_.marks.values()), dtype=bool)  # (marks,)
         keys = _keys(snapshot, list(type_.marks))
-        examples = _examples(snapshot, keys, query.vector)
-        self.query = replace(query, vector=moved(query.vector, examples, self.marks))
+        examples = nearest_mentions(snapshot, keys, query.vector)
+        wrong = frozenset(key for key, is_right in zip(keys, self.marks, strict=True) if not is_right)
+        self.query = replace(query, vector=moved(query.vector, examples, self.marks), wrong=wrong)
         self.ranking = Ranking(snapshot, config, self.query)
         self.marked_scores = self._score_marked(keys, examples)
         self._absent: float | None = None
@@ -104,13 +104,14 @@ class TypeSearch:
         """
         if not len(keys):
             return np.zeros(0)
-        mentions, windows = _vectors(self.snapshot, keys, "mentions"), _vectors(self.snapshot, keys, "windows")
+        mentions, windows = (vectors_of(self.snapshot, keys, name) for name in ("mentions", "windows"))
         words = self.snapshot.words(self.query.text, keys)
         scores = []
         for number, key in enumerate(keys):
             rest = np.arange(len(keys)) != number
             vector = moved(self.words_vector, examples[rest], self.marks[rest])
-            parts = Parts(_best(mentions[key], vector), _best(windows[key], vector), words.get(key, 0.0))
+            mention_vector = with_feedback(self.config, vector, self.ranking.feedback)
+            parts = Parts(_best(mentions[key], mention_vector), _best(windows[key], vector), words.get(key, 0.0))
             scores.append(float(sum(shares(self.config, *parts))))
         return np.array(scores)
 
@@ -121,20 +122,6 @@ def _keys(snapshot: Snapshot, ids: list[str]) -> list[int]:
     if strangers:
         raise ValueError(f"there is no document {strangers[0]!r:.80} to mark; mark ids of documents of this index")
     return [keys[name] for name in ids]
-
-
-def _examples(snapshot: Snapshot, keys: Sequence[int], vector: np.ndarray) -> np.ndarray:
-    """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
-    mentions = _vectors(snapshot, keys, "mentions")
-    rows = [mentions[key][(mentions[key] @ vector).argmax()] if len(mentions[key]) else 0 * vector for key in keys]
-    return unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(vector)))
-
-
-def _vectors(snapshot: Snapshot, keys: Sequence[int], of: str) -> dict[int, np.ndarray]:
-    """Vectors of the mentions or windows of some documents, by key. (mentions, hidden_size) each"""
-    places, vectors = snapshot.vectors(keys, of)
-    owners = np.array([key for key, _, _ in places])
-    return {key: vectors[owners == key] for key in keys}
 
 
 def _best(vectors: np.ndarray, query: np.ndarray) -> float:
