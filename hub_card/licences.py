@@ -28,10 +28,17 @@ TRAINING_SETS = {
     "open": TrainingSet(
         "CC0-1.0", "nerret's own types for 17,652 names in texts of other sets, which are listed as well"
     ),
+    "mentions": TrainingSet(
+        "CC0-1.0", "nerret's own types for all mentions in texts of other sets, which are listed as well"
+    ),
+    "extracts": TrainingSet("CC BY-SA 4.0", "extracts of Wikipedia articles"),
     "kinds": TrainingSet(
         "WordNet-3.0 and CC BY-SA 4.0",
         "definitions and examples of WordNet 3.0; its types for common nouns in Wikipedia extracts (CC BY-SA 4.0) and "
         "in texts of other sets, which are listed as well",
+    ),
+    "descriptions": TrainingSet(
+        "CC BY-SA 4.0", "Wikipedia extracts, whose titles have their short descriptions as types"
     ),
     "phrases": TrainingSet(
         "CC BY-SA 4.0",
@@ -150,8 +157,9 @@ def _set_names(fields: Any) -> list[str]:
 
 def _text_sets(name: str) -> list[str]:
     """The sets whose texts one of nerret's own sets uses."""
-    if name not in ("kinds", "open", "phrases"):
+    if name not in ("kinds", "mentions", "open", "phrases"):
         return []
-    from modeling_nerret.training.data.own_sets import open_sets, parsed_sets
+    from modeling_nerret.training.data.open_sets import mention_sets, open_sets, parsed_sets
 
-    return open_sets() if name == "open" else ["corpus", *parsed_sets()]
+    sets = {"open": open_sets, "mentions": mention_sets}.get(name, lambda: ["corpus", *parsed_sets()])
+    return sets()

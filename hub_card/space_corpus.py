@@ -29,8 +29,10 @@ CORPUS, VECTORS = "corpus.json", "vectors.safetensors"
 LEVELS = 2**15 - 1  # of a vector's number, on either side of 0
 GROUPS, GROUP_EXAMPLES = 12, 2  # types on the start page, and examples of each
 # The weights of the hybrid score, and the least score of a mention that is shown
-WEIGHTS = ("document_floor", "document_weight", "lexical_weight", "lexical_half", "match_score")
-WEIGHTS += ("feedback_documents", "feedback_weight")
+WEIGHTS = (
+    *("document_floor", "document_weight", "lexical_weight", "lexical_half", "match_score"),
+    *("feedback_documents", "feedback_weight"),
+)
 
 
 class Rows(NamedTuple):

@@ -53,8 +53,9 @@ def test_what_is_like_the_first_documents_rises(store: Store) -> None:
 
 def test_the_score_is_the_cosine_with_the_moved_query(store: Store) -> None:
     rows = np.array([DIRECTIONS[name] for name in ("first", "second", "third")])
-    moved = QUERY + (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(0)
-    assert search(store)["stranger"] == pytest.approx(moved @ DIRECTIONS["stranger"] / np.linalg.norm(moved), abs=1e-3)
+    target = QUERY + (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(0)
+    cosine = target @ DIRECTIONS["stranger"] / np.linalg.norm(target)
+    assert search(store)["stranger"] == pytest.approx(cosine, abs=1e-3)
 
 
 @pytest.mark.parametrize("fields", [{"k": 2}, {"where": Filter({"number": {">": 2}})}, {"min_score": 0.8}])

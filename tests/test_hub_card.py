@@ -35,7 +35,7 @@ from modeling_nerret.modeling_nerret import NerretModel
 from modeling_nerret.pretrained.calibration import Calibration
 from modeling_nerret.pretrained.checkpoints import load_checkpoint
 from modeling_nerret.pretrained.type_names import TypeNames
-from modeling_nerret.training.data.own_sets import open_sets
+from modeling_nerret.training.data.open_sets import mention_sets, open_sets
 
 RECIPE = {"head": {"sets": [{"name": "corpus", "weight": 1.0}]}, "detector": {"sets": [{"name": "wnut17"}]}, "seed": 0}
 CALIBRATION = Calibration(8.0, -4.0, 1.0, (-3.0, 0.0, 0.0, 0.0), (0.0,) * 17)
@@ -245,6 +245,8 @@ def test_sets_whose_texts_have_open_types_are_named_with_their_licences() -> Non
     sets = {entry.name: entry for entry in training_sets([{"head": {"sets": [{"name": "open"}]}}])}
     assert set(sets) == {"open", *open_sets()} and sets["wikigold"].licence == "CC BY 4.0"
     assert all(entry.parts == ["head"] and entry.licence for entry in sets.values())
+    names = {entry.name for entry in training_sets([{"joint": {"sets": [{"name": "mentions"}]}}])}
+    assert names == {"mentions", *mention_sets()} and "extracts" in names
 
 
 def test_training_sets_of_the_initial_checkpoint_are_named(inputs: SimpleNamespace, tmp_path: Path) -> None:

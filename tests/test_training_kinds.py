@@ -180,6 +180,8 @@ def test_what_is_built_is_read_for_training(
     certain = {bat.text[start:end]: bool(types) for (start, end, _), types in bat.mentions.items()}
     assert not phrases.has_names
     assert certain == {"a": True, "small bat": True, "bat": True, "small": False}
+    lines = (tmp_path / "extracts.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["article Rex (dog) part 0"]
 
 
 def test_words_and_descriptions_are_built_with_the_types_of_kinds(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modeling_nerret.spans import Span
-from modeling_nerret.training.data import own_sets
+from modeling_nerret.training.data import open_sets
 from modeling_nerret.training.data.corpus import CORPUS, read_corpus_types
 from modeling_nerret.training.data.own_sets import corpus_source
 from modeling_nerret.training.data.sets import Data, read_sources
@@ -33,7 +33,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
     (types / "small.jsonl").write_text(
         "".join(json.dumps({"id": f"small-{number}", "mentions": mentions}) + "\n" for number in (3, 0, 1))
     )
-    monkeypatch.setattr(own_sets, "OPEN_TYPES", types)
+    monkeypatch.setattr(open_sets, "OPEN_TYPES", types)
     return Data.of([str(folder)])
 
 
@@ -50,7 +50,7 @@ def test_an_open_type_that_the_corpus_knows_is_that_type_with_its_parents(data: 
 
 
 def test_a_rare_open_type_is_left_out_and_its_mention_stays(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_sets, "FEWEST", 4)  # all types stand three times
+    monkeypatch.setattr(open_sets, "FEWEST", 4)  # all types stand three times
     (source,) = read_sources(SetEntry("open"), data)
     mentions = {Span(0, 12): (), Span(17, 24): ()}
     assert source.wordings == {} and [text.mentions for text in source.texts] == [mentions] * 3
@@ -75,7 +75,7 @@ def test_texts_that_the_types_were_not_given_to_are_refused(data: Data, text: st
 
 def test_the_committed_open_types_are_well_formed() -> None:
     ids = set()
-    for path in sorted(own_sets.OPEN_TYPES.glob("*.jsonl")):
+    for path in sorted(open_sets.OPEN_TYPES.glob("*.jsonl")):
         for line in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
             assert line["id"] not in ids and line["mentions"], line
             ids.add(line["id"])

@@ -13,7 +13,7 @@ A recipe is a small TOML file. It states only what differs from another recipe (
 defaults below. Its sets are texts with marked mentions:
 
   corpus                    the texts of this project
-  open                      names in 22 sets of --data DIR, with the types of this project
+  open, mentions            names, or all mentions, in sets of --data DIR, with the types of this project
   kinds, phrases            common nouns with WordNet's types, and noun phrases, both built in --data DIR by
                             python -m modeling_nerret.training.kinds.build
   data                      the files that --data names

@@ -101,14 +101,14 @@ class Collection:
         mention, window, words = self._parts(texts, vectors, documents)
         if config.feedback_documents:
             feedback = [self.feedback(config, *query, documents) for query in zip(texts, vectors, strict=True)]
-            moved = [with_feedback(config, *pair) for pair in zip(vectors, feedback, strict=True)]
-            mention = self.mentions.best(np.array(moved), len(self))[:, documents]
+            targets = [with_feedback(config, *pair) for pair in zip(vectors, feedback, strict=True)]
+            mention = self.mentions.best(np.array(targets), len(self))[:, documents]
         return np.asarray(sum(shares(config, mention, window, words)), dtype=np.float32)
 
     def feedback(self, config: Any, text: str, vector: np.ndarray, documents: np.ndarray) -> np.ndarray:
         """Best mentions of the documents that come first among some, without feedback. (documents, hidden_size)"""
-        scores = np.float32(sum(shares(config, *self._parts([text], vector[None], documents))))[0]  # (documents,)
-        first = np.argsort(-scores, kind="stable")[: config.feedback_documents]
+        scores = sum(shares(config, *self._parts([text], vector[None], documents)))  # (1, documents)
+        first = np.argsort(-np.asarray(scores[0], dtype=np.float32), kind="stable")[: config.feedback_documents]
         return self.examples(documents[first], vector)
 
     def _parts(self, texts: Sequence[str], vectors: np.ndarray, documents: np.ndarray) -> tuple[np.ndarray, ...]:

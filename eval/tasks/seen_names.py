@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from pathlib import Path
 
 from modeling_nerret.training.data.broad_types import broad_types
 from modeling_nerret.training.data.corpus import read_corpus_types
-from modeling_nerret.training.data.own_sets import FEWEST, OPEN_TYPES
+from modeling_nerret.training.data.open_sets import frequent_labels
 
 
 def read_seen_names(path: Path | None = None) -> frozenset[str]:
@@ -48,12 +46,5 @@ def _own_names() -> frozenset[str]:
     wordings = {name: entry.wordings for name, entry in read_corpus_types().items()}
     names = [wording for phrases in wordings.values() for wording in phrases]
     names += broad_types(wordings)
-    counts = Counter(
-        name
-        for path in sorted(OPEN_TYPES.glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-        for mention in json.loads(line)["mentions"]
-        for name in mention["types"]
-    )
-    names += [name for name, count in counts.items() if count >= FEWEST]
+    names += frequent_labels()
     return frozenset(map(comparable, names))

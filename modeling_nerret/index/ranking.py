@@ -204,12 +204,12 @@ class Ranking:
         vector = self.query.vector
         return self._listed("windows", limit, lambda: self.snapshot.nearest(vector, limit, self.keys, of="windows"))
 
-    def _listed(self, name: str, limit: int, read: Callable[[], Scores]) -> Scores:
+    def _listed(self, name: str, limit: int, reader: Callable[[], Scores]) -> Scores:
         """A list of the whole index, which is read once for both rankings; that of a few documents is read anew."""
         if self.keys is not None:
-            return read()
+            return reader()
         if (name, limit) not in self._lists:
-            self._lists[name, limit] = read()
+            self._lists[name, limit] = reader()
         scores = self._lists[name, limit]
         return Scores(scores, scores.rest)  # a copy, for it is completed
 

@@ -1,4 +1,4 @@
-"""The sets that this project wrote or built: its corpus, its open types for names in licensed texts, and its kinds.
+"""The sets that this project wrote or built: its corpus and its kinds; `open_sets` has its labels for other texts.
 
 See corpus/README.md; `training.kinds.build` writes the files of the sets `kinds` and `phrases`.
 """
@@ -6,25 +6,22 @@ See corpus/README.md; `training.kinds.build` writes the files of the sets `kinds
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modeling_nerret.files import one_line
-from modeling_nerret.spans import Span
 
 from .annotated import Annotated, RawText, annotate
 from .broad_types import broad_types
-from .corpus import CORPUS, CorpusType, Types, ancestors, read_corpus_texts, read_corpus_types
+from .corpus import CorpusType, Types, read_corpus_texts, read_corpus_types
 from .readers import read
 from .source import Source
 
-OPEN_TYPES = CORPUS / "open_types"
 BUILD = "python -m modeling_nerret.training.kinds.build"
 REBUILD = f"build it again with {BUILD}"
-FEWEST = 3  # mentions of an open type; with fewer it is one reader's word rather than a type
 
 
 def corpus_source(weight: float) -> Source:
@@ -33,46 +30,7 @@ def corpus_source(weight: float) -> Source:
     texts = [annotate(RawText(text.id, text.id, text.text, text.mentions)) for text in read_corpus_texts(types)]
     plain = Source("corpus", weight, texts, {name: entry.wordings for name, entry in types.items()})
     source = _add_broad_types(plain)
-    return replace(source, wordings=source.wordings | _queries(types), related_types=_related_types(types))
-
-
-def open_sets() -> list[str]:
-    """Names of the sets whose texts `open_source` reads.
-
-    Example:
-        >>> "wikigold" in open_sets()
-        True
-    """
-    return sorted(path.stem for path in OPEN_TYPES.glob("*.jsonl"))
-
-
-def parsed_sets() -> list[str]:
-    """Names of the sets in the user's folder whose texts are in `kinds` and `phrases`."""
-    return sorted({*open_sets(), "dynamicner"})
-
-
-def open_source(weight: float, folder: Path) -> Source:
-    """Texts of `open_sets` in `folder`, with open types for their names.
-
-    An open type that is a wording of a corpus type becomes that type with its parents and its wordings. A mention whose
-    types are all rare stays as a mention without a type.
-
-    Raises:
-        FileNotFoundError: a set is not in the folder.
-        ValueError: a text differs from the one that got the types.
-    """
-    types = read_corpus_types()
-    chains = {wording.casefold(): ancestors(types, name) for name, entry in types.items() for wording in entry.wordings}
-    texts = [text for name in open_sets() for text in _with_open_types(folder / f"{name}.jsonl")]
-    texts = [
-        _relabel(text, lambda labels: (name for label in labels for name in chains.get(label, [label])))
-        for text in texts
-    ]
-    counts = Counter(name for text in texts for labels in text.mentions.values() for name in labels)
-    wordings = {name: [name] for name, count in sorted(counts.items()) if count >= FEWEST}
-    texts = [_relabel(text, lambda labels: (name for name in labels if name in wordings)) for text in texts]
-    corpus_types = {name: types[name] for name in wordings if name in types}
-    return Source("open", weight, texts, wordings | _queries(corpus_types))
+    return replace(source, wordings=source.wordings | queries(types), related_types=_related_types(types))
 
 
 def kinds_source(name: str, weight: float, folder: Path) -> Source:
@@ -145,7 +103,7 @@ def phrases_source(weight: float, folder: Path) -> Source:
         raise ValueError(f"{path}: the label {strangers[0]!r} is neither 'phrase' nor 'unsure'; {REBUILD}")
     if "phrase" not in labels:
         raise ValueError(f"{path} has no phrase; {REBUILD}")
-    texts = [_relabel(text, lambda labels: [label for label in labels if label != "unsure"]) for text in texts]
+    texts = [relabel(text, lambda labels: [label for label in labels if label != "unsure"]) for text in texts]
     return Source("phrases", weight, texts, {"phrase": ["phrase"]}, has_names=False)
 
 
@@ -158,30 +116,13 @@ def _built(folder: Path, name: str) -> Path:
     return path
 
 
-def _with_open_types(path: Path) -> Iterator[Annotated]:
-    """The texts of a set that have names with open types, with these types."""
-    if not path.exists():
-        raise FileNotFoundError(
-            f"the set 'open' needs {path.name}, which is not in {path.parent}; say where with --data DIR"
-        )
-    texts = {text.id: text for text in read(str(path))}
-    for line in (OPEN_TYPES / path.name).read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
-        text, mentions = texts.get(entry["id"]), entry["mentions"]
-        if text is None or any(text.text[name["start"] : name["end"]] != name["name"] for name in mentions):
-            raise ValueError(
-                f"{path}: the text {entry['id']!r} differs from the one that got open types; use the original set"
-            )
-        yield replace(text, mentions={Span(name["start"], name["end"]): tuple(name["types"]) for name in mentions})
-
-
-def _relabel(text: Annotated, change: Callable[[Sequence[str]], Iterable[str]]) -> Annotated:
+def relabel(text: Annotated, change: Callable[[Sequence[str]], Iterable[str]]) -> Annotated:
     """A text whose mentions have the types that `change` gives, each once."""
     mentions = {span: tuple(dict.fromkeys(change(labels))) for span, labels in text.mentions.items()}
     return replace(text, mentions=mentions)
 
 
-def _queries(types: Types) -> dict[str, list[str]]:
+def queries(types: Types) -> dict[str, list[str]]:
     """The wordings of types as queries: their wordings and definitions."""
     return {name: [*entry.wordings, entry.definition] for name, entry in types.items()}
 
@@ -194,7 +135,7 @@ def _add_broad_types(source: Source) -> Source:
         for name in types:
             nouns[name].append(noun)
     texts = [
-        _relabel(text, lambda labels: [*labels, *(noun for label in labels for noun in nouns.get(label, ()))])
+        relabel(text, lambda labels: [*labels, *(noun for label in labels for noun in nouns.get(label, ()))])
         for text in source.texts
     ]
     wordings = source.wordings | {noun: [noun] for noun in broad}

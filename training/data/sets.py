@@ -11,7 +11,8 @@ from pathlib import Path
 from ..recipes import SetEntry
 from .annotated import Annotated
 from .examples import example_names, find_file
-from .own_sets import corpus_source, kinds_source, open_source, phrases_source
+from .open_sets import mentions_source, open_source
+from .own_sets import corpus_source, kinds_source, phrases_source
 from .readers import HUB, is_name_of_file, read
 from .source import Source, thin_out
 
@@ -19,7 +20,7 @@ KINDS = ("kinds", "words", "descriptions")
 BUILT: dict[str, Callable[[float, Path], Source]] = {
     name: partial(kinds_source, name) for name in KINDS
 }  # from the user's folder
-BUILT |= {"open": open_source, "phrases": phrases_source}
+BUILT |= {"open": open_source, "mentions": mentions_source, "phrases": phrases_source}
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ def read_sources(entry: SetEntry, data: Data) -> list[Source]:
     """The sources of an entry of `sets`; several only for the set `data` of several files, which share its weight.
 
     Args:
-        entry: its name is `corpus` (the project's own), `open` (texts of several sets in the user's folder, with the
-            project's own types), `kinds`, `words`, `descriptions` or `phrases` (built there by
-            `training.kinds.build`), `data` (all files that the user named), that of a set in the user's folder
-            (NAME.jsonl with types.json), or a file there or `hf:` name as in `data.readers`.
+        entry: its name is `corpus` (the project's own), `open` or `mentions` (texts of several sets in the user's
+            folder, with the project's own types for their names or for all that they mention), `kinds`, `words`,
+            `descriptions` or `phrases` (built there by `training.kinds.build`), `data` (all files that the user
+            named), that of a set in the user's folder (NAME.jsonl with types.json), or a file there or `hf:` name as
+            in `data.readers`.
         data: what the user named.
 
     Raises:

@@ -19,7 +19,7 @@ class Source:
         wordings: each type's wordings as a query, its plain name first.
         related_types: for each type those that a mention of it may also have: parents, children, namesakes.
         broad: those of its types that nobody annotated, see `data.broad_types`.
-        has_names: whether its mentions are names; otherwise they are all the noun phrases of its texts.
+        has_names: whether its mentions are names; otherwise they are noun phrases of all sorts.
     """
 
     name: str

@@ -3,13 +3,14 @@
 `kinds` has WordNet's definitions and examples, whose meaning is known, and texts of licensed sets, in which a common
 noun has those types that most of its meanings share. The types that it may have besides are kept: they are neither
 right nor wrong. `words` has WordNet's words by themselves. `descriptions` has encyclopaedia articles, whose titles
-have @
+have what the encyclopaedia says of them as types, and `extracts` the same articles in parts, for the set `mentions`.
 
 All are written into the folder of the sets:
 
 - `kinds.jsonl`, `words.jsonl` and `descriptions.jsonl`, whose labels are meanings, words, amounts and descriptions:
   `meaning 02084071`, `word dog`, `amount date`, `description Italian composer`.
 - `kinds.types.json`: the types of each label, and the wordings of each type.
+- `extracts.jsonl`, without labels.
 - `phrases.jsonl`, with the labels `phrase` and, for what may be one, `unsure`.
 """
 
@@ -29,16 +30,18 @@ from tqdm import tqdm
 from modeling_nerret.spans import Span
 
 from ..data.corpus_check import grams
-from ..data.own_sets import corpus_source, parsed_sets
+from ..data.open_sets import parsed_sets
+from ..data.own_sets import corpus_source
 from ..data.readers import read
 from .amounts import AMOUNTS, amount_type, with_broader
 from .descriptions import Article, Description, describe, doubtful, plain_description, title_places
+from .extracts import parts
 from .phrases import Parse, Place, load_parser, parse
 from .wordnet import Meaning, WordNet
 
 KINDS, WORDS, DESCRIPTIONS, PHRASES = "kinds.jsonl", "words.jsonl", "descriptions.jsonl", "phrases.jsonl"
-TYPES = "kinds.types.json"
-FILES = (KINDS, WORDS, DESCRIPTIONS, PHRASES, TYPES)
+EXTRACTS, TYPES = "extracts.jsonl", "kinds.types.json"
+FILES = (KINDS, WORDS, DESCRIPTIONS, PHRASES, EXTRACTS, TYPES)
 MOST_TEXTS = 1_600  # of each set of the folder; they are long, and alike
 LONGEST_DEFINITION = 40  # words
 
@@ -124,6 +127,10 @@ def write_sets(wordnet: WordNet, spacy: Any, texts: Sequence[Text], folder: Path
             for item in items:
                 if item.labels:
                     _write(file, item)
+    with (folder / EXTRACTS).open("w", encoding="utf-8") as file:
+        for article in articles:
+            for number, part in enumerate(parts(article.text)):
+                _write(file, Labelled(f"article {article.title} part {number}", part, {}))
     labels = {label for items in sets.values() for item in items for label in item.labels.values()}
     table = [description for description in descriptions if description]
     types = {
