@@ -178,7 +178,7 @@ def test_a_downloaded_answer_has_what_is_not_drawn_and_heeds_marks(demo: Searche
     assert len(re.search(r'data-copy="([^"]+)"', view.hits)[1].splitlines()) == count
     name = table.splitlines()[1].split(",")[1].strip('"')
     _, book = _press(demo, view, {}, f"wrong {name}")
-    assert f'"{name}"' not in demo.table(view.visit, book)[1].splitlines()[1]
+    assert not any(f'"{name}"' in row for row in demo.table(view.visit, book)[1].splitlines()[1:])
 
 
 @pytest.mark.parametrize("order", ["", "right", "right ", "buy a", None, 5, "\ud800", "x" * 1000])
