@@ -35,7 +35,8 @@ from modeling_nerret.eval.tasks.annotations import read_annotations
 from modeling_nerret.index.type_tree import MENTIONS, choose, lineages_of, type_chances
 from modeling_nerret.pretrained.built_in import DEFAULT
 from modeling_nerret.pretrained.checkpoints import Checkpoint, load_checkpoint
-from modeling_nerret.pretrained.type_names import TypeNames, unit
+from modeling_nerret.pretrained.type_names import TypeNames
+from modeling_nerret.pretrained.vectors import unit
 
 LABELS = Path(__file__).with_name("type_labels.json")
 CLUSTERS, ROUNDS, LEAST_MARKED = 40, 15, 5

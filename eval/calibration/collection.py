@@ -15,7 +15,7 @@ from modeling_nerret.index.ranking import shares, with_feedback
 from modeling_nerret.index.snapshot import Snapshot
 from modeling_nerret.index.store import Store
 from modeling_nerret.index.terms import bm25, terms_of
-from modeling_nerret.pretrained.type_names import unit
+from modeling_nerret.pretrained.vectors import unit
 
 from ..systems.checkpoint_index import index_checkpoint
 from ..systems.trial import Settings

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..pretrained.vectors import unit
 from .filters import Filter
 from .snapshot import Scores, Snapshot
 
@@ -81,8 +82,6 @@ def with_feedback(config: Any, vector: np.ndarray, examples: np.ndarray) -> np.n
     Returns:
         (hidden_size,), of length 1 if there are examples.
     """
-    from ..pretrained.type_names import unit  # which imports torch; an index is described without it
-
     examples = examples[examples.any(1)]
     return unit(vector + config.feedback_weight * examples.mean(0)) if len(examples) else vector
 
@@ -244,8 +243,6 @@ class Ranking:
 
 def nearest_mentions(snapshot: Snapshot, keys: Sequence[int], vector: np.ndarray) -> np.ndarray:
     """The mention of each document that is nearest to a query. (documents, hidden_size), each of length 1 or 0"""
-    from ..pretrained.type_names import unit
-
     mentions = vectors_of(snapshot, keys, "mentions")
     rows = [mentions[key][(mentions[key] @ vector).argmax()] if len(mentions[key]) else 0 * vector for key in keys]
     return unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(vector)))

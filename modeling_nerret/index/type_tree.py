@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..pretrained.type_names import TypeNames, unit
+from ..pretrained.type_names import TypeNames
+from ..pretrained.vectors import unit
 from .snapshot import Snapshot
 
 MENTIONS = 4_000  # of a sample

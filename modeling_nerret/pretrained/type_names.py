@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from ..files import one_line, regular_file
 from ..loading import readable_weights
 from ..manifest import check_files, write_manifest
+from .vectors import unit
 
 FILE, KIND = "types.safetensors", "types"
 TENSORS = ("background", "vectors")
@@ -152,12 +153,6 @@ class TypeNames:
             return cls(_from_json(metadata, "names"), _from_json(metadata, "parents"), **arrays)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors in single precision, each of length 1; those of length 0 stay."""
-    vectors = vectors.astype(np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
 
 
 def _arrays(file: Any, size: int) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 from ...detection import GivenSpans
 from ...documents import Document
 from ...encoding import Encoder
-from ...pretrained.type_names import unit
+from ...pretrained.vectors import unit
 from ...spans import Span
 from .type_query import Example, Type
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...pretrained.type_names import unit
+from ...pretrained.vectors import unit
 from ..hits import Hit, remove_overlaps
 from .names import is_plain, key_of
 
